@@ -1,0 +1,25 @@
+/*
+ * Time and cancellation, passed in so that tests are exact.
+ */
+#ifndef ASSAY_BASE_CLOCK_H
+#define ASSAY_BASE_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Nanoseconds of the monotonic clock. */
+uint64_t clock_monotonic(void);
+/* Microseconds since 1970 of the wall clock. */
+uint64_t clock_wall(void);
+
+/*
+ * What long work tells its caller: called from one thread at a time, at most
+ * every 100 ms and once at the end. `total` is 0 when unknown. Returning false asks the work
+ * to stop, which it does with ERR_INTERRUPTED.
+ */
+struct progress {
+    bool (*report)(void *arg, const char *what, uint64_t done, uint64_t total);
+    void *arg;
+};
+
+#endif
