@@ -1,56 +1,135 @@
-# Assay. `make demo` and `make test` need nothing but a Debian machine.
+# Assay. `make demo` and `make test` need nothing but a Debian 12 machine.
+# VARIANT=release|asan|tsan|fuzz chooses flags; each builds in build/VARIANT.
 
-CC       ?= gcc
-VARIANT  ?= release
-B        := build/$(VARIANT)
-VERSION  := $(shell cat VERSION)
-PREFIX   ?= /usr/local
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+VARIANT ?= release
+PREFIX  ?= /usr/local
+VERSION := $(shell cat VERSION)
+B       := build/$(VARIANT)
+export CONFORMANCE ?= $(abspath ../shared/conformance)
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wvla -Wcast-qual \
         -Wundef -Wformat=2 -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes
 ifdef CI
 WARN += -Werror
 endif
-BASE := -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -DASSAY_VERSION='"$(VERSION)"' -ffp-contract=off -pthread
-OPT_release := -O2 -g
+# -ffp-contract=off and no -march: the same bits on every machine.
+BASE := -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -ffp-contract=off -fstack-protector-strong
+OPT_release := -O2 -g -D_FORTIFY_SOURCE=2
 OPT_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_tsan    := -O1 -g -fsanitize=thread
 OPT_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FLAGS := $(BASE) $(WARN) $(OPT_$(VARIANT)) $(CFLAGS)
-LIBS  := -lcrypto -lyaml -lz -lm
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
+FLAGS = $(BASE) $(WARN) $(OPT_$(VARIANT)) $(CFLAGS) -DASSAY_VERSION='"$(VERSION)"'
+LIBS := -lcrypto -lyaml -lz -lm
 
+programs = $(patsubst tests/$(1)/%.c,$(B)/$(1)/%,$(sort $(wildcard tests/$(1)/$(2)*.c)))
 SRC  := $(sort $(wildcard src/*/*.c))
-LIB  := $(patsubst src/%.c,$(B)/src/%.o,$(filter-out src/cli/main.c,$(SRC)))
-UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
-SUPPORT := $(patsubst tests/support/%.c,$(B)/support/%.o,$(sort $(wildcard tests/support/*.c)))
+LIB  := $(patsubst %.c,$(B)/%.o,$(filter-out src/cli/main.c,$(SRC)))
+SUPPORT := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
+UNIT  := $(call programs,unit,test_)
+REAL  := $(call programs,conformance,)
+MAKER := $(call programs,fixtures/make,)
+BENCH := $(call programs,bench,bench_)
+FUZZ  := $(call programs,fuzz,fuzz_)
 
-.PHONY: all check test clean
-all: $(B)/assay
+.PHONY: all check test conformance asan tsan fuzz fuzz-replay bench lint demo deps \
+        golden-update install dist clean units FORCE
 
+all: $(B)/assay $(B)/assay.1
+
+# ---- building ----------------------------------------------------------
+
+# Objects depend on the flags they were compiled with.
 $(B)/flags: FORCE
 	@mkdir -p $(B)
-	@echo '$(CC) $(FLAGS)' | cmp -s - $@ || echo '$(CC) $(FLAGS)' > $@
-FORCE:
+	@printf '%s\n' "$(CC) $(subst ",\",$(FLAGS))" | cmp -s - $@ || printf '%s\n' "$(CC) $(subst ",\",$(FLAGS))" > $@
 
-$(B)/src/%.o: src/%.c $(B)/flags
-	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
-$(B)/support/%.o: tests/support/%.c $(B)/flags
+$(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -Itests -MMD -MP -c -o $@ $<
 $(B)/libassay.a: $(LIB)
-	@rm -f $@
-	ar rcs $@ $^
+	@rm -f $@ && ar rcs $@ $^
+$(B)/libsupport.a: $(SUPPORT)
+	@rm -f $@ && ar rcs $@ $^
 $(B)/assay: $(B)/src/cli/main.o $(B)/libassay.a
 	$(CC) $(FLAGS) -o $@ $^ $(LIBS)
-$(B)/unit/%: tests/unit/%.c $(SUPPORT) $(B)/libassay.a $(B)/flags
+$(B)/assay.1: $(B)/assay
+	@$< man > $@
+
+TEST_LIBS = $(B)/libsupport.a $(B)/libassay.a -lcmocka -lcjson $(LIBS)
+$(UNIT) $(REAL) $(MAKER) $(BENCH): $(B)/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libassay.a
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -Itests -MMD -MP -o $@ $< $(SUPPORT) $(B)/libassay.a -lcmocka -lcjson $(LIBS)
+	$(CC) $(FLAGS) -o $@ $< $(TEST_LIBS)
+# Under VARIANT=fuzz libFuzzer drives the targets; otherwise a plain loop over files does.
+ifeq ($(VARIANT),fuzz)
+$(FUZZ): $(B)/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libassay.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $< $(TEST_LIBS)
+else
+$(FUZZ): $(B)/%: $(B)/tests/%.o $(B)/tests/fuzz/replay.o $(B)/libsupport.a $(B)/libassay.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -o $@ $< $(B)/tests/fuzz/replay.o $(TEST_LIBS)
+endif
 
-check: $(UNIT)
-	@for t in $(UNIT); do $$t || exit 1; done
-test: check
+# ---- testing -----------------------------------------------------------
 
+units: $(UNIT) $(MAKER) $(B)/assay
+	@tests/run.sh unit-$(VARIANT) $(UNIT)
+check: units
+	@tests/run.sh golden-$(VARIANT) "tests/golden/run.sh $(B)/assay $(B)/fixtures/make"
+test: deps
+	@$(MAKE) --no-print-directory check
+golden-update: $(B)/assay $(MAKER)
+	@tests/golden/run.sh $(B)/assay $(B)/fixtures/make update
+
+asan tsan:
+	@$(MAKE) --no-print-directory VARIANT=$@ check
+
+# FUZZ_SECONDS a target; FUZZ_TARGETS="fuzz_gguf fuzz_json" chooses. Crashes land in build/fuzz/crashes.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@tools/deps.sh build fuzz
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-targets
+	@tests/fuzz/run.sh build/fuzz/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+fuzz-targets: $(FUZZ)
+fuzz-replay:
+	@$(MAKE) --no-print-directory VARIANT=asan replay
+replay: $(FUZZ)
+	@tests/run.sh fuzz-replay $(foreach f,$(FUZZ),"$(f) tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(f)))")
+
+conformance: $(B)/assay $(REAL) $(MAKER)
+	@tools/deps.sh build test conformance
+	@tests/conformance/run.sh $(B)
+bench: $(BENCH) $(B)/assay $(MAKER)
+	@tests/bench/run.sh $(B) $(BENCH)
+
+lint: $(B)/assay
+	@tools/deps.sh build lint
+	@tools/lint.sh $(B)/assay
+
+# ---- using -------------------------------------------------------------
+
+deps:
+	@tools/deps.sh build test
+demo:
+	@tools/deps.sh build
+	@$(MAKE) --no-print-directory -j2 $(B)/assay demo-models >/dev/null
+	@tools/demo.sh $(B)/assay $(B)/fixtures/make "$(MODEL)"
+demo-models: $(MAKER)
+
+install: all
+	install -D -m 755 $(B)/assay $(DESTDIR)$(PREFIX)/bin/assay
+	install -D -m 644 $(B)/assay.1 $(DESTDIR)$(PREFIX)/share/man/man1/assay.1
+	install -d $(DESTDIR)$(PREFIX)/share/assay/schema
+	install -m 644 schema/*.json $(DESTDIR)$(PREFIX)/share/assay/schema/
+dist:
+	git archive --prefix=assay-$(VERSION)/ -o build/assay-$(VERSION).tar.gz HEAD
 clean:
 	rm -rf build
--include $(LIB:.o=.d) $(SUPPORT:.o=.d) $(addsuffix .d,$(UNIT)) $(B)/src/cli/main.d
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

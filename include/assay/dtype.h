@@ -29,10 +29,10 @@ enum dtype_kind {
 };
 
 struct dtype_info {
-    const char *name; /* canonical, upper case: "BF16", "Q4_K" */
-    uint16_t block;   /* elements per block */
-    uint16_t bytes;   /* bytes per block */
-    int16_t gguf;     /* GGUF type number, or -1 */
+    const char *name;        /* canonical, upper case: "BF16", "Q4_K" */
+    uint16_t block;          /* elements per block */
+    uint16_t bytes;          /* bytes per block */
+    int16_t gguf;            /* GGUF type number, or -1 */
     const char *safetensors; /* safetensors name, or NULL */
     enum dtype_kind kind;
 };
@@ -66,7 +66,7 @@ struct stats {
     uint64_t count;    /* elements seen */
     uint64_t nan, inf; /* of these; the fields below leave them out */
     uint64_t zeros;
-    double min, max;   /* meaningless while count == nan + inf */
+    double min, max; /* meaningless while count == nan + inf */
     double sum, sum_squares;
 };
 

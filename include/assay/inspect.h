@@ -13,16 +13,16 @@
 /* ---- architecture (src/inspect/architecture.c) ---- */
 
 struct rope {
-    double base;          /* theta; 0 when unknown */
-    uint64_t dimensions;  /* rotated per head; 0 when unknown */
-    struct span scaling;  /* "linear", "yarn", "llama3", "longrope"...; empty: none */
-    double factor;        /* 0 when absent */
+    double base;         /* theta; 0 when unknown */
+    uint64_t dimensions; /* rotated per head; 0 when unknown */
+    struct span scaling; /* "linear", "yarn", "llama3", "longrope"...; empty: none */
+    double factor;       /* 0 when absent */
     uint64_t original_context;
 };
 
 struct parameters {
-    uint64_t total;     /* every weight once, tied weights once, buffers and adapters' own counted */
-    uint64_t active;    /* per token: experts not routed to left out; equals total when dense */
+    uint64_t total;  /* every weight once, tied weights once, buffers and adapters' own counted */
+    uint64_t active; /* per token: experts not routed to left out; equals total when dense */
     uint64_t embedding; /* token (and position) embeddings and output head */
     uint64_t non_embedding;
 };
@@ -50,15 +50,15 @@ struct dtype_use {
 };
 
 struct tokenizer {
-    const char *kind;        /* "BPE", "SPM", "WordPiece", "Unigram", ...; NULL: unknown */
-    struct span pre;         /* pre-tokenizer (tokenizer.ggml.pre) or empty */
-    uint64_t size;           /* entries, added tokens included */
+    const char *kind; /* "BPE", "SPM", "WordPiece", "Unigram", ...; NULL: unknown */
+    struct span pre;  /* pre-tokenizer (tokenizer.ggml.pre) or empty */
+    uint64_t size;    /* entries, added tokens included */
     uint64_t merges, added;
     struct special {
-        const char *role;    /* "bos", "eos", "unk", "pad", "sep", "cls", "mask", "eot" */
+        const char *role; /* "bos", "eos", "unk", "pad", "sep", "cls", "mask", "eot" */
         bool has_id;
         uint64_t id;
-        struct span text;    /* empty when only the id is known */
+        struct span text; /* empty when only the id is known */
     } special[8];
     size_t special_count;
 };
@@ -75,10 +75,11 @@ struct facts {
     struct architecture architecture;
     struct dtype_use types[DTYPE_COUNT];
     struct tokenizer tokenizer;
-    struct span name;        /* general.name, card or _name_or_path */
+    struct span name; /* general.name, card or _name_or_path */
     struct licence_claim licences[8];
     size_t licence_count;
-    struct span *base_models, *datasets, *languages; /* card, metadata, adapter config: merged, as written */
+    struct span *base_models, *datasets,
+        *languages; /* card, metadata, adapter config: merged, as written */
     size_t base_model_count, dataset_count, language_count;
 };
 
@@ -106,18 +107,19 @@ struct coverage {
 };
 
 struct scan {
-    struct digest *tensor; /* one per model tensor; NULL without digests */
-    struct digest *file;   /* one per model file; NULL without digests */
+    struct digest *tensor;     /* one per model tensor; NULL without digests */
+    struct digest *file;       /* one per model file; NULL without digests */
     bool *tensor_ok, *file_ok; /* false where a read failed: the digest is not set */
-    struct stats *stats;   /* one per model tensor; NULL without statistics */
+    struct stats *stats;       /* one per model tensor; NULL without statistics */
     struct coverage coverage;
-    bool from_cache;       /* at least one digest was taken from the cache */
+    bool from_cache; /* at least one digest was taken from the cache */
     uint64_t bytes_read;
 };
 
 /* Read failures and changes while reading become findings; false only when
  * interrupted or out of memory. Memory is the model's arena. */
-bool inspect_scan(struct scan *out, struct model *m, const struct scan_options *opt, struct err *e) ASSAY_MUST_CHECK;
+bool inspect_scan(struct scan *out, struct model *m, const struct scan_options *opt,
+                  struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- identity (src/inspect/identity.c); bytes in docs/formats/identity.md ---- */
 
@@ -138,7 +140,14 @@ void architecture_canonical(struct buf *out, const struct facts *f);
 
 /* ---- comparison of two models (src/inspect/diff*.c) ---- */
 
-enum tensor_change { TENSOR_SAME, TENSOR_CHANGED, TENSOR_RETYPED, TENSOR_RESHAPED, TENSOR_ADDED, TENSOR_REMOVED };
+enum tensor_change {
+    TENSOR_SAME,
+    TENSOR_CHANGED,
+    TENSOR_RETYPED,
+    TENSOR_RESHAPED,
+    TENSOR_ADDED,
+    TENSOR_REMOVED
+};
 
 struct tensor_diff {
     enum tensor_change change;
@@ -148,15 +157,20 @@ struct tensor_diff {
     /* Over dequantised values; valid for SAME, CHANGED and RETYPED. */
     double distance; /* |b - a| / |a| (L2) */
     double cosine;
-    double changed;  /* share of elements that differ */
+    double changed; /* share of elements that differ */
 };
 
 enum relation {
-    REL_IDENTICAL, REL_REPACKED, REL_QUANTISED, REL_FINE_TUNED, REL_ADAPTER,
-    REL_SAME_ARCHITECTURE, REL_UNRELATED
+    REL_IDENTICAL,
+    REL_REPACKED,
+    REL_QUANTISED,
+    REL_FINE_TUNED,
+    REL_ADAPTER,
+    REL_SAME_ARCHITECTURE,
+    REL_UNRELATED
 };
 
-struct diff_entry { /* metadata, config, tokenizer, template: one difference */
+struct diff_entry {    /* metadata, config, tokenizer, template: one difference */
     const char *where; /* "metadata", "config", "generation_config", "tokenizer", "chat template" */
     const char *what;  /* key or JSON pointer */
     const char *a, *b; /* shown values; NULL: absent on that side */

@@ -20,8 +20,8 @@
 enum {
     MODEL_MAX_RANK = 8,
     MODEL_MAX_FILES = 100000,
-    MODEL_MAX_DEPTH = 16,            /* folders within folders */
-    MODEL_MAX_DOCUMENT = 256 << 20,  /* bytes of one JSON, YAML or text file */
+    MODEL_MAX_DEPTH = 16,             /* folders within folders */
+    MODEL_MAX_DOCUMENT = 256 << 20,   /* bytes of one JSON, YAML or text file */
     MODEL_MAX_SAFETENSORS = 100000000 /* bytes of a header (tensor.rs MAX_HEADER_SIZE) */
 };
 
@@ -41,9 +41,9 @@ struct model_file {
     enum format format;
     struct source *source; /* owned by the model; NULL when it could not be opened */
     uint64_t size;
-    uint64_t parsed;   /* bytes accounted for by parsing: header, documents; tensors excluded */
-    uint64_t data;     /* offset where the tensor data section begins; 0 without one */
-    uint32_t version;  /* GGUF version; 0 otherwise */
+    uint64_t parsed;    /* bytes accounted for by parsing: header, documents; tensors excluded */
+    uint64_t data;      /* offset where the tensor data section begins; 0 without one */
+    uint32_t version;   /* GGUF version; 0 otherwise */
     uint32_t alignment; /* GGUF general.alignment; 0 otherwise */
     bool big_endian;
     bool link_outside; /* reached through a symbolic link that leaves the folder */
@@ -54,7 +54,8 @@ struct tensor {
     struct span name;
     enum dtype dtype; /* DTYPE_NONE: unknown to this build, bytes still located */
     uint32_t rank;
-    uint64_t shape[MODEL_MAX_RANK]; /* outermost first, as PyTorch prints it; GGUF's order reversed */
+    uint64_t
+        shape[MODEL_MAX_RANK]; /* outermost first, as PyTorch prints it; GGUF's order reversed */
     uint64_t elements;
     struct origin entry; /* the header entry that declares it */
     struct origin data;  /* its bytes; offset is absolute in the file */
@@ -62,8 +63,20 @@ struct tensor {
 
 /* A GGUF key-value pair, or one string of safetensors' __metadata__. */
 enum value_type { /* numbers as in GGUF, docs/gguf.md "gguf_metadata_value_type" */
-    VALUE_U8 = 0, VALUE_I8, VALUE_U16, VALUE_I16, VALUE_U32, VALUE_I32, VALUE_F32,
-    VALUE_BOOL, VALUE_STRING, VALUE_ARRAY, VALUE_U64, VALUE_I64, VALUE_F64, VALUE_TYPES
+                  VALUE_U8 = 0,
+                  VALUE_I8,
+                  VALUE_U16,
+                  VALUE_I16,
+                  VALUE_U32,
+                  VALUE_I32,
+                  VALUE_F32,
+                  VALUE_BOOL,
+                  VALUE_STRING,
+                  VALUE_ARRAY,
+                  VALUE_U64,
+                  VALUE_I64,
+                  VALUE_F64,
+                  VALUE_TYPES
 };
 
 struct value {
@@ -160,14 +173,17 @@ struct model_options {
  * only when there is nothing to show (no such file, not readable, out of
  * memory); anything else is a model with findings. The caller frees *out.
  */
-bool model_read(struct model **out, const char *path, const struct model_options *opt, struct err *e) ASSAY_MUST_CHECK;
+bool model_read(struct model **out, const char *path, const struct model_options *opt,
+                struct err *e) ASSAY_MUST_CHECK;
 /* One file from memory, for tests and fuzzing; bytes are borrowed. */
-bool model_read_memory(struct model **out, const char *name, struct span bytes, struct err *e) ASSAY_MUST_CHECK;
+bool model_read_memory(struct model **out, const char *name, struct span bytes,
+                       struct err *e) ASSAY_MUST_CHECK;
 void model_free(struct model *m); /* NULL is harmless */
 
 const char *format_name(enum format f); /* "GGUF", "safetensors" */
 const struct tensor *model_tensor(const struct model *m, struct span name); /* NULL when absent */
-const struct metadata *model_metadata(const struct model *m, const char *key); /* NULL when absent */
+const struct metadata *model_metadata(const struct model *m,
+                                      const char *key); /* NULL when absent */
 
 /* Typed reads of metadata: false when absent or of another type. Integers of
  * any width and sign are accepted where the value fits. */

@@ -23,7 +23,8 @@ struct source_stamp {
 
 bool source_open(struct source **out, const char *path, struct err *e) ASSAY_MUST_CHECK;
 /* A source over memory, for tests and fuzzing; bytes are borrowed. */
-bool source_memory(struct source **out, const char *name, struct span bytes, struct err *e) ASSAY_MUST_CHECK;
+bool source_memory(struct source **out, const char *name, struct span bytes,
+                   struct err *e) ASSAY_MUST_CHECK;
 void source_close(struct source *s); /* NULL is harmless; ends every span read through it */
 
 uint64_t source_size(const struct source *s);
@@ -40,7 +41,8 @@ uint64_t source_window(const struct source *s);
 bool source_check(const struct source *s, struct err *e) ASSAY_MUST_CHECK;
 
 /* Exactly n bytes at offset into buf, or false (short files are ERR_CHANGED). Thread-safe. */
-bool source_read(const struct source *s, void *buf, uint64_t offset, size_t n, struct err *e) ASSAY_MUST_CHECK;
+bool source_read(const struct source *s, void *buf, uint64_t offset, size_t n,
+                 struct err *e) ASSAY_MUST_CHECK;
 /* fstat again: ERR_CHANGED when size, mtime or ctime differ from the open. */
 bool source_unchanged(const struct source *s, struct err *e) ASSAY_MUST_CHECK;
 

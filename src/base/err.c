@@ -10,18 +10,12 @@ static const struct {
     const char *name;
     int exit_status;
 } codes[ERR_CODES] = {
-    [ERR_NONE] = {"none", 0},
-    [ERR_USAGE] = {"usage", 2},
-    [ERR_CONFIG] = {"config", 2},
-    [ERR_IO] = {"io", 3},
-    [ERR_FORMAT] = {"format", 3},
-    [ERR_UNSUPPORTED] = {"unsupported", 3},
-    [ERR_LIMIT] = {"limit", 3},
-    [ERR_CHANGED] = {"changed", 3},
-    [ERR_MEMORY] = {"memory", 3},
-    [ERR_INTEGRITY] = {"integrity", 4},
-    [ERR_POLICY] = {"policy", 1},
-    [ERR_INTERRUPTED] = {"interrupted", 3},
+    [ERR_NONE] = {"none", 0},     [ERR_USAGE] = {"usage", 2},
+    [ERR_CONFIG] = {"config", 2}, [ERR_IO] = {"io", 3},
+    [ERR_FORMAT] = {"format", 3}, [ERR_UNSUPPORTED] = {"unsupported", 3},
+    [ERR_LIMIT] = {"limit", 3},   [ERR_CHANGED] = {"changed", 3},
+    [ERR_MEMORY] = {"memory", 3}, [ERR_INTEGRITY] = {"integrity", 4},
+    [ERR_POLICY] = {"policy", 1}, [ERR_INTERRUPTED] = {"interrupted", 3},
 };
 
 static bool fill(struct err *e, enum err_code code, const char *file, uint64_t offset,
@@ -45,8 +39,8 @@ bool err_set(struct err *e, enum err_code code, const char *fmt, ...)
     return false;
 }
 
-bool err_at(struct err *e, enum err_code code, const char *file, uint64_t offset,
-            const char *fmt, ...)
+bool err_at(struct err *e, enum err_code code, const char *file, uint64_t offset, const char *fmt,
+            ...)
 {
     va_list args;
     va_start(args, fmt);

@@ -52,8 +52,8 @@ struct cursor {
     bool big_endian;     /* how cursor_u16.. read; little-endian by default */
     cursor_fill *fill;   /* NULL: everything is in memory */
     void *fill_arg;
-    const char *fault;    /* NULL while all is well; a constant text otherwise */
-    uint64_t fault_at;    /* file offset of the first fault */
+    const char *fault; /* NULL while all is well; a constant text otherwise */
+    uint64_t fault_at; /* file offset of the first fault */
     enum err_code fault_code;
 };
 

@@ -42,7 +42,9 @@ struct err {
 };
 
 /* An err that holds nothing. */
-#define ERR_INIT { ERR_NONE, ERR_NO_OFFSET, "", "" }
+/* clang-format off */
+#define ERR_INIT {ERR_NONE, ERR_NO_OFFSET, "", ""}
+/* clang-format on */
 
 /*
  * Fill `e` (which may be NULL) and return false, so that
@@ -52,8 +54,8 @@ struct err {
 bool err_set(struct err *e, enum err_code code, const char *fmt, ...) ASSAY_PRINTF(3, 4);
 
 /* As err_set, with the place. `file` may be NULL. */
-bool err_at(struct err *e, enum err_code code, const char *file, uint64_t offset,
-            const char *fmt, ...) ASSAY_PRINTF(5, 6);
+bool err_at(struct err *e, enum err_code code, const char *file, uint64_t offset, const char *fmt,
+            ...) ASSAY_PRINTF(5, 6);
 
 /* As err_at with errno's words appended: "cannot open: No such file or directory". */
 bool err_errno(struct err *e, const char *file, const char *what);

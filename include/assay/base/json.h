@@ -96,7 +96,7 @@ struct json_writer {
     json_sink *sink;
     void *arg;
     bool failed;
-    bool pretty;  /* two-space indentation and line ends */
+    bool pretty; /* two-space indentation and line ends */
     int depth;
     uint64_t has_items; /* bit per depth: a comma is due */
     bool after_key;

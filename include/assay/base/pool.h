@@ -18,6 +18,7 @@ void pool_free(struct pool *p);
 unsigned pool_threads(const struct pool *p);
 /* Call job(arg, i, worker) for i in 0..n-1 and return when all have returned;
  * worker is 0..pool_threads-1, for scratch memory. The caller's thread works too. */
-void pool_run(struct pool *p, size_t n, void (*job)(void *arg, size_t i, unsigned worker), void *arg);
+void pool_run(struct pool *p, size_t n, void (*job)(void *arg, size_t i, unsigned worker),
+              void *arg);
 
 #endif

@@ -25,9 +25,9 @@ void text_show(struct buf *b, struct span s, size_t max_chars);
 const char *text_shown(char *out, size_t size, struct span s);
 
 /* "1.05 MiB", "269.0 MB/s" etc. are all written by these two. */
-const char *text_bytes(char *out, size_t size, uint64_t bytes);   /* binary: B, KiB, MiB.. */
-const char *text_count(char *out, size_t size, uint64_t n);       /* "134.5 M", "1.24 B" */
-const char *text_grouped(char *out, size_t size, uint64_t n);     /* "134,515,008" */
+const char *text_bytes(char *out, size_t size, uint64_t bytes); /* binary: B, KiB, MiB.. */
+const char *text_count(char *out, size_t size, uint64_t n);     /* "134.5 M", "1.24 B" */
+const char *text_grouped(char *out, size_t size, uint64_t n);   /* "134,515,008" */
 
 /* Shortest decimal text that reads back to the same double ("0.1", "1e-05",
  * "NaN", "inf"). The same on every machine and locale. */

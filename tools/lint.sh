@@ -1,0 +1,71 @@
+#!/bin/sh
+# lint.sh ASSAY: every static check; each prints its name and the number of
+# files, shows what is wrong, and all run before the script fails.
+set -u
+assay=$1
+cd "$(dirname "$0")/.."
+build=build/lint
+mkdir -p "$build"
+status=0 count=0
+BASE="-std=c11 -D_GNU_SOURCE -Iinclude -Isrc -Itests -DASSAY_VERSION=\"lint\""
+sources=$(git ls-files 'src/*.c')
+all=$(git ls-files '*.c' '*.h')
+
+check() { # name, command...
+    what=$1
+    shift
+    count=$((count + 1))
+    if "$@" >"$build/$what.log" 2>&1; then
+        echo "lint: $what: ok"
+    else
+        echo "lint: $what: FAILED"
+        tail -n 40 "$build/$what.log"
+        status=$((status + 1))
+    fi
+}
+headers_alone() {
+    bad=0
+    for h in $(git ls-files 'include/*.h'); do
+        echo "#include \"${h#include/}\"" | gcc $BASE -Wall -Wextra -Werror -fsyntax-only -x c - || bad=1
+    done
+    return $bad
+}
+banned() { # functions that invite mistakes; raw printing outside cli
+    ! grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atof|alloca|strncpy|system|popen)\(' $sources &&
+        ! grep -nE '\b(printf|puts|exit|fprintf|perror|abort)\(' $(git ls-files 'src/*.c' | grep -v '^src/cli/')
+}
+long_files() {
+    wc -l $all | awk '$2 != "total" && $1 > 800 { print; bad = 1 } END { exit bad }'
+}
+tidy() {
+    printf '%s\n' $sources | xargs -P "$(nproc)" -n 4 clang-tidy --quiet --warnings-as-errors='*' -- $BASE
+}
+analyzer() {
+    printf '%s\n' $sources | xargs -P "$(nproc)" -n 1 gcc $BASE -O1 -fanalyzer -Werror -c -o /dev/null
+}
+manual() {
+    "$assay" man >"$build/assay.1" && mandoc -T lint -W warning "$build/assay.1"
+}
+scripts() {
+    bad=0
+    for s in $(git ls-files '*.sh'); do sh -n "$s" || bad=1; done
+    return $bad
+}
+
+check layers tools/layers.sh
+check headers headers_alone
+check findings tools/findings.sh
+check banned banned
+check length long_files
+check scripts scripts
+check format clang-format --dry-run --Werror $all
+check manual manual
+check clang make CC=clang B=build/clang CI=1 build/clang/assay
+check tidy tidy
+check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+    --inline-suppr --suppress=missingIncludeSystem -j "$(nproc)" -Iinclude -Isrc $sources
+check analyzer analyzer
+mkdir -p build
+echo "lint $((count - status)) $status 0" >>build/totals
+echo "lint: $((count - status)) passed, $status failed"
+[ "$status" = 0 ]
