@@ -1,0 +1,34 @@
+/*
+ * Architecture from metadata, config, tensor names and shapes: every family
+ * in both containers, exact counts, and every contradiction found.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "assay/inspect.h"
+
+static void facts_of_an_empty_model_are_unknown(void **state)
+{
+    (void)state;
+    struct model m = {0};
+    struct facts f;
+    struct err e = ERR_INIT;
+    m.arena = arena_new(1 << 20);
+    verdict_init(&m.verdict, m.arena);
+    assert_true(inspect_facts(&f, &m, &e));
+    assert_null(f.architecture.family);
+    assert_int_equal(f.architecture.layers, 0);
+    assert_int_equal(f.architecture.parameters.total, 0);
+    arena_free(m.arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(facts_of_an_empty_model_are_unknown),
+    };
+    return cmocka_run_group_tests_name("architecture", tests, NULL, NULL);
+}
