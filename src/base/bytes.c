@@ -89,6 +89,10 @@ static const uint8_t *need(struct cursor *c, uint64_t n)
         return NULL;
     }
     size_t end = c->pos + (size_t)n;
+    if (c->limit && end > c->limit) {
+        cursor_fault(c, ERR_LIMIT, "the limit on bytes held in memory is reached here");
+        return NULL;
+    }
     if (end > c->avail) {
         if (c->fill)
             c->avail = c->fill(c->fill_arg, end);

@@ -48,6 +48,7 @@ struct cursor {
     size_t pos;          /* next byte to read */
     size_t avail;        /* bytes in memory, from base */
     size_t size;         /* logical end of the input */
+    size_t limit;        /* bytes beyond this are never brought into memory; 0: no limit */
     uint64_t origin;     /* offset in the file of base[0] */
     bool big_endian;     /* how cursor_u16.. read; little-endian by default */
     cursor_fill *fill;   /* NULL: everything is in memory */
