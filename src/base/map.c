@@ -29,8 +29,9 @@ static uint64_t mix(uint64_t a, uint64_t b)
 }
 
 /* Multiply-and-fold, eight bytes at a time, keyed by the process's seed. */
-static uint32_t hash(struct span s)
+uint32_t map_hash(struct span s)
 {
+    pthread_once(&seed_once, make_seed);
     uint64_t h = seed[0] ^ s.n;
     size_t i = 0;
     for (; i + 8 <= s.n; i += 8)
@@ -46,7 +47,6 @@ static uint32_t hash(struct span s)
 
 bool map_init(struct map *m, struct arena *a, size_t expect)
 {
-    pthread_once(&seed_once, make_seed);
     size_t slots = 16;
     while (slots / 2 < expect && slots < SIZE_MAX / 4)
         slots *= 2;
@@ -81,7 +81,7 @@ bool map_put(struct map *m, struct span name, uint32_t value, uint32_t *previous
 {
     if (m->used > m->mask / 2 && !grow(m))
         return false;
-    uint32_t h = hash(name);
+    uint32_t h = map_hash(name);
     struct map_slot *s = find(m, name, h);
     *previous = s->hash ? s->value : MAP_NONE;
     if (!s->hash) {
@@ -93,6 +93,6 @@ bool map_put(struct map *m, struct span name, uint32_t value, uint32_t *previous
 
 uint32_t map_get(const struct map *m, struct span name)
 {
-    const struct map_slot *s = find(m, name, hash(name));
+    const struct map_slot *s = find(m, name, map_hash(name));
     return s->hash ? s->value : MAP_NONE;
 }

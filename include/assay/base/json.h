@@ -5,8 +5,9 @@
  * lone surrogates, bounded depth, duplicate keys refused or reported. Every
  * value knows its byte offset, so findings can point at it. Numbers keep their
  * text: integers are read exactly or not at all. The whole document is one
- * flat array in the caller's arena (16 bytes a value, keys included); the text
- * is borrowed for the document's life.
+ * flat run of nodes in the caller's arena (16 bytes a value, keys included);
+ * the text is borrowed for the document's life. Objects with many members are
+ * indexed, so json_get does not walk them.
  *
  * The writer streams: it never holds more than its buffer, so a listing of
  * 100,000 tensors costs no tree.
@@ -44,7 +45,10 @@ enum json_flags {
     JSON_PREFIX = 2           /* text may follow the value; json_end says where it stopped */
 };
 
-enum { JSON_MAX_DEPTH = 128 };
+enum {
+    JSON_MAX_DEPTH = 128,
+    JSON_MAX_TEXT = 256 << 20 /* bytes of one document */
+};
 
 /*
  * Parse `text`. On failure the error carries the byte offset within text,

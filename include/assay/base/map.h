@@ -26,6 +26,8 @@ bool map_init(struct map *m, struct arena *a, size_t expect) ASSAY_MUST_CHECK;
  * (which is kept) or MAP_NONE. The name's bytes are borrowed for the map's life.
  */
 bool map_put(struct map *m, struct span name, uint32_t value, uint32_t *previous) ASSAY_MUST_CHECK;
+/* The keyed hash behind it, for tables of other shapes; never stored or shown. */
+uint32_t map_hash(struct span name);
 uint32_t map_get(const struct map *m, struct span name); /* MAP_NONE when absent */
 
 #endif

@@ -11,6 +11,8 @@
 /* Offset of the first byte that is not well-formed UTF-8 (Unicode 15, table
  * 3-7), or TEXT_VALID. */
 size_t utf8_invalid(struct span s);
+/* Length of the well-formed sequence that p, with n > 0 bytes left, begins; 0 when none does. */
+size_t utf8_length(const uint8_t *p, size_t n);
 /* Decode one code point at s[*pos] and advance; 0xFFFD for a bad byte. */
 uint32_t utf8_next(struct span s, size_t *pos);
 void utf8_put(struct buf *b, uint32_t code_point);
@@ -32,6 +34,9 @@ const char *text_grouped(char *out, size_t size, uint64_t n);   /* "134,515,008"
 /* Shortest decimal text that reads back to the same double ("0.1", "1e-05",
  * "NaN", "inf"). The same on every machine and locale. */
 const char *text_double(char *out, size_t size, double v);
+/* A decimal number (JSON's grammar, checked by the caller) in any locale; too
+ * large gives an infinity. False when out of memory. */
+bool text_to_double(struct span s, double *out);
 /* Strict decimal, the whole span; false on anything else or overflow. */
 bool text_u64(struct span s, uint64_t *out);
 

@@ -1,0 +1,146 @@
+/*
+ * SHA-256 by OpenSSL's EVP, which picks the processor's own instructions.
+ * A digest that could not be taken must never look like one, so a refusal of
+ * the library after the context exists ends the program.
+ */
+#include "assay/digest.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sha256 {
+    EVP_MD_CTX *ctx;
+};
+
+static EVP_MD *algorithm;
+static pthread_key_t own; /* one context a thread, for sha256_of */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void free_own(void *s)
+{
+    sha256_free(s);
+}
+
+static void prepare(void)
+{
+    algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (pthread_key_create(&own, free_own) != 0)
+        abort();
+}
+
+static void demand(bool ok)
+{
+    if (!ok)
+        abort();
+}
+
+struct sha256 *sha256_new(void)
+{
+    pthread_once(&once, prepare);
+    struct sha256 *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->ctx = EVP_MD_CTX_new();
+    if (!s->ctx || !algorithm || EVP_DigestInit_ex2(s->ctx, algorithm, NULL) != 1) {
+        sha256_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void sha256_free(struct sha256 *s)
+{
+    if (!s)
+        return;
+    EVP_MD_CTX_free(s->ctx);
+    free(s);
+}
+
+void sha256_start(struct sha256 *s)
+{
+    demand(EVP_DigestInit_ex2(s->ctx, NULL, NULL) == 1);
+}
+
+void sha256_update(struct sha256 *s, const void *p, size_t n)
+{
+    demand(EVP_DigestUpdate(s->ctx, p, n) == 1);
+}
+
+void sha256_finish(struct sha256 *s, struct digest *out)
+{
+    demand(EVP_DigestFinal_ex(s->ctx, out->b, NULL) == 1);
+}
+
+/* The calling thread's context. */
+static struct sha256 *own_context(void)
+{
+    pthread_once(&once, prepare);
+    struct sha256 *s = pthread_getspecific(own);
+    if (!s) {
+        s = sha256_new();
+        demand(s && pthread_setspecific(own, s) == 0);
+    }
+    return s;
+}
+
+struct digest sha256_of(struct span bytes)
+{
+    struct digest out;
+    struct sha256 *s = own_context();
+    sha256_start(s);
+    sha256_update(s, bytes.p, bytes.n);
+    sha256_finish(s, &out);
+    return out;
+}
+
+struct digest merkle_leaf(struct span data)
+{
+    struct digest out;
+    struct sha256 *s = own_context();
+    sha256_start(s);
+    sha256_update(s, "\x00", 1);
+    sha256_update(s, data.p, data.n);
+    sha256_finish(s, &out);
+    return out;
+}
+
+bool digest_eq(const struct digest *a, const struct digest *b)
+{
+    return memcmp(a->b, b->b, DIGEST_SIZE) == 0;
+}
+
+const char *digest_hex(char out[DIGEST_HEX + 1], const struct digest *d)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < DIGEST_SIZE; i++) {
+        out[2 * i] = digits[d->b[i] >> 4];
+        out[2 * i + 1] = digits[d->b[i] & 15];
+    }
+    out[DIGEST_HEX] = '\0';
+    return out;
+}
+
+static int nibble(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool digest_from_hex(struct digest *out, struct span hex)
+{
+    struct digest d;
+    if (hex.n != DIGEST_HEX)
+        return false;
+    for (size_t i = 0; i < DIGEST_SIZE; i++) {
+        int high = nibble(hex.p[2 * i]), low = nibble(hex.p[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        d.b[i] = (uint8_t)(high << 4 | low);
+    }
+    *out = d;
+    return true;
+}
