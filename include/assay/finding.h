@@ -14,6 +14,8 @@
 #ifndef ASSAY_FINDING_H
 #define ASSAY_FINDING_H
 
+#include <stdarg.h>
+
 #include "assay/base/arena.h"
 
 enum severity { SEV_INFO, SEV_LOW, SEV_MEDIUM, SEV_HIGH, SEV_CRITICAL, SEV_COUNT };
@@ -53,8 +55,18 @@ struct finding {
     uint32_t count;     /* how often, when repeats were folded (>= 1) */
 };
 
-/* Findings of one rule beyond this number in one file are counted, not listed. */
-enum { FINDING_FOLD = 20 };
+/* Findings of one rule beyond these numbers are counted, not listed. */
+enum {
+    FINDING_FOLD = 20,      /* in a row in one file */
+    FINDING_FOLD_ALL = 1000 /* in the whole model */
+};
+
+/* What folding needs to know of one rule. */
+struct rule_seen {
+    uint32_t listed;  /* in all */
+    uint32_t in_file; /* listed in a row in the file of the last one */
+    size_t last;      /* index of the last one listed */
+};
 
 struct verdict {
     struct arena *arena;
@@ -63,7 +75,7 @@ struct verdict {
     size_t cap;
     bool incomplete; /* something was not read: never to be called clean */
     bool lost;       /* out of memory while adding: also incomplete */
-    uint32_t per_rule[RULE_COUNT];
+    struct rule_seen seen[RULE_COUNT];
 };
 
 void verdict_init(struct verdict *v, struct arena *a);
@@ -72,6 +84,8 @@ void verdict_init(struct verdict *v, struct arena *a);
  * of the last one listed. */
 void verdict_add(struct verdict *v, enum rule_id rule, struct origin o, const char *fmt, ...)
     ASSAY_PRINTF(4, 5);
+void verdict_add_list(struct verdict *v, enum rule_id rule, struct origin o, const char *fmt,
+                      va_list args) ASSAY_PRINTF(4, 0);
 /* Order: severity downwards, then rule, file, offset. */
 void verdict_sort(struct verdict *v);
 enum severity verdict_worst(const struct verdict *v); /* SEV_INFO when empty */

@@ -56,7 +56,7 @@ static struct block *add_block(struct arena *a, size_t n)
 {
     bool alone = n > a->next_size / 4;
     size_t size = alone ? n : a->next_size;
-    struct block *b = calloc(1, sizeof *b + size);
+    struct block *b = size <= SIZE_MAX - sizeof *b ? calloc(1, sizeof *b + size) : NULL;
     if (!b)
         return NULL;
     b->size = size;
@@ -104,7 +104,7 @@ void *arena_grow(struct arena *a, void *items, size_t n, size_t *cap, size_t siz
 {
     if (n < *cap)
         return items;
-    size_t larger = *cap ? *cap * 2 : 8;
+    size_t larger = n < SIZE_MAX / 2 ? (n < 4 ? 8 : n * 2) : SIZE_MAX;
     void *p = arena_array(a, larger, size);
     if (!p)
         return NULL;

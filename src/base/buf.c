@@ -65,7 +65,7 @@ void buf_put_span(struct buf *b, struct span s)
 
 void buf_put_str(struct buf *b, const char *s)
 {
-    buf_put(b, s, strlen(s));
+    buf_put_span(b, span_str(s));
 }
 
 void buf_put_u8(struct buf *b, uint8_t v)

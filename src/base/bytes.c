@@ -82,8 +82,12 @@ bool cursor_check(const struct cursor *c, struct err *e)
 /* The next n bytes, in memory; NULL and a fault when they do not exist. */
 static const uint8_t *need(struct cursor *c, uint64_t n)
 {
+    /* Where an input without memory ends there is no address to add to. */
+    static const uint8_t nothing[1];
     if (c->fault)
         return NULL;
+    if (n == 0)
+        return nothing;
     if (n > c->size - c->pos) {
         cursor_fault(c, ERR_FORMAT, "the input ends before the bytes that are declared here");
         return NULL;

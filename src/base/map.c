@@ -93,6 +93,8 @@ bool map_put(struct map *m, struct span name, uint32_t value, uint32_t *previous
 
 uint32_t map_get(const struct map *m, struct span name)
 {
+    if (!m->slots)
+        return MAP_NONE;
     const struct map_slot *s = find(m, name, map_hash(name));
     return s->hash ? s->value : MAP_NONE;
 }

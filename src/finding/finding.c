@@ -16,35 +16,48 @@ void verdict_init(struct verdict *v, struct arena *a)
     *v = (struct verdict){.arena = a};
 }
 
-static struct finding *last_of(struct verdict *v, enum rule_id rule)
+/* The finding that one more of this rule is counted into; NULL when it is to be listed. */
+static struct finding *folds_into(struct verdict *v, enum rule_id rule, uint32_t file)
 {
-    for (size_t i = v->count; i-- > 0;)
-        if (v->findings[i].rule == rule)
-            return &v->findings[i];
-    return NULL;
+    struct rule_seen *seen = &v->seen[rule];
+    struct finding *last = seen->listed ? &v->findings[seen->last] : NULL;
+    if (!last || last->origin.file != file)
+        seen->in_file = 0;
+    bool many = seen->in_file >= FINDING_FOLD || seen->listed >= FINDING_FOLD_ALL;
+    return many ? last : NULL;
 }
 
-void verdict_add(struct verdict *v, enum rule_id rule, struct origin o, const char *fmt, ...)
+void verdict_add_list(struct verdict *v, enum rule_id rule, struct origin o, const char *fmt,
+                      va_list args)
 {
-    if (v->per_rule[rule]++ >= FINDING_FOLD) {
-        last_of(v, rule)->count++;
+    struct finding *last = folds_into(v, rule, o.file);
+    if (last) {
+        if (last->count < UINT32_MAX)
+            last->count++;
         return;
     }
     struct finding *f = arena_grow(v->arena, v->findings, v->count, &v->cap, sizeof *f);
     char detail[1024];
-    va_list args;
-    va_start(args, fmt);
     vsnprintf(detail, sizeof detail, fmt, args);
-    va_end(args);
     if (f)
         v->findings = f;
     char *text = f ? arena_str(v->arena, span_str(detail)) : NULL;
     if (!text) {
         v->incomplete = v->lost = true;
-        v->per_rule[rule]--;
         return;
     }
+    v->seen[rule].listed++;
+    v->seen[rule].in_file++;
+    v->seen[rule].last = v->count;
     v->findings[v->count++] = (struct finding){rule, o, text, 1};
+}
+
+void verdict_add(struct verdict *v, enum rule_id rule, struct origin o, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    verdict_add_list(v, rule, o, fmt, args);
+    va_end(args);
 }
 
 static int by_order(const void *pa, const void *pb)
@@ -65,6 +78,8 @@ void verdict_sort(struct verdict *v)
 {
     if (v->count)
         qsort(v->findings, v->count, sizeof *v->findings, by_order);
+    for (size_t i = 0; i < v->count; i++)
+        v->seen[v->findings[i].rule].last = i;
 }
 
 enum severity verdict_worst(const struct verdict *v)

@@ -209,14 +209,10 @@ static bool index_names(struct model *m)
 void model_note(struct model *m, uint32_t file, uint64_t offset, uint64_t length, enum rule_id rule,
                 const char *fmt, ...)
 {
-    char detail[1024] = "";
-    if (m->verdict.per_rule[rule] < FINDING_FOLD) { /* else only counted */
-        va_list args;
-        va_start(args, fmt);
-        vsnprintf(detail, sizeof detail, fmt, args);
-        va_end(args);
-    }
-    verdict_add(&m->verdict, rule, (struct origin){file, offset, length}, "%s", detail);
+    va_list args;
+    va_start(args, fmt);
+    verdict_add_list(&m->verdict, rule, (struct origin){file, offset, length}, fmt, args);
+    va_end(args);
 }
 
 void model_incomplete(struct model *m, uint32_t file)
