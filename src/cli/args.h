@@ -1,0 +1,30 @@
+/*
+ * What the options of each command fill. One struct a command, all zero by
+ * default, at most OPTION_ARGS_SIZE bytes.
+ */
+#ifndef ASSAY_CLI_ARGS_H
+#define ASSAY_CLI_ARGS_H
+
+#include <stdbool.h>
+
+struct common_args {
+    int colour; /* enum colour */
+    bool help;
+};
+
+struct inspect_args {
+    bool tensors, metadata, stats, json, no_digest, no_cache;
+    unsigned threads; /* 0: all cores */
+};
+
+struct diff_args {
+    bool tensors, all, json, exit_code;
+    unsigned threads;
+};
+
+struct digest_args {
+    bool tensors, json, no_cache;
+    unsigned threads;
+};
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * From argv to a command and from its result to an exit status. What goes
+ * wrong with the arguments, and with writing standard output, is said here.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "assay/base/text.h"
+#include "cli/args.h"
+
+int exit_graver(int a, int b)
+{
+    static const int order[] = {EXIT_INTERRUPTED, EXIT_INTEGRITY, EXIT_INCOMPLETE,
+                                EXIT_USAGE,       EXIT_EXPIRED,   EXIT_DIFFERENT};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if (a == order[i] || b == order[i])
+            return order[i];
+    return EXIT_PASS;
+}
+
+int cli_error(const struct err *e)
+{
+    char file[512], text[1024];
+    fflush(stdout);
+    fputs("assay: ", stderr);
+    if (e->file[0])
+        fprintf(stderr, "%s: ", text_shown(file, sizeof file, span_str(e->file)));
+    if (e->offset != ERR_NO_OFFSET)
+        fprintf(stderr, "offset %llu: ", (unsigned long long)e->offset);
+    fprintf(stderr, "%s\n", text_shown(text, sizeof text, span_str(e->text)));
+    return e->code == ERR_INTERRUPTED ? EXIT_INTERRUPTED : err_exit_status(e->code);
+}
+
+static int usage_error(const struct command *c, const struct err *e)
+{
+    fprintf(stderr, "assay %s: %s\n", c->name, e->text);
+    fprintf(stderr, "usage: assay %s%s%s%s\nTry 'assay help %s'.\n", c->name,
+            c->options ? " [OPTION]..." : "", c->operands[0] ? " " : "", c->operands, c->name);
+    return EXIT_USAGE;
+}
+
+static bool check_operands(const struct command *c, size_t count, char *const *operands,
+                           struct err *e)
+{
+    char shown[160];
+    if (count < c->min)
+        return err_set(e, ERR_USAGE, "%s: %s", count ? "not enough arguments" : "nothing given",
+                       c->operands);
+    if (count > c->max)
+        return err_set(e, ERR_USAGE, "one argument too many: '%s'",
+                       text_shown(shown, sizeof shown, span_str(operands[c->max])));
+    for (size_t i = 0; i < count; i++)
+        if (operands[i][0] == '\0')
+            return err_set(e, ERR_USAGE, "an argument is empty; a %s was expected", c->operands);
+    return true;
+}
+
+/* Everything must have reached standard output, or the status says that it did not. */
+static int finish(struct out *o, int status)
+{
+    bool quiet;
+    if (out_finish(o, &quiet))
+        return status;
+    if (!quiet)
+        fprintf(stderr, "assay: standard output: cannot write: %s\n", strerror(errno));
+    return quiet ? status : exit_graver(status, EXIT_INCOMPLETE);
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    union {
+        unsigned char bytes[OPTION_ARGS_SIZE];
+        void *alignment;
+    } args = {{0}};
+    struct common_args common = {0};
+    struct option_set sets[] = {{c->options, &args}, {common_options, &common}};
+    struct err e = ERR_INIT;
+    struct out out;
+    size_t count = 0;
+    if (!options_parse(sets, 2, argc, argv, &count, &e))
+        return usage_error(c, &e);
+    out_init(&out, stdout, (enum colour)common.colour);
+    if (common.help) {
+        help_command(&out, c);
+        return finish(&out, EXIT_PASS);
+    }
+    if (!check_operands(c, count, argv, &e))
+        return usage_error(c, &e);
+    struct call call = {c, &args, argv, count, &out};
+    return finish(&out, c->run(&call));
+}
+
+int unknown_command(const char *name)
+{
+    char shown[160];
+    struct suggestion near = suggest_start(name, strlen(name));
+    for (const struct command *c = commands; c->name; c++)
+        if (c->group)
+            suggest_offer(&near, c->name);
+    fprintf(stderr, "assay: unknown command '%s'", text_shown(shown, sizeof shown, span_str(name)));
+    if (suggest_best(&near))
+        fprintf(stderr, "; did you mean '%s'?", suggest_best(&near));
+    fputs("\nTry 'assay help'.\n", stderr);
+    return EXIT_USAGE;
+}
+
+int cli_main(int argc, char **argv)
+{
+    static const char *const aliases[][2] = {
+        {"--help", "help"}, {"-h", "help"}, {"--version", "version"}, {"-V", "version"}};
+    if (argc < 2) {
+        struct out o;
+        out_init(&o, stderr, COLOUR_AUTO);
+        help_overview(&o);
+        return EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        if (strcmp(name, aliases[i][0]) == 0)
+            name = aliases[i][1];
+    const struct command *c = command_find(name);
+    return c ? run(c, argc - 2, argv + 2) : unknown_command(name);
+}

@@ -1,0 +1,80 @@
+/*
+ * The command line's own types: one table of commands from which dispatch,
+ * help, the manual page and shell completion are all made.
+ *
+ * Only src/cli prints or exits. A command is a function over its parsed
+ * options and operands that returns an exit status.
+ */
+#ifndef ASSAY_CLI_CLI_H
+#define ASSAY_CLI_CLI_H
+
+#include "assay/base/err.h"
+#include "cli/options.h"
+#include "cli/output.h"
+
+/* DESIGN section 8. When several apply: 4, 3, 2, 5, 1. */
+enum exit_status {
+    EXIT_PASS = 0,
+    EXIT_DIFFERENT = 1, /* policy failed; for diff --exit-code: not identical */
+    EXIT_USAGE = 2,
+    EXIT_INCOMPLETE = 3, /* unreadable or incomplete */
+    EXIT_INTEGRITY = 4,
+    EXIT_EXPIRED = 5,
+    EXIT_INTERRUPTED = 130 /* as a shell reports death by SIGINT */
+};
+
+struct command;
+
+/* One run of one command. */
+struct call {
+    const struct command *command;
+    const void *args; /* the struct that the command's options fill */
+    char *const *operands;
+    size_t count;
+    struct out *out; /* standard output */
+};
+
+struct command {
+    const char *name;
+    const char *group;            /* heading it stands under; NULL: hidden */
+    const char *operands;         /* "PATH..." */
+    const char *summary;          /* one line, no full stop */
+    const char *description;      /* paragraphs, one a line */
+    const struct option *options; /* up to one without a name; NULL: none */
+    size_t min, max;              /* operands */
+    int (*run)(const struct call *call);
+    const char *examples; /* "command|what it does" lines; NULL: none */
+};
+
+extern const struct command commands[]; /* up to one without a name */
+extern const struct option common_options[];
+
+const struct command *command_find(const char *name); /* NULL when there is none */
+
+/* What each exit status means, for help and the manual. */
+struct status_text {
+    int status;
+    const char *text;
+};
+extern const struct status_text status_texts[]; /* up to one without a text */
+
+int cli_main(int argc, char **argv);
+/* Says on standard error that there is no such command; returns EXIT_USAGE. */
+int unknown_command(const char *name);
+/* The graver of two statuses. */
+int exit_graver(int a, int b);
+/* `assay: FILE: offset N: TEXT` on standard error; returns the exit status of the error. */
+int cli_error(const struct err *e);
+
+int run_inspect(const struct call *call);
+int run_diff(const struct call *call);
+int run_digest(const struct call *call);
+int run_help(const struct call *call);
+int run_version(const struct call *call);
+int run_man(const struct call *call);
+int run_completion(const struct call *call);
+
+void help_overview(struct out *o);
+void help_command(struct out *o, const struct command *c);
+
+#endif

@@ -1,0 +1,115 @@
+/* help and version: everything said here is read from the tables. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+enum { HELP_COLUMN = 26 };
+
+static void print_options(struct out *o, const struct option *table)
+{
+    for (const struct option *p = table; p && p->name; p++) {
+        char name[64];
+        snprintf(name, sizeof name, "--%s%s%s", p->name, p->value ? " " : "",
+                 p->value ? p->value : "");
+        out_printf(o, "  %-*s", HELP_COLUMN - 2, name);
+        if (strlen(name) > HELP_COLUMN - 4)
+            out_printf(o, "\n%*s", HELP_COLUMN, "");
+        out_wrapped_at(o, HELP_COLUMN, p->help);
+    }
+}
+
+void help_overview(struct out *o)
+{
+    out_put(o, "assay: says exactly what open model files are, without executing them\n\n"
+               "usage: assay COMMAND [OPTION]... [ARGUMENT]...\n");
+    const char *group = NULL;
+    for (const struct command *c = commands; c->name; c++) {
+        if (!c->group)
+            continue;
+        if (!group || strcmp(group, c->group) != 0)
+            out_heading(o, c->group);
+        group = c->group;
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", c->name, c->operands);
+        out_printf(o, "  %-*s", HELP_COLUMN - 2, left);
+        out_wrapped_at(o, HELP_COLUMN, c->summary);
+    }
+    out_put(o, "\n'assay help COMMAND' explains one command.\n");
+}
+
+static void print_lines(struct out *o, unsigned indent, const char *lines)
+{
+    while (*lines) {
+        char line[1024];
+        size_t n = strcspn(lines, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)n, lines);
+        out_wrapped(o, indent, line);
+        lines += n + (lines[n] == '\n');
+        if (*lines)
+            out_put(o, "\n");
+    }
+}
+
+static void print_examples(struct out *o, const char *lines)
+{
+    while (*lines) {
+        size_t n = strcspn(lines, "\n");
+        size_t bar = strcspn(lines, "|");
+        out_printf(o, "  %.*s\n", (int)bar, lines);
+        out_printf(o, "      %.*s\n", (int)(n - bar - 1), lines + bar + 1);
+        lines += n + (lines[n] == '\n');
+    }
+}
+
+static void print_statuses(struct out *o)
+{
+    for (const struct status_text *s = status_texts; s->text; s++) {
+        out_printf(o, "  %-3d  ", s->status);
+        out_wrapped_at(o, 7, s->text);
+    }
+}
+
+void help_command(struct out *o, const struct command *c)
+{
+    out_printf(o, "assay %s: %s\n\n", c->name, c->summary);
+    out_printf(o, "usage: assay %s%s%s%s\n\n", c->name, c->options ? " [OPTION]..." : "",
+               c->operands[0] ? " " : "", c->operands);
+    print_lines(o, 0, c->description);
+    out_heading(o, "Options");
+    print_options(o, c->options);
+    print_options(o, common_options);
+    if (c->examples) {
+        out_heading(o, "Examples");
+        print_examples(o, c->examples);
+    }
+    out_heading(o, "Exit status");
+    print_statuses(o);
+}
+
+const struct status_text status_texts[] = {
+    {EXIT_PASS, "everything could be read"},
+    {EXIT_DIFFERENT, "diff --exit-code: the two models are not identical"},
+    {EXIT_USAGE, "wrong arguments"},
+    {EXIT_INCOMPLETE, "something could not be read, or standard output not written"},
+    {EXIT_INTERRUPTED, "interrupted; what was read so far was shown as incomplete"},
+    {0, NULL},
+};
+
+int run_help(const struct call *call)
+{
+    if (call->count == 0) {
+        help_overview(call->out);
+        return EXIT_PASS;
+    }
+    const struct command *c = command_find(call->operands[0]);
+    if (!c)
+        return unknown_command(call->operands[0]);
+    help_command(call->out, c);
+    return EXIT_PASS;
+}
+
+int run_version(const struct call *call)
+{
+    out_printf(call->out, "assay %s\n", ASSAY_VERSION);
+    return EXIT_PASS;
+}

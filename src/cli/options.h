@@ -1,0 +1,60 @@
+/*
+ * One option parser, driven by tables.
+ *
+ * Options are long: `--name`, `--name=value`, `--name value`; `--` ends them;
+ * they may stand anywhere among the operands. Each row says where in the
+ * command's struct its value goes. Abbreviations are not accepted: a script
+ * that uses one would break the day a second option begins like it.
+ */
+#ifndef ASSAY_CLI_OPTIONS_H
+#define ASSAY_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "assay/base/err.h"
+
+enum option_kind {
+    OPTION_FLAG,   /* bool */
+    OPTION_NUMBER, /* unsigned, 1..OPTION_MAX_NUMBER */
+    OPTION_TEXT,   /* const char *, borrowed from argv */
+    OPTION_CHOICE  /* int: index into the '|'-separated choices */
+};
+
+enum { OPTION_MAX_NUMBER = 1024, OPTION_ARGS_SIZE = 256 };
+
+struct option {
+    const char *name; /* without the dashes; NULL ends a table */
+    enum option_kind kind;
+    const char *value; /* what the value is called, or the choices; NULL for a flag */
+    size_t at;         /* offsetof in the command's struct */
+    const char *help;  /* one line, no full stop */
+};
+
+/* Where one table's values go. */
+struct option_set {
+    const struct option *table; /* NULL: empty */
+    void *into;
+};
+
+/*
+ * Parse argv[0..argc-1] (the command's name not among them). Operands are moved
+ * to the front of argv, in order; *operands is how many there are. An unknown
+ * option, a missing or a wrong value is ERR_USAGE with what was meant, if
+ * anything is near.
+ */
+bool options_parse(const struct option_set *sets, size_t set_count, int argc, char **argv,
+                   size_t *operands, struct err *e) ASSAY_MUST_CHECK;
+
+/* The one of up to `count` words nearest to `word`, or NULL when none is near. */
+struct suggestion {
+    const char *word;
+    size_t word_length;
+    const char *best;
+    size_t distance;
+};
+struct suggestion suggest_start(const char *word, size_t length);
+void suggest_offer(struct suggestion *s, const char *candidate);
+const char *suggest_best(const struct suggestion *s);
+
+#endif
