@@ -51,7 +51,9 @@ double dtype_bits(enum dtype t);
 /*
  * Decode `blocks` whole blocks from `src` (blocks * bytes readable) into
  * `dst` (blocks * block floats). 64-bit and complex types are rounded to
- * float; a C64 element gives its modulus. Every type decodes.
+ * float; a C64 element gives its modulus, a BOOL 0 or 1. Every type decodes.
+ * A value is one fixed float expression (docs/formats/dtypes.md), the same
+ * bits on every processor; NaN from a scale that is not finite is 0x7fc00000.
  */
 void dtype_decode(enum dtype t, const uint8_t *src, size_t blocks, bool big_endian, float *dst);
 
@@ -71,7 +73,11 @@ struct stats {
 };
 
 void stats_init(struct stats *s);
-/* Statistics of one chunk: all blocks of `src`, at most STATS_CHUNK elements. */
+/*
+ * Sets *s to the statistics of one chunk: all blocks of `src`. Cut a tensor
+ * every STATS_CHUNK elements, the last chunk shorter, and merge in order: then
+ * neither threads nor read sizes show in the result. `src` needs no alignment.
+ */
 void stats_chunk(struct stats *s, enum dtype t, const uint8_t *src, size_t blocks, bool big_endian);
 /* Fold `next`, the chunk that follows, into `s`. Chunks are merged in order. */
 void stats_merge(struct stats *s, const struct stats *next);
