@@ -185,6 +185,10 @@ const struct tensor *model_tensor(const struct model *m, struct span name); /* N
 const struct metadata *model_metadata(const struct model *m,
                                       const char *key); /* NULL when absent */
 
+/* The SPDX id, or a LicenseRef of ours, for a licence as cards and GGUF files
+ * name it ("apache-2.0", "llama3.1"); NULL for "other", families and unknown names. */
+const char *licence_spdx_from_name(struct span named);
+
 /* Typed reads of metadata: false when absent or of another type. Integers of
  * any width and sign are accepted where the value fits. */
 bool metadata_u64(const struct model *m, const char *key, uint64_t *out);
