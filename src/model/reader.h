@@ -10,8 +10,9 @@
 #include "assay/model.h"
 
 enum {
-    READER_HEAD = 4096,   /* bytes of a file's beginning that a sniff sees */
-    VALUE_MAX_NESTING = 4 /* arrays within arrays */
+    READER_HEAD = 4096,     /* bytes of a file's beginning that a sniff sees */
+    VALUE_MAX_NESTING = 4,  /* arrays within arrays */
+    MODEL_MAX_LICENCES = 64 /* licence texts of one model that are read */
 };
 
 /* A reader of one format: sniffs by content, never by extension. */
@@ -29,6 +30,11 @@ bool gguf_sniff(struct span head, uint64_t size);
 bool gguf_parse(struct model *m, uint32_t file);
 bool safetensors_sniff(struct span head, uint64_t size);
 bool safetensors_parse(struct model *m, uint32_t file);
+
+/* Documents of a folder, called by folder.c with a file that is open; false
+ * only when out of memory. card.c: README.md; licence.c: LICENSE and the like. */
+bool card_read(struct model *m, uint32_t file);
+bool licence_read(struct model *m, uint32_t file);
 
 /*
  * src/model/folder.c: m->path is a folder (m->folder) or a *.index.json; adds
