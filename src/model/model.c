@@ -105,6 +105,9 @@ static void recognise(struct model *m, uint32_t file)
         return;
     }
     f->format = sniff(f);
+    /* safetensors has no magic: bytes that say nothing are judged by the name. */
+    if (f->format == FORMAT_UNKNOWN && span_ends(span_str(f->name), ".safetensors"))
+        f->format = FORMAT_SAFETENSORS;
 }
 
 bool model_add_file(struct model *m, const char *name, const char *path, uint32_t *file)
