@@ -122,7 +122,7 @@ struct span buf_span(const struct buf *b)
 
 const char *buf_cstr(struct buf *b)
 {
-    if (!b->p && !reserve(b, 0))
+    if (!reserve(b, 0) || !b->p)
         return "";
     b->p[b->n] = '\0';
     return (const char *)b->p;

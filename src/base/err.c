@@ -18,6 +18,7 @@ static const struct {
     [ERR_POLICY] = {"policy", 1}, [ERR_INTERRUPTED] = {"interrupted", 3},
 };
 
+ASSAY_PRINTF(5, 0)
 static bool fill(struct err *e, enum err_code code, const char *file, uint64_t offset,
                  const char *fmt, va_list args)
 {

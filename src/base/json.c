@@ -244,7 +244,7 @@ static bool scan_scalar(struct parser *s, unsigned type, uint32_t node)
 static bool scan_key(struct parser *s)
 {
     struct json_doc *d = s->doc;
-    uint32_t key;
+    uint32_t key = 0;
     if (peek(s) != '"')
         return fail(s, "expected a key in quotes");
     if (!add_node(s, NODE_KEY, &key) || !scan_scalar(s, JSON_STRING, key))
@@ -271,7 +271,7 @@ static bool scan_key(struct parser *s)
 static bool begin_value(struct parser *s)
 {
     unsigned type = type_of(peek(s));
-    uint32_t node;
+    uint32_t node = 0;
     if (type == JSON_MISSING)
         return fail(s,
                     s->pos < s->end ? "expected a value" : "the text ends where a value must be");
