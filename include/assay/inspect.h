@@ -21,10 +21,20 @@ struct rope {
 };
 
 struct parameters {
-    uint64_t total;  /* every weight once, tied weights once, buffers and adapters' own counted */
-    uint64_t active; /* per token: experts not routed to left out; equals total when dense */
+    uint64_t total;     /* every weight once, tied weights once, no buffers; 0: not countable */
+    uint64_t active;    /* per token: experts not routed to left out; equals total when dense */
     uint64_t embedding; /* token (and position) embeddings and output head */
     uint64_t non_embedding;
+    uint64_t buffers; /* stored constants, not learned: rope factors, masks; not in total */
+};
+
+/* What adapter_config.json, general.type "adapter" or lora_A/lora_B tensors say. */
+struct adapter {
+    struct span type;     /* "LORA", "lora"; empty: unknown */
+    uint64_t rank;        /* largest of the tensors, else as declared; 0: unknown */
+    double alpha;         /* 0: unknown */
+    struct span *targets; /* modules as the config names them */
+    size_t target_count;
 };
 
 /* A number of 0 means unknown; nothing is guessed. */
@@ -32,6 +42,7 @@ struct architecture {
     const char *family;   /* row of the family table ("llama", "qwen3"...); NULL: unknown */
     struct span declared; /* what the metadata or config calls it, known family or not */
     bool is_adapter;      /* LoRA and the like: no model of its own */
+    struct adapter adapter;
     uint64_t layers, width, ffn, heads, kv_heads, head_size;
     uint64_t experts, experts_active, expert_ffn, shared_experts;
     uint64_t vocabulary, context;
