@@ -130,13 +130,19 @@ ALWAYS_INLINE void settle(float *dst, size_t n, float scales)
         for (; blocks > 0; blocks--, src += BYTES_##NAME, dst += BLOCK_##NAME)                     \
             settle(dst, BLOCK_##NAME, one(src, dst));                                              \
     }
-/* SCALARS(U8, one, fields...): a decoder from `float one(src)` of one element. */
+/*
+ * SCALARS(U8, one, fields...): a decoder from `float one(src)` of one element. The inner
+ * loop has a fixed length, which is what lets the compiler use vectors.
+ */
 #define SCALAR_LOOP(NAME, one, suffix, target)                                                     \
-    target static void one##suffix(const uint8_t *restrict src, size_t blocks,                     \
-                                   float *restrict dst)                                            \
+    target static void one##suffix(const uint8_t *restrict src, size_t blocks, float *restrict dst) \
     {                                                                                              \
-        for (size_t i = 0; i < blocks; i++)                                                        \
-            dst[i] = one(src + i * BYTES_##NAME);                                                  \
+        for (; blocks >= 32; blocks -= 32, src += 32 * BYTES_##NAME, dst += 32) {                  \
+            for (size_t j = 0; j < 32; j++)                                                        \
+                dst[j] = one(src + j * BYTES_##NAME);                                              \
+        }                                                                                          \
+        for (size_t j = 0; j < blocks; j++)                                                        \
+            dst[j] = one(src + j * BYTES_##NAME);                                                  \
     }
 
 #if DTYPE_X86

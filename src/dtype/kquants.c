@@ -6,19 +6,51 @@
  */
 #include "dtype/decode.h"
 
+/*
+ * Packed bits are first spread to a byte each and then turned into floats:
+ * two short loops of fixed length, which compilers turn into vector code.
+ */
+enum { ROW = 32 };
+
+ALWAYS_INLINE void spread(uint8_t *restrict q, const uint8_t *restrict p, int shift, int mask)
+{
+    for (int j = 0; j < ROW; j++)
+        q[j] = (uint8_t)(p[j] >> shift & mask);
+}
+
+/* Bit `from` of each byte of p into bit `to` of q. */
+ALWAYS_INLINE void add_bit(uint8_t *restrict q, const uint8_t *restrict p, int from, int to)
+{
+    for (int j = 0; j < ROW; j++)
+        q[j] = (uint8_t)(q[j] | (p[j] >> from & 1) << to);
+}
+
+ALWAYS_INLINE void scale_less(float *restrict y, const uint8_t *restrict q, int n, float scale,
+                              float minimum)
+{
+    for (int j = 0; j < n; j++)
+        y[j] = scale * (float)q[j] - minimum;
+}
+
+ALWAYS_INLINE void scale_from(float *restrict y, const uint8_t *restrict q, float scale, int zero)
+{
+    for (int j = 0; j < 16; j++)
+        y[j] = scale * (float)(q[j] - zero);
+}
+
 /* scales[16] (low nibble scale, high nibble minimum), qs[64], d f16, dmin f16. */
 ALWAYS_INLINE float q2_k(const uint8_t *restrict p, float *restrict y)
 {
     const uint8_t *scales = p, *qs = p + 16;
     float d = half_at(p + 80), dmin = half_at(p + 82);
-    for (int s = 0; s < 16; s++) {
-        /* 16 weights: bits 2 * (s / 2 % 4) of 16 bytes, 32 bytes per 128 weights. */
-        const uint8_t *q = qs + 32 * (s / 8) + 16 * (s % 2);
-        int shift = s / 2 % 4 * 2;
-        float scale = d * (float)(scales[s] & 15), minimum = dmin * (float)(scales[s] >> 4);
-        for (int j = 0; j < 16; j++)
-            y[16 * s + j] = scale * (float)(q[j] >> shift & 3) - minimum;
+    uint8_t q[256];
+    for (int half = 0; half < 2; half++) {
+        for (int n = 0; n < 4; n++)
+            spread(q + 128 * half + ROW * n, qs + 32 * half, 2 * n, 3);
     }
+    for (int s = 0; s < 16; s++)
+        scale_less(y + 16 * s, q + 16 * s, 16, d * (float)(scales[s] & 15),
+                   dmin * (float)(scales[s] >> 4));
     return d + dmin;
 }
 BLOCKS(Q2_K, q2_k, {80, 2, 2})
@@ -36,14 +68,13 @@ ALWAYS_INLINE float q3_k(const uint8_t *restrict p, float *restrict y)
 {
     const uint8_t *hmask = p, *qs = p + 32, *scales = p + 96;
     float d = half_at(p + 108);
-    for (int s = 0; s < 16; s++) {
-        const uint8_t *q = qs + 32 * (s / 8) + 16 * (s % 2);
-        const uint8_t *h = hmask + 16 * (s % 2);
-        int shift = s / 2 % 4 * 2, bit = s / 2;
-        float scale = d * (float)q3_k_scale(scales, s);
-        for (int j = 0; j < 16; j++)
-            y[16 * s + j] = scale * (float)((q[j] >> shift & 3) + (h[j] >> bit & 1) * 4 - 4);
+    uint8_t q[256];
+    for (int n = 0; n < 8; n++) {
+        spread(q + ROW * n, qs + 32 * (n / 4), n % 4 * 2, 3);
+        add_bit(q + ROW * n, hmask, n, 2);
     }
+    for (int s = 0; s < 16; s++)
+        scale_from(y + 16 * s, q + 16 * s, d * (float)q3_k_scale(scales, s), 4);
     return d;
 }
 BLOCKS(Q3_K, q3_k, {108, 2, 1})
@@ -64,15 +95,12 @@ ALWAYS_INLINE void k4_scale(const uint8_t *scales, int s, int *scale, int *minim
 ALWAYS_INLINE float q4_k(const uint8_t *restrict p, float *restrict y)
 {
     float d = half_at(p), dmin = half_at(p + 2);
-    const uint8_t *scales = p + 4, *qs = p + 16;
     for (int s = 0; s < 8; s++) {
-        int sc, mn;
-        k4_scale(scales, s, &sc, &mn);
-        float scale = d * (float)sc, minimum = dmin * (float)mn;
-        const uint8_t *q = qs + 32 * (s / 2);
-        int shift = s % 2 * 4;
-        for (int j = 0; j < 32; j++)
-            y[32 * s + j] = scale * (float)(q[j] >> shift & 15) - minimum;
+        uint8_t q[ROW];
+        int scale, minimum;
+        k4_scale(p + 4, s, &scale, &minimum);
+        spread(q, p + 16 + 32 * (s / 2), s % 2 * 4, 15);
+        scale_less(y + ROW * s, q, ROW, d * (float)scale, dmin * (float)minimum);
     }
     return d + dmin;
 }
@@ -82,15 +110,13 @@ BLOCKS(Q4_K, q4_k, {0, 2, 2})
 ALWAYS_INLINE float q5_k(const uint8_t *restrict p, float *restrict y)
 {
     float d = half_at(p), dmin = half_at(p + 2);
-    const uint8_t *scales = p + 4, *qh = p + 16, *qs = p + 48;
     for (int s = 0; s < 8; s++) {
-        int sc, mn;
-        k4_scale(scales, s, &sc, &mn);
-        float scale = d * (float)sc, minimum = dmin * (float)mn;
-        const uint8_t *q = qs + 32 * (s / 2);
-        int shift = s % 2 * 4;
-        for (int j = 0; j < 32; j++)
-            y[32 * s + j] = scale * (float)((q[j] >> shift & 15) | (qh[j] >> s & 1) << 4) - minimum;
+        uint8_t q[ROW];
+        int scale, minimum;
+        k4_scale(p + 4, s, &scale, &minimum);
+        spread(q, p + 48 + 32 * (s / 2), s % 2 * 4, 15);
+        add_bit(q, p + 16, s, 4);
+        scale_less(y + ROW * s, q, ROW, d * (float)scale, dmin * (float)minimum);
     }
     return d + dmin;
 }
@@ -99,19 +125,17 @@ BLOCKS(Q5_K, q5_k, {0, 2, 2})
 /* ql[128], qh[64], scales[16] int8, d f16: (q - 32) * (d * scale). */
 ALWAYS_INLINE float q6_k(const uint8_t *restrict p, float *restrict y)
 {
-    const uint8_t *ql = p, *qh = p + 128, *scales = p + 192;
     float d = half_at(p + 208);
-    for (int s = 0; s < 16; s++) {
+    uint8_t q[256];
+    for (int n = 0; n < 8; n++) {
         /* Per 128 weights: 64 bytes of low nibbles, used twice, and 32 of high pairs. */
-        int part = s / 2 % 4, column = s % 2 * 16;
-        const uint8_t *lo = ql + 64 * (s / 8) + part % 2 * 32 + column;
-        const uint8_t *hi = qh + 32 * (s / 8) + column;
-        float scale = d * (float)(int8_t)scales[s];
-        for (int j = 0; j < 16; j++) {
-            int q = (lo[j] >> (part / 2 * 4) & 15) | (hi[j] >> (2 * part) & 3) << 4;
-            y[16 * s + j] = scale * (float)(q - 32);
-        }
+        const uint8_t *lo = p + 64 * (n / 4) + 32 * (n % 2), *hi = p + 128 + 32 * (n / 4);
+        spread(q + ROW * n, lo, n % 4 / 2 * 4, 15);
+        add_bit(q + ROW * n, hi, n % 4 * 2, 4);
+        add_bit(q + ROW * n, hi, n % 4 * 2 + 1, 5);
     }
+    for (int s = 0; s < 16; s++)
+        scale_from(y + 16 * s, q + 16 * s, d * (float)(int8_t)p[192 + s], 32);
     return d;
 }
 BLOCKS(Q6_K, q6_k, {208, 2, 1})
