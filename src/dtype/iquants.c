@@ -67,6 +67,11 @@ ALWAYS_INLINE unsigned even_signs(unsigned seven)
     return seven | (unsigned)__builtin_parity(seven) << 7;
 }
 
+ALWAYS_INLINE unsigned bits_at(unsigned packed, int shift, unsigned mask)
+{
+    return packed >> shift & mask;
+}
+
 ALWAYS_INLINE void row8(float *restrict y, float scale, const int8_t *grid, unsigned signs)
 {
     const float *s = iq_signs[signs];
@@ -107,7 +112,7 @@ ALWAYS_INLINE float iq2_xs(const uint8_t *restrict p, float *restrict y)
     float d = half_at(p);
     for (int r = 0; r < 32; r++) {
         unsigned q = le16(p + 2 + 2 * r);
-        unsigned nibble = p[66 + r / 4] >> (r / 2 % 2 * 4) & 15u;
+        unsigned nibble = bits_at(p[66 + r / 4], r / 2 % 2 * 4, 15);
         float scale = d * (0.5f + (float)nibble) * 0.25f;
         row8(y + 8 * r, scale, iq2_xs_grid[q & 511], even_signs(q >> 9));
     }
@@ -121,8 +126,8 @@ ALWAYS_INLINE float iq2_s(const uint8_t *restrict p, float *restrict y)
     float d = half_at(p);
     const uint8_t *qs = p + 2, *signs = p + 34, *qh = p + 66, *scales = p + 74;
     for (int r = 0; r < 32; r++) {
-        unsigned row = qs[r] | (qh[r / 4] >> (r % 4 * 2) & 3u) << 8;
-        unsigned nibble = scales[r / 4] >> (r / 2 % 2 * 4) & 15u;
+        unsigned row = qs[r] | bits_at(qh[r / 4], r % 4 * 2, 3) << 8;
+        unsigned nibble = bits_at(scales[r / 4], r / 2 % 2 * 4, 15);
         float scale = d * (0.5f + (float)nibble) * 0.25f;
         row8(y + 8 * r, scale, iq2_s_grid[row], signs[r]);
     }
@@ -154,13 +159,16 @@ ALWAYS_INLINE float iq3_s(const uint8_t *restrict p, float *restrict y)
     for (int r = 0; r < 32; r++) {
         int g = r / 4, bit = r % 4 * 2;
         float scale = d * (float)(1 + 2 * (scales[g / 2] >> (g % 2 * 4) & 15));
-        unsigned a = qs[2 * r] | (qh[g] >> bit & 1u) << 8;
-        unsigned b = qs[2 * r + 1] | (qh[g] >> (bit + 1) & 1u) << 8;
+        unsigned a = qs[2 * r] | bits_at(qh[g], bit, 1) << 8;
+        unsigned b = qs[2 * r + 1] | bits_at(qh[g], bit + 1, 1) << 8;
         row44(y + 8 * r, scale, iq3_s_grid[a], iq3_s_grid[b], signs[r]);
     }
     return d;
 }
 GRIDS(IQ3_S, iq3_s, {0, 2, 1})
+
+/* By a bit of the block: looked up, for a branch on random bits is slow. */
+static const float deltas[2] = {0.125f, -0.125f};
 
 ALWAYS_INLINE void row_shifted(float *restrict y, float scale, const int8_t *grid, float delta)
 {
@@ -176,7 +184,7 @@ ALWAYS_INLINE float iq1_s(const uint8_t *restrict p, float *restrict y)
     for (int g = 0; g < 8; g++) {
         unsigned qh = le16(p + 34 + 2 * g);
         float scale = d * (float)(2 * (qh >> 12 & 7) + 1);
-        float delta = (qh & 0x8000u) != 0 ? -0.125f : 0.125f;
+        float delta = deltas[qh >> 15];
         for (int l = 0; l < 4; l++) {
             unsigned row = qs[4 * g + l] | (qh >> (3 * l) & 7) << 8;
             row_shifted(y + 32 * g + 8 * l, scale, iq1_grid[row], delta);
@@ -197,12 +205,14 @@ ALWAYS_INLINE float iq1_m(const uint8_t *restrict p, float *restrict y)
     for (int i = 0; i < 4; i++)
         half |= (unsigned)(le16(scales + 2 * i) >> 12) << (4 * i);
     float d = float_of_half((uint16_t)half);
-    for (int r = 0; r < 32; r++) {
-        unsigned bits = le16(scales + r / 8 * 2) >> (r / 2 % 4 * 3) & 7u;
-        float scale = d * (float)(2 * bits + 1);
-        unsigned nibble = qh[r / 2] >> (r % 2 * 4) & 15u;
-        float delta = (nibble & 8) != 0 ? -0.125f : 0.125f;
-        row_shifted(y + 8 * r, scale, iq1_grid[qs[r] | (nibble & 7) << 8], delta);
+    for (int g = 0; g < 16; g++) {
+        float scale = d * (float)(2 * bits_at(le16(scales + g / 4 * 2), g % 4 * 3, 7) + 1);
+        for (int l = 0; l < 2; l++) {
+            unsigned nibble = bits_at(qh[g], 4 * l, 15);
+            float delta = deltas[nibble >> 3];
+            const int8_t *grid = iq1_grid[qs[2 * g + l] | (nibble & 7) << 8];
+            row_shifted(y + 16 * g + 8 * l, scale, grid, delta);
+        }
     }
     return d;
 }

@@ -106,9 +106,12 @@ ALWAYS_INLINE float q1_0(const uint8_t *restrict p, float *restrict y)
 {
     float d = half_at(p);
     const uint8_t *qs = p + 2;
+    uint32_t bits;
+    memcpy(&bits, &d, sizeof bits);
     for (int i = 0; i < 16; i++) {
+        uint32_t minus = ~(uint32_t)qs[i];
         for (int j = 0; j < 8; j++)
-            y[8 * i + j] = (qs[i] >> j & 1) != 0 ? d : -d;
+            y[8 * i + j] = float_of_bits(bits ^ minus >> j << 31);
     }
     return d;
 }
