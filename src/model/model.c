@@ -126,6 +126,18 @@ bool model_add_file(struct model *m, const char *name, const char *path, uint32_
     return why.code != ERR_MEMORY;
 }
 
+bool model_adopt_file(struct model *m, const char *name, const char *path, struct source *s)
+{
+    struct model_file *f = new_file(m, name, path);
+    if (!f) {
+        source_close(s);
+        return false;
+    }
+    f->source = s;
+    recognise(m, (uint32_t)(m->file_count - 1));
+    return true;
+}
+
 bool model_parse_file(struct model *m, uint32_t file)
 {
     for (const struct reader *r = readers; r->parse; r++)
@@ -252,10 +264,14 @@ static const char *basename_of(const char *path)
 /* In a folder unknown files are common; one that was named is not. */
 static bool parse_lone(struct model *m)
 {
-    if (m->files[0].size > 0 && m->files[0].format == FORMAT_UNKNOWN)
-        model_note(m, 0, 0, 0, RULE_READ_FORMAT,
-                   "neither GGUF nor safetensors: the first bytes are of no known format");
-    return model_parse_file(m, 0);
+    for (uint32_t i = 0; i < m->file_count; i++) {
+        if (m->files[i].size > 0 && m->files[i].format == FORMAT_UNKNOWN)
+            model_note(m, i, 0, 0, RULE_READ_FORMAT,
+                       "neither GGUF nor safetensors: the first bytes are of no known format");
+        if (!model_parse_file(m, i))
+            return false;
+    }
+    return true;
 }
 
 /* A lone file that cannot be opened leaves nothing to show. */
@@ -264,19 +280,13 @@ static bool read_lone(struct model *m, struct err *e)
     struct source *s = NULL;
     if (!source_open(&s, m->path, e))
         return false;
-    struct model_file *f = new_file(m, basename_of(m->path), m->path);
-    if (!f) {
-        source_close(s);
-        return err_at(e, ERR_MEMORY, m->path, ERR_NO_OFFSET, "out of memory");
-    }
-    f->source = s;
-    recognise(m, 0);
-    return model_parse_file(m, 0) || err_at(e, ERR_MEMORY, m->path, ERR_NO_OFFSET, "out of memory");
+    return (gguf_add_set(m, basename_of(m->path), s) && parse_lone(m)) ||
+           err_at(e, ERR_MEMORY, m->path, ERR_NO_OFFSET, "out of memory");
 }
 
 static bool finish(struct model **out, struct model *m, bool ok, struct err *e)
 {
-    if (ok && !index_names(m))
+    if (ok && !(index_names(m) && gguf_check_parts(m)))
         ok = err_at(e, ERR_MEMORY, m->path, ERR_NO_OFFSET, "out of memory");
     if (!ok) {
         model_free(m);
@@ -307,11 +317,9 @@ bool model_read_memory(struct model **out, const char *name, struct span bytes, 
     struct model *m = model_new(name, NULL, e);
     if (!m)
         return false;
-    struct model_file *f = new_file(m, name, name);
-    bool ok = f && source_memory(&f->source, name, bytes, e);
-    if (ok)
-        recognise(m, 0);
-    ok = ok && parse_lone(m);
+    struct source *s = NULL;
+    bool ok =
+        source_memory(&s, name, bytes, e) && model_adopt_file(m, name, name, s) && parse_lone(m);
     if (!ok)
         err_at(e, ERR_MEMORY, name, ERR_NO_OFFSET, "out of memory");
     return finish(out, m, ok, e);

@@ -28,6 +28,11 @@ extern const struct reader readers[]; /* ends with a row whose parse is NULL */
 /* src/model/gguf.c, src/model/safetensors.c */
 bool gguf_sniff(struct span head, uint64_t size);
 bool gguf_parse(struct model *m, uint32_t file);
+/* src/model/gguf_split.c: add the file m->path, opened as s (which is taken over),
+ * and when it is a part of a split set all parts, in order. False: out of memory. */
+bool gguf_add_set(struct model *m, const char *name, struct source *s);
+/* Checks between the parts of every split set of the model. False: out of memory. */
+bool gguf_check_parts(struct model *m);
 bool safetensors_sniff(struct span head, uint64_t size);
 bool safetensors_parse(struct model *m, uint32_t file);
 
@@ -50,6 +55,8 @@ bool folder_read(struct model *m, struct err *e);
  * (RULE_READ_EMPTY). False when out of memory or at MODEL_MAX_FILES.
  */
 bool model_add_file(struct model *m, const char *name, const char *path, uint32_t *file);
+/* As model_add_file with an open source, which is taken over even on failure. */
+bool model_adopt_file(struct model *m, const char *name, const char *path, struct source *s);
 /* Parse file `file` by the reader of its format; nothing for formats without
  * one. False only when out of memory. */
 bool model_parse_file(struct model *m, uint32_t file);
@@ -69,6 +76,8 @@ bool model_index_tensor(struct model *m, uint32_t *previous);
 
 /* Bytes of one item of an array; 0 where that varies or t is unknown. */
 size_t value_type_size(enum value_type t);
+/* Read one value of type v->type (a known one). */
+void value_read(struct cursor *c, struct value *v);
 /* Read array->count items of array->element from c into array->items; on a
  * fault the array is empty and the cursor says why. */
 void value_take_items(struct cursor *c, struct value *array);

@@ -145,15 +145,21 @@ static void read_array(struct cursor *c, struct value *v)
     value_take_items(c, v);
 }
 
+void value_read(struct cursor *c, struct value *v)
+{
+    v->big_endian = c->big_endian;
+    if (v->type == VALUE_ARRAY)
+        read_array(c, v);
+    else
+        item_readers[v->type](c, v);
+}
+
 bool value_next(struct value_iter *it, struct value *item)
 {
     if (it->left == 0 || !cursor_ok(&it->c))
         return false;
-    *item = (struct value){.type = it->element, .big_endian = it->c.big_endian};
-    if (it->element == VALUE_ARRAY)
-        read_array(&it->c, item);
-    else
-        item_readers[it->element](&it->c, item);
+    *item = (struct value){.type = it->element};
+    value_read(&it->c, item);
     it->left--;
     return cursor_ok(&it->c);
 }
