@@ -13,7 +13,7 @@ struct common_args {
 };
 
 struct inspect_args {
-    bool tensors, metadata, stats, json, no_digest, no_cache;
+    bool tensors, metadata, stats, all, json, no_digest, no_cache;
     unsigned threads; /* 0: all cores */
 };
 

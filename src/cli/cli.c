@@ -9,6 +9,7 @@
 
 #include "assay/base/text.h"
 #include "cli/args.h"
+#include "cli/progress.h"
 
 int exit_graver(int a, int b)
 {
@@ -110,6 +111,7 @@ int cli_main(int argc, char **argv)
 {
     static const char *const aliases[][2] = {
         {"--help", "help"}, {"-h", "help"}, {"--version", "version"}, {"-V", "version"}};
+    interrupt_watch();
     if (argc < 2) {
         struct out o;
         out_init(&o, stderr, COLOUR_AUTO);

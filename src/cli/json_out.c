@@ -1,0 +1,125 @@
+/* JSON to standard output: streaming, same bytes for the same facts. */
+#include "cli/json_out.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static bool to_file(void *arg, const void *p, size_t n)
+{
+    return fwrite(p, 1, n, arg) == n;
+}
+
+void jo_start(struct json_writer *w, struct out *o, bool pretty)
+{
+    jw_init(w, to_file, o->f, pretty);
+    jw_object(w);
+}
+
+void jo_head(struct json_writer *w, const char *schema)
+{
+    jo_str(w, "schema", schema);
+    jo_str(w, "version", ASSAY_VERSION);
+}
+
+void jo_finish(struct json_writer *w, struct out *o)
+{
+    jw_end_object(w);
+    out_put(o, "\n");
+}
+
+void jo_number(struct json_writer *w, uint64_t v)
+{
+    char digits[24];
+    if (v <= JSON_SAFE_INTEGER) {
+        jw_u64(w, v);
+        return;
+    }
+    snprintf(digits, sizeof digits, "%" PRIu64, v);
+    jw_str(w, digits);
+}
+
+void jo_u64(struct json_writer *w, const char *key, uint64_t v)
+{
+    jw_key(w, key);
+    jo_number(w, v);
+}
+
+void jo_known(struct json_writer *w, const char *key, uint64_t v)
+{
+    jw_key(w, key);
+    if (v)
+        jo_number(w, v);
+    else
+        jw_null(w);
+}
+
+void jo_double(struct json_writer *w, const char *key, double v)
+{
+    jw_key(w, key);
+    jw_double(w, v);
+}
+
+void jo_bool(struct json_writer *w, const char *key, bool v)
+{
+    jw_key(w, key);
+    jw_bool(w, v);
+}
+
+void jo_str(struct json_writer *w, const char *key, const char *s)
+{
+    jw_key(w, key);
+    jw_str(w, s);
+}
+
+void jo_span(struct json_writer *w, const char *key, struct span s)
+{
+    jw_key(w, key);
+    if (s.n)
+        jw_string(w, s);
+    else
+        jw_null(w);
+}
+
+void jo_spans(struct json_writer *w, const char *key, const struct span *s, size_t n)
+{
+    jw_key(w, key);
+    jw_array(w);
+    for (size_t i = 0; i < n; i++)
+        jw_string(w, s[i]);
+    jw_end_array(w);
+}
+
+void jo_digest(struct json_writer *w, const char *key, const struct digest *d, bool known)
+{
+    char hex[DIGEST_HEX + 1];
+    jo_str(w, key, known ? digest_hex(hex, d) : NULL);
+}
+
+void jo_origin(struct json_writer *w, const struct model *m, struct origin o)
+{
+    jo_str(w, "file", origin_file(m, o));
+    jo_u64(w, "offset", o.offset);
+    jo_u64(w, "length", o.length);
+}
+
+void jo_unreadable(struct out *o, const char *schema, const char *path, const struct err *e,
+                   bool pretty)
+{
+    struct json_writer w;
+    jo_start(&w, o, pretty);
+    jo_head(&w, schema);
+    jo_str(&w, "path", path);
+    jo_bool(&w, "complete", false);
+    jw_key(&w, "error");
+    jw_object(&w);
+    jo_str(&w, "code", err_name(e->code));
+    jo_str(&w, "file", e->file[0] ? e->file : NULL);
+    jw_key(&w, "offset");
+    if (e->offset == ERR_NO_OFFSET)
+        jw_null(&w);
+    else
+        jo_number(&w, e->offset);
+    jo_str(&w, "text", e->text);
+    jw_end_object(&w);
+    jo_finish(&w, o);
+}
