@@ -169,6 +169,10 @@ struct tensor_diff {
     double distance; /* |b - a| / |a| (L2) */
     double cosine;
     double changed; /* share of elements that differ */
+    /* Elements that are NaN or infinite on either side: left out of distance
+     * and cosine; counted as changed unless both sides hold the same. */
+    uint64_t not_finite;
+    bool unread; /* could not be located or read: the three above are NaN */
 };
 
 enum relation {
@@ -178,7 +182,8 @@ enum relation {
     REL_FINE_TUNED,
     REL_ADAPTER,
     REL_SAME_ARCHITECTURE,
-    REL_UNRELATED
+    REL_UNRELATED,
+    REL_UNDECIDED /* too little was read or compared to say: never a quiet "identical" */
 };
 
 struct diff_entry {    /* metadata, config, tokenizer, template: one difference */
@@ -193,11 +198,14 @@ struct diff {
     size_t counts[TENSOR_REMOVED + 1];
     struct diff_entry *entries;
     size_t entry_count;
+    size_t entries_more; /* found beyond DIFF_MAX_ENTRIES and not kept */
     enum relation relation;
     const char *because; /* the numbers behind the relation, one line */
-    /* Weighted over all compared tensors. */
+    /* Over all compared tensors, weighted by elements; NaN when none was. */
     double distance, cosine, changed;
 };
+
+enum { DIFF_MAX_ENTRIES = 10000 };
 
 struct diff_options {
     unsigned threads;
