@@ -60,17 +60,19 @@ struct dtype_use {
     uint64_t tensors, elements, bytes;
 };
 
+enum { TOKENIZER_ROLES = 9 };
+
 struct tokenizer {
     const char *kind; /* "BPE", "SPM", "WordPiece", "Unigram", ...; NULL: unknown */
     struct span pre;  /* pre-tokenizer (tokenizer.ggml.pre) or empty */
     uint64_t size;    /* entries, added tokens included */
     uint64_t merges, added;
     struct special {
-        const char *role; /* "bos", "eos", "unk", "pad", "sep", "cls", "mask", "eot" */
+        const char *role; /* "bos", "eos", "unk", "sep", "pad", "cls", "mask", "eot", "eom" */
         bool has_id;
         uint64_t id;
         struct span text; /* empty when only the id is known */
-    } special[8];
+    } special[TOKENIZER_ROLES];
     size_t special_count;
 };
 

@@ -12,7 +12,7 @@
 bool inspect_architecture(struct facts *out, struct model *m) ASSAY_MUST_CHECK;
 /* tokenizer.c */
 bool inspect_tokenizer(struct tokenizer *out, struct model *m) ASSAY_MUST_CHECK;
-/* provenance.c: name, licences, base models, datasets, languages. */
+/* licences.c: name, licences, base models, datasets, languages. */
 bool inspect_provenance(struct facts *out, struct model *m) ASSAY_MUST_CHECK;
 
 #endif

@@ -1,0 +1,36 @@
+/*
+ * Private to the tokenizer's facts: the vocabulary as one array and one map,
+ * whichever container it came from. It lives in scratch memory that ends with
+ * inspect_tokenizer; texts are borrowed from the model.
+ */
+#ifndef INSPECT_VOCABULARY_H
+#define INSPECT_VOCABULARY_H
+
+#include "assay/base/map.h"
+#include "inspect/facts.h"
+
+struct vocabulary {
+    struct model *m;
+    struct arena *scratch;
+    struct span *text; /* by id; p NULL: no token has this id */
+    size_t count;      /* highest id + 1 */
+    struct map ids;    /* text -> id */
+};
+
+/* Room for ids below `room`, of which about n are used; false when out of memory. */
+bool vocabulary_init(struct vocabulary *v, size_t n, size_t room) ASSAY_MUST_CHECK;
+/* Enter a token, id < room; a text or an id met before is a finding at `o`. */
+bool vocabulary_add(struct vocabulary *v, uint64_t id, struct span text,
+                    struct origin o) ASSAY_MUST_CHECK;
+
+/* tokenizer_gguf.c, tokenizer_json.c: false only when out of memory. */
+bool vocabulary_from_gguf(struct vocabulary *v, struct tokenizer *out) ASSAY_MUST_CHECK;
+bool vocabulary_from_json(struct vocabulary *v, struct tokenizer *out) ASSAY_MUST_CHECK;
+/* tokenizer_special.c: roles from every document, cross-checked. */
+void special_tokens(const struct vocabulary *v, struct tokenizer *out);
+/* templates.c: copies that differ, characters that nobody sees. */
+bool check_templates(struct model *m) ASSAY_MUST_CHECK;
+/* Offset of the first hidden character that is no line end or tab, or SIZE_MAX. */
+size_t first_hidden(struct span s, uint32_t *code_point);
+
+#endif
