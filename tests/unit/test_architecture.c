@@ -13,16 +13,15 @@
 static void facts_of_an_empty_model_are_unknown(void **state)
 {
     (void)state;
-    struct model m = {0};
+    struct model *m = NULL;
     struct facts f;
     struct err e = ERR_INIT;
-    m.arena = arena_new(1 << 20);
-    verdict_init(&m.verdict, m.arena);
-    assert_true(inspect_facts(&f, &m, &e));
+    assert_true(model_read_memory(&m, "empty", SPAN_EMPTY, &e));
+    assert_true(inspect_facts(&f, m, &e));
     assert_null(f.architecture.family);
     assert_int_equal(f.architecture.layers, 0);
     assert_int_equal(f.architecture.parameters.total, 0);
-    arena_free(m.arena);
+    model_free(m);
 }
 
 int main(void)
