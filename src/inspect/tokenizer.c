@@ -12,28 +12,50 @@ enum { VOCABULARY_SCRATCH = 1 << 30 }; /* bytes */
 
 bool vocabulary_init(struct vocabulary *v, size_t n, size_t room)
 {
+    v->mask = 15;
+    while (v->mask / 2 < n && v->mask < SIZE_MAX / 4)
+        v->mask = v->mask * 2 + 1;
+    v->slots = arena_array(v->scratch, v->mask + 1, sizeof *v->slots);
     v->text = arena_array(v->scratch, room ? room : 1, sizeof *v->text);
-    return v->text && map_init(&v->ids, v->scratch, n);
+    return v->slots && v->text;
 }
 
-bool vocabulary_add(struct vocabulary *v, uint64_t id, struct span text, struct origin o)
+/* The slot that holds `text`, or the empty one where it belongs: 8 bytes a
+ * slot, because the misses of a large map would cost more than all else. */
+static uint64_t *slot_of(const struct vocabulary *v, struct span text, uint32_t hash)
+{
+    for (size_t i = hash & v->mask;; i = (i + 1) & v->mask) {
+        uint64_t s = v->slots[i];
+        if (s == 0 || ((s >> 32) == hash && span_eq(v->text[(uint32_t)s - 1], text)))
+            return &v->slots[i];
+    }
+}
+
+uint32_t vocabulary_id(const struct vocabulary *v, struct span text)
+{
+    uint64_t s = v->slots ? *slot_of(v, text, map_hash(text)) : 0;
+    return s ? (uint32_t)s - 1 : MAP_NONE;
+}
+
+void vocabulary_add(struct vocabulary *v, uint64_t id, struct span text, struct origin o)
 {
     char shown[96];
-    uint32_t previous;
-    if (!map_put(&v->ids, text, (uint32_t)id, &previous))
-        return false;
-    if (previous != MAP_NONE && previous != id)
+    uint32_t hash = map_hash(text);
+    uint64_t *slot = slot_of(v, text, hash);
+    if (*slot && (uint32_t)*slot - 1 != id)
         verdict_add(&v->m->verdict, RULE_TOKENIZER_DUPLICATE, o,
-                    "tokens %u and %llu have the same text \"%s\"", previous,
+                    "tokens %u and %llu have the same text \"%s\"", (uint32_t)*slot - 1,
                     (unsigned long long)id, text_shown(shown, sizeof shown, text));
-    if (v->text[id].p && !span_eq(v->text[id], text))
+    else if (v->text[id].p && !span_eq(v->text[id], text))
         verdict_add(&v->m->verdict, RULE_TOKENIZER_DUPLICATE, o,
                     "two texts have the id %llu, one is \"%s\"", (unsigned long long)id,
                     text_shown(shown, sizeof shown, text));
-    v->text[id] = text;
+    if (!v->text[id].p)
+        v->text[id] = text;
+    if (!*slot)
+        *slot = (uint64_t)hash << 32 | (id + 1);
     if (v->count <= id)
         v->count = (size_t)id + 1;
-    return true;
 }
 
 /* Rows of the token embedding: GGUF's name, then what Hugging Face models call it. */

@@ -62,7 +62,7 @@ static void check_control(const struct vocabulary *v, struct span text, uint64_t
                     (unsigned long long)id, text_shown(shown, sizeof shown, text), (unsigned)c);
 }
 
-static bool walk(struct vocabulary *v, const struct metadata *tokens, const struct metadata *types)
+static void walk(struct vocabulary *v, const struct metadata *tokens, const struct metadata *types)
 {
     struct value_iter it = value_items(&tokens->value);
     struct value_iter types_it = types ? value_items(&types->value) : (struct value_iter){0};
@@ -76,11 +76,9 @@ static bool walk(struct vocabulary *v, const struct metadata *tokens, const stru
             (void)value_u64(&type, &kind);
         if (kind == TOKEN_TYPE_CONTROL)
             check_control(v, token.string, id, o);
-        if (!vocabulary_add(v, id, token.string, o))
-            return false;
+        vocabulary_add(v, id, token.string, o);
         at = cursor_at(&it.c);
     }
-    return true;
 }
 
 bool vocabulary_from_gguf(struct vocabulary *v, struct tokenizer *out)
@@ -99,5 +97,8 @@ bool vocabulary_from_gguf(struct vocabulary *v, struct tokenizer *out)
     (void)beside(v, "tokenizer.ggml.scores", tokens);
     const struct metadata *types = beside(v, "tokenizer.ggml.token_type", tokens);
     size_t n = (size_t)tokens->value.count;
-    return vocabulary_init(v, n, n) && walk(v, tokens, types);
+    if (!vocabulary_init(v, n, n))
+        return false;
+    walk(v, tokens, types);
+    return true;
 }

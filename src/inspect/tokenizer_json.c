@@ -28,41 +28,38 @@ static void wrong(const struct vocabulary *v, struct json value, const char *wha
     verdict_add(&v->m->verdict, RULE_TOKENIZER_TYPE, place(v, json_offset(value)), "%s", what);
 }
 
-static bool add(struct vocabulary *v, size_t room, struct span text, struct json id, size_t offset)
+static void add(struct vocabulary *v, size_t room, struct span text, struct json id, size_t offset)
 {
     uint64_t number;
     if (!json_u64(id, &number) || number >= room) {
         wrong(v, id, "a token's id is no number, or far beyond the vocabulary");
-        return true;
+        return;
     }
-    return vocabulary_add(v, number, text, place(v, offset));
+    vocabulary_add(v, number, text, place(v, offset));
 }
 
 /* BPE, WordPiece, WordLevel: {"text": id}. */
-static bool from_object(struct vocabulary *v, struct json vocab, size_t room)
+static void from_object(struct vocabulary *v, struct json vocab, size_t room)
 {
     for (struct json t = json_first(vocab); json_type(t); t = json_next(t))
-        if (!add(v, room, json_key(t), t, json_key_offset(t)))
-            return false;
-    return true;
+        add(v, room, json_key(t), t, json_key_offset(t));
 }
 
 /* Unigram: [["text", score]], the id is the place. */
-static bool from_array(struct vocabulary *v, struct json vocab)
+static void from_array(struct vocabulary *v, struct json vocab)
 {
     uint64_t id = 0;
     for (struct json t = json_first(vocab); json_type(t); t = json_next(t), id++) {
         struct span text;
         if (!json_string(json_first(t), &text))
             wrong(v, t, "an entry of the vocabulary does not begin with its text");
-        else if (!vocabulary_add(v, id, text, place(v, json_offset(t))))
-            return false;
+        else
+            vocabulary_add(v, id, text, place(v, json_offset(t)));
     }
-    return true;
 }
 
 /* Added tokens may repeat entries of the vocabulary, with the same id. */
-static bool add_added(struct vocabulary *v, struct json added, size_t room, struct tokenizer *out)
+static void add_added(struct vocabulary *v, struct json added, size_t room, struct tokenizer *out)
 {
     for (struct json t = json_first(added); json_type(t); t = json_next(t)) {
         struct span text;
@@ -79,11 +76,9 @@ static bool add_added(struct vocabulary *v, struct json added, size_t room, stru
                         "special token \"%s\" contains U+%04X",
                         text_shown(shown, sizeof shown, text), (unsigned)c);
         out->added++;
-        out->size += map_get(&v->ids, text) == MAP_NONE;
-        if (!add(v, room, text, json_get(t, "id"), json_offset(t)))
-            return false;
+        out->size += vocabulary_id(v, text) == MAP_NONE;
+        add(v, room, text, json_get(t, "id"), json_offset(t));
     }
-    return true;
 }
 
 bool vocabulary_from_json(struct vocabulary *v, struct tokenizer *out)
@@ -107,6 +102,10 @@ bool vocabulary_from_json(struct vocabulary *v, struct tokenizer *out)
     bool list = json_type(vocab) == JSON_ARRAY;
     if (!list && json_type(vocab) != JSON_OBJECT)
         wrong(v, model, "model.vocab is neither an object nor a list");
-    return (list ? from_array(v, vocab) : from_object(v, vocab, room)) &&
-           add_added(v, added, room, out);
+    if (list)
+        from_array(v, vocab);
+    else
+        from_object(v, vocab, room);
+    add_added(v, added, room, out);
+    return true;
 }

@@ -98,7 +98,7 @@ static void resolve(struct claim *c, const struct vocabulary *v, const struct ro
         c->text = v->text[c->ids[0]];
     if (c->id_count || c->text.n == 0)
         return;
-    uint32_t id = map_get(&v->ids, c->text);
+    uint32_t id = vocabulary_id(v, c->text);
     if (id == MAP_NONE) {
         verdict_add(&v->m->verdict, RULE_TOKENIZER_SPECIAL_RANGE, c->origin,
                     "%s names \"%s\" as %s, the vocabulary has no such token", c->where,

@@ -14,14 +14,18 @@ struct vocabulary {
     struct arena *scratch;
     struct span *text; /* by id; p NULL: no token has this id */
     size_t count;      /* highest id + 1 */
-    struct map ids;    /* text -> id */
+    uint64_t *slots;   /* open addressing: keyed hash << 32 | id + 1; 0: empty */
+    size_t mask;
 };
 
-/* Room for ids below `room`, of which about n are used; false when out of memory. */
+/* Room for ids below `room`, of which at most n are used; false when out of memory. */
 bool vocabulary_init(struct vocabulary *v, size_t n, size_t room) ASSAY_MUST_CHECK;
-/* Enter a token, id < room; a text or an id met before is a finding at `o`. */
-bool vocabulary_add(struct vocabulary *v, uint64_t id, struct span text,
-                    struct origin o) ASSAY_MUST_CHECK;
+/* Enter one of the n tokens, id < room; a text or an id met before is a finding
+ * at `o`, and the first stays. */
+void vocabulary_add(struct vocabulary *v, uint64_t id, struct span text, struct origin o);
+
+/* The id of a text, or MAP_NONE. */
+uint32_t vocabulary_id(const struct vocabulary *v, struct span text);
 
 /* tokenizer_gguf.c, tokenizer_json.c: false only when out of memory. */
 bool vocabulary_from_gguf(struct vocabulary *v, struct tokenizer *out) ASSAY_MUST_CHECK;
