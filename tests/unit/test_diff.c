@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,9 +291,366 @@ static void a_truncated_copy_is_never_identical(void **state)
     finish(&x);
 }
 
+/* ---- across containers ---- */
+
+/* What a converter writes for row `row`: halves of a head interleaved. */
+static uint64_t hf_row(uint64_t row, uint64_t head)
+{
+    uint64_t h = row / head, w = row % head;
+    return h * head + w % 2 * (head / 2) + w / 2;
+}
+
+static void permute_rows(struct built_tensor *to, const struct built_tensor *from, uint64_t head)
+{
+    uint64_t cols = from->shape[1] ? from->shape[1] : 1, rows = from->elements / cols;
+    for (uint64_t r = 0; r < rows; r++)
+        memcpy(to->values + r * cols, from->values + hf_row(r, head) * cols,
+               cols * sizeof *to->values);
+}
+
+static struct built_tensor *hf(struct bench *x, const char *name, uint64_t rows, uint64_t cols)
+{
+    struct built_tensor *t = builder_add(&x->a, name, DTYPE_BF16, rows, cols);
+    built_random(t, (uint32_t)x->a.n, 0.1f);
+    for (uint64_t i = 0; i < t->elements; i++) { /* values that BF16 holds */
+        uint32_t u;
+        memcpy(&u, &t->values[i], sizeof u);
+        u &= 0xffff0000;
+        memcpy(&t->values[i], &u, sizeof u);
+    }
+    return t;
+}
+
+static struct built_tensor *gguf(struct bench *x, const char *name, uint64_t rows, uint64_t cols)
+{
+    return builder_add(&x->b, name, DTYPE_F32, rows, cols);
+}
+
+static void both(struct bench *x, const char *a, const char *b, uint64_t rows, uint64_t cols)
+{
+    struct built_tensor *t = hf(x, a, rows, cols);
+    copy(gguf(x, b, rows, cols), t);
+}
+
+enum { WIDTH = 64, HEADS = 4, KV_HEADS = 2, HEAD = 16 };
+
+static void llama_like(struct bench *x, const char *arch)
+{
+    char key[64];
+    builder_string(&x->b, "general.architecture", arch);
+    snprintf(key, sizeof key, "%s.attention.head_count", arch);
+    builder_u32(&x->b, key, HEADS);
+    snprintf(key, sizeof key, "%s.attention.head_count_kv", arch);
+    builder_u32(&x->b, key, KV_HEADS);
+    both(x, "model.embed_tokens.weight", "token_embd.weight", 96, WIDTH);
+    both(x, "model.layers.0.input_layernorm.weight", "blk.0.attn_norm.weight", 0, WIDTH);
+    both(x, "model.layers.0.post_attention_layernorm.weight", "blk.0.ffn_norm.weight", 0, WIDTH);
+    both(x, "model.layers.0.self_attn.v_proj.weight", "blk.0.attn_v.weight", KV_HEADS * HEAD,
+         WIDTH);
+    both(x, "model.layers.0.mlp.down_proj.weight", "blk.0.ffn_down.weight", WIDTH, 128);
+    struct built_tensor *q = hf(x, "model.layers.0.self_attn.q_proj.weight", HEADS * HEAD, WIDTH);
+    permute_rows(gguf(x, "blk.0.attn_q.weight", HEADS * HEAD, WIDTH), q, HEAD);
+    struct built_tensor *k =
+        hf(x, "model.layers.0.self_attn.k_proj.weight", KV_HEADS * HEAD, WIDTH);
+    permute_rows(gguf(x, "blk.0.attn_k.weight", KV_HEADS * HEAD, WIDTH), k, HEAD);
+    struct built_tensor *bias = hf(x, "model.layers.0.self_attn.q_proj.bias", 0, HEADS * HEAD);
+    permute_rows(gguf(x, "blk.0.attn_q.bias", 0, HEADS * HEAD), bias, HEAD);
+}
+
+static void expect_all_mapped_at_zero(const struct bench *x)
+{
+    for (size_t i = 0; i < x->diff.tensor_count; i++) {
+        const struct tensor_diff *d = &x->diff.tensors[i];
+        if (!d->mapped || d->distance != 0 || d->changed != 0)
+            fail_msg("%s: mapped %d, %s, distance %g", d->a ? (const char *)d->a->name.p : "-",
+                     d->mapped, tensor_change_name(d->change), d->distance);
+    }
+    expect(x, REL_REPACKED);
+}
+
+static void permutation_of_llama_is_undone_exactly(void **state)
+{
+    static const char *const archs[] = {"llama", "granite", "smollm3"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct bench x;
+        start(&x);
+        llama_like(&x, archs[i]);
+        compare(&x, ST, GGUF);
+        assert_int_equal(x.diff.tensor_count, 8);
+        expect_all_mapped_at_zero(&x);
+        finish(&x);
+    }
+}
+
+static void permutation_is_undone_in_the_other_direction(void **state)
+{
+    struct bench x;
+    (void)state;
+    start(&x);
+    llama_like(&x, "llama");
+    x.mb = build(&x.a, ST, &x.bytes_a);
+    x.ma = build(&x.b, GGUF, &x.bytes_b);
+    compare_with(&x, 2);
+    expect_all_mapped_at_zero(&x);
+    finish(&x);
+}
+
+static void qwen_is_not_permuted(void **state)
+{
+    struct bench x;
+    (void)state;
+    start(&x);
+    llama_like(&x, "qwen2");
+    compare(&x, ST, GGUF);
+    expect(&x, REL_FINE_TUNED); /* the test's own permutation is now a difference */
+    finish(&x);
+}
+
+/* Rows wider than a chunk cannot take the path of whole heads. */
+static void permutation_of_wide_rows_is_undone_exactly(void **state)
+{
+    struct bench x;
+    enum { WIDE = 40960 };
+    (void)state;
+    start(&x);
+    builder_string(&x.b, "general.architecture", "llama");
+    builder_u32(&x.b, "llama.attention.head_count", 2);
+    struct built_tensor *q = hf(&x, "model.layers.0.self_attn.q_proj.weight", 16, WIDE);
+    permute_rows(gguf(&x, "blk.0.attn_q.weight", 16, WIDE), q, 8);
+    compare(&x, ST, GGUF);
+    expect_all_mapped_at_zero(&x);
+    finish(&x);
+}
+
+static void norm_offset_of_gemma_is_undone_exactly(void **state)
+{
+    static const char *const names[][2] = {
+        {"model.layers.0.input_layernorm.weight", "blk.0.attn_norm.weight"},
+        {"model.layers.0.post_attention_layernorm.weight", "blk.0.post_attention_norm.weight"},
+        {"model.layers.0.pre_feedforward_layernorm.weight", "blk.0.ffn_norm.weight"},
+        {"model.layers.0.post_feedforward_layernorm.weight", "blk.0.post_ffw_norm.weight"},
+        {"model.layers.0.self_attn.q_norm.weight", "blk.0.attn_q_norm.weight"},
+        {"model.norm.weight", "output_norm.weight"},
+    };
+    struct bench x;
+    (void)state;
+    start(&x);
+    builder_string(&x.b, "general.architecture", "gemma3");
+    both(&x, "model.embed_tokens.weight", "token_embd.weight", 8, 32);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct built_tensor *t = hf(&x, names[i][0], 0, 32), *u = gguf(&x, names[i][1], 0, 32);
+        for (int k = 0; k < 32; k++)
+            u->values[k] = t->values[k] + 1.0f;
+    }
+    compare(&x, ST, GGUF);
+    expect_all_mapped_at_zero(&x);
+    finish(&x);
+}
+
+static void transpose(struct bench *x, const char *a, const char *b, uint64_t in, uint64_t out)
+{
+    struct built_tensor *t = hf(x, a, in, out), *u = gguf(x, b, out, in);
+    for (uint64_t i = 0; i < in; i++)
+        for (uint64_t o = 0; o < out; o++)
+            u->values[o * in + i] = t->values[i * out + o];
+}
+
+static void transposition_of_gpt2_is_undone_exactly(void **state)
+{
+    struct bench x;
+    (void)state;
+    start(&x);
+    builder_string(&x.b, "general.architecture", "gpt2");
+    both(&x, "wte.weight", "token_embd.weight", 50, 96);
+    both(&x, "wpe.weight", "position_embd.weight", 10, 96);
+    both(&x, "h.0.attn.c_attn.bias", "blk.0.attn_qkv.bias", 0, 288);
+    transpose(&x, "h.0.attn.c_attn.weight", "blk.0.attn_qkv.weight", 96, 288);
+    transpose(&x, "h.0.attn.c_proj.weight", "blk.0.attn_output.weight", 96, 96);
+    transpose(&x, "h.0.mlp.c_fc.weight", "blk.0.ffn_up.weight", 300, 1100);
+    transpose(&x, "h.0.mlp.c_proj.weight", "blk.0.ffn_down.weight", 1100, 300);
+    compare(&x, ST, GGUF);
+    expect_all_mapped_at_zero(&x);
+    finish(&x);
+}
+
+static void experts_are_found_in_the_stack(void **state)
+{
+    struct bench x;
+    char name[96];
+    (void)state;
+    start(&x);
+    builder_string(&x.b, "general.architecture", "llama");
+    struct built_tensor *stack =
+        builder_add3(&x.b, "blk.0.ffn_gate_exps.weight", DTYPE_F32, 3, 8, 32);
+    for (uint64_t e = 0; e < 3; e++) {
+        snprintf(name, sizeof name, "model.layers.0.block_sparse_moe.experts.%d.w1.weight", (int)e);
+        struct built_tensor *t = hf(&x, name, 8, 32);
+        memcpy(stack->values + e * 256, t->values, 256 * sizeof(float));
+    }
+    compare(&x, ST, GGUF);
+    assert_int_equal(x.diff.tensor_count, 3);
+    expect_all_mapped_at_zero(&x);
+    finish(&x);
+}
+
+static void a_missing_expert_is_said(void **state)
+{
+    struct bench x;
+    (void)state;
+    start(&x);
+    builder_string(&x.b, "general.architecture", "qwen3moe");
+    builder_add3(&x.b, "blk.0.ffn_up_exps.weight", DTYPE_F32, 3, 8, 32);
+    hf(&x, "model.layers.0.mlp.experts.0.up_proj.weight", 8, 32);
+    hf(&x, "model.layers.0.mlp.experts.2.up_proj.weight", 8, 32);
+    compare(&x, ST, GGUF);
+    assert_int_equal(x.diff.counts[TENSOR_ADDED], 1);
+    finish(&x);
+}
+
+static void a_tied_output_is_compared_with_the_embedding(void **state)
+{
+    struct bench x;
+    (void)state;
+    start(&x);
+    builder_string(&x.b, "general.architecture", "qwen2");
+    both(&x, "model.embed_tokens.weight", "token_embd.weight", 8, 32);
+    struct built_tensor *t = hf(&x, "lm_head.weight", 8, 32);
+    copy(t, &x.a.t[0]);
+    compare(&x, ST, GGUF);
+    assert_int_equal(x.diff.tensor_count, 2);
+    expect_all_mapped_at_zero(&x);
+    finish(&x);
+}
+
+static void rope_factors_are_no_difference(void **state)
+{
+    struct bench x;
+    (void)state;
+    start(&x);
+    llama_like(&x, "llama");
+    built_random(gguf(&x, "rope_freqs.weight", 0, 8), 1, 1);
+    compare(&x, ST, GGUF);
+    expect(&x, REL_REPACKED);
+    assert_int_equal(x.diff.counts[TENSOR_ADDED], 1);
+    finish(&x);
+}
+
+/* ---- quantised, and more than that ---- */
+
+static void quantise(struct bench *x, enum dtype type, float drift)
+{
+    start(x);
+    struct built_tensor *t = builder_add(&x->a, "blk.0.ffn_up.weight", DTYPE_F32, 256, 256);
+    struct built_tensor *u = builder_add(&x->b, "blk.0.ffn_up.weight", type, 256, 256);
+    struct built_tensor noise = *t;
+    built_random(t, 9, 0.02f);
+    copy(u, t);
+    noise.values = calloc(t->elements, sizeof(float));
+    assert_non_null(noise.values);
+    built_random(&noise, 10, 0.02f * drift);
+    for (uint64_t i = 0; i < t->elements; i++)
+        u->values[i] += noise.values[i];
+    free(noise.values);
+    compare(x, GGUF, GGUF);
+}
+
+static void quantisation_is_told_by_its_distance(void **state)
+{
+    struct bench x;
+    (void)state;
+    quantise(&x, DTYPE_Q8_0, 0);
+    expect(&x, REL_QUANTISED);
+    finish(&x);
+    quantise(&x, DTYPE_Q4_0, 0);
+    expect(&x, REL_QUANTISED);
+    finish(&x);
+}
+
+static void quantised_and_changed_is_fine_tuned_and_says_both(void **state)
+{
+    struct bench x;
+    (void)state;
+    quantise(&x, DTYPE_Q8_0, 0.1f); /* 0.1 where rounding explains 0.005 */
+    expect(&x, REL_FINE_TUNED);
+    assert_non_null(strstr(x.diff.because, "quantised as well"));
+    finish(&x);
+    quantise(&x, DTYPE_Q4_0, 0.3f);
+    expect(&x, REL_FINE_TUNED);
+    finish(&x);
+}
+
+/* ---- outside the tensors ---- */
+
+static const struct diff_entry *entry(const struct bench *x, const char *where, const char *what)
+{
+    for (size_t i = 0; i < x->diff.entry_count; i++)
+        if (strcmp(x->diff.entries[i].where, where) == 0 &&
+            strcmp(x->diff.entries[i].what, what) == 0)
+            return &x->diff.entries[i];
+    fail_msg("no entry %s, %s", where, what);
+    return NULL;
+}
+
+static void metadata_and_tokens_are_entries(void **state)
+{
+    static const char *const tokens_a[] = {"a", "b", "c"}, *const tokens_b[] = {"a", "c", "d\x1b"};
+    struct bench x;
+    (void)state;
+    start(&x);
+    builder_add(&x.a, "token_embd.weight", DTYPE_F32, 2, 32);
+    builder_add(&x.b, "token_embd.weight", DTYPE_F32, 2, 32);
+    builder_u32(&x.a, "llama.block_count", 4);
+    builder_u32(&x.b, "llama.block_count", 5);
+    builder_string(&x.a, "general.name", "A");
+    builder_strings(&x.a, "tokenizer.ggml.tokens", tokens_a, 3);
+    builder_strings(&x.b, "tokenizer.ggml.tokens", tokens_b, 3);
+    builder_string(&x.b, "tokenizer.chat_template", "{{ x }}");
+    compare(&x, GGUF, GGUF);
+    expect(&x, REL_REPACKED);
+    assert_string_equal(entry(&x, "metadata", "llama.block_count")->b, "5");
+    assert_null(entry(&x, "metadata", "general.name")->b);
+    assert_string_equal(entry(&x, "tokenizer", "tokens removed")->a, "1 of 3: \"b\"");
+    assert_null(strchr(entry(&x, "tokenizer", "tokens added")->b, 0x1b));
+    assert_string_equal(entry(&x, "tokenizer", "tokens of another id")->b, "1 of 3: \"c\"");
+    assert_null(entry(&x, "chat template", "default")->a);
+    finish(&x);
+}
+
+static void entries_beyond_the_limit_are_counted(void **state)
+{
+    struct bench x;
+    char key[32];
+    (void)state;
+    start(&x);
+    for (int i = 0; i < DIFF_MAX_ENTRIES + 7; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        builder_u32(&x.a, key, 1);
+    }
+    compare(&x, GGUF, GGUF);
+    assert_int_equal(x.diff.entry_count, DIFF_MAX_ENTRIES);
+    assert_int_equal(x.diff.entries_more, 7);
+    expect(&x, REL_UNDECIDED);
+    finish(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(permutation_of_llama_is_undone_exactly),
+        cmocka_unit_test(permutation_is_undone_in_the_other_direction),
+        cmocka_unit_test(qwen_is_not_permuted),
+        cmocka_unit_test(permutation_of_wide_rows_is_undone_exactly),
+        cmocka_unit_test(norm_offset_of_gemma_is_undone_exactly),
+        cmocka_unit_test(transposition_of_gpt2_is_undone_exactly),
+        cmocka_unit_test(experts_are_found_in_the_stack),
+        cmocka_unit_test(a_missing_expert_is_said),
+        cmocka_unit_test(a_tied_output_is_compared_with_the_embedding),
+        cmocka_unit_test(rope_factors_are_no_difference),
+        cmocka_unit_test(quantisation_is_told_by_its_distance),
+        cmocka_unit_test(quantised_and_changed_is_fine_tuned_and_says_both),
+        cmocka_unit_test(metadata_and_tokens_are_entries),
+        cmocka_unit_test(entries_beyond_the_limit_are_counted),
         cmocka_unit_test(same_bytes_are_identical),
         cmocka_unit_test(lossless_retyping_is_repacking),
         cmocka_unit_test(rounding_to_bf16_is_quantised),
