@@ -53,7 +53,7 @@ static void report_shape(struct study *s, const struct miss *x, uint32_t d)
 {
     const struct tensor *t = &s->m->tensors[x->first];
     const struct place *p = &s->places[x->first];
-    char name[ARCH_MAX_NAME], key[ARCH_MAX_NAME], more[48] = "";
+    char name[ARCH_MAX_NAME], more[48] = "";
     uint8_t dims[RANK];
     if (x->count > 1)
         snprintf(more, sizeof more, " (%llu tensors alike)", (unsigned long long)x->count);
@@ -64,12 +64,12 @@ static void report_shape(struct study *s, const struct miss *x, uint32_t d)
         return;
     }
     (void)dims_of(s, p, t->rank, dims);
+    char by[2 * ARCH_MAX_NAME];
     const struct claim *c = dim_claim(s, (enum dim)dims[d]);
     verdict_add(&s->m->verdict, RULE_ARCH_SHAPE, c ? c->origin : t->entry,
-                "%s (%s) has %llu in dimension %u, but %s = %llu asks for %llu%s",
-                shown(name, t->name), roles[p->role].name, (unsigned long long)t->shape[d], d,
-                c ? shown(key, span_str(c->key)) : "the claim",
-                (unsigned long long)(c ? claim_at(c, p->layer) : x->expected),
+                "%s (%s) has %llu in dimension %u, but %s asks for %llu%s", shown(name, t->name),
+                roles[p->role].name, (unsigned long long)t->shape[d], d,
+                dim_words(s, (enum dim)dims[d], p->layer, by, sizeof by),
                 (unsigned long long)x->expected, more);
 }
 

@@ -4,6 +4,8 @@
  */
 #include "inspect/dims.h"
 
+#include <stdio.h>
+
 /* first * second (of `count` terms, for fused tensors); NONE: no factor. */
 enum { NONE = FACT_COUNT };
 
@@ -114,6 +116,26 @@ const struct claim *dim_claim(const struct study *s, enum dim d)
     return s->claims[i->first].known     ? &s->claims[i->first]
            : s->claims[FACT_WIDTH].known ? &s->claims[FACT_WIDTH]
                                          : NULL;
+}
+
+const char *dim_words(const struct study *s, enum dim d, uint64_t layer, char *out, size_t size)
+{
+    const struct dim_info *i = &infos[d];
+    const uint8_t facts[2] = {i->first, i->second};
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t f = 0; f < 2; f++) {
+        const struct claim *c = facts[f] == NONE ? NULL : &s->claims[facts[f]];
+        char key[ARCH_MAX_NAME];
+        if (!c || !c->known || n >= size)
+            continue;
+        int wrote = snprintf(out + n, size - n, "%s%s = %llu", n ? " x " : "",
+                             shown(key, span_str(c->key)), (unsigned long long)claim_at(c, layer));
+        n += wrote > 0 ? (size_t)wrote : 0;
+    }
+    if (!n)
+        snprintf(out, size, "what is declared");
+    return out;
 }
 
 static void swap(uint8_t *a, uint8_t *b)

@@ -13,6 +13,8 @@ uint32_t dims_of(const struct study *s, const struct place *p, uint32_t rank, ui
 bool dim_value(const struct study *s, enum dim d, uint64_t layer, uint64_t *out);
 /* The claim behind it, for the finding's place; NULL when none. */
 const struct claim *dim_claim(const struct study *s, enum dim d);
+/* "llama.attention.head_count = 4 x llama.attention.key_length = 8". Returns out. */
+const char *dim_words(const struct study *s, enum dim d, uint64_t layer, char *out, size_t size);
 /* A claim with what follows from the others where it is absent. 0: unknown. */
 uint64_t declared(const struct study *s, enum fact f, uint64_t layer);
 
