@@ -30,6 +30,17 @@ static const struct option inspect_options[] = {
 };
 #undef AT
 
+#define AT(member) offsetof(struct diff_args, member)
+static const struct option diff_table[] = {
+    {"tensors", OPTION_FLAG, NULL, AT(tensors), "list every tensor that is not the same"},
+    {"all", OPTION_FLAG, NULL, AT(all), "list every tensor and every difference"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/diff.schema.json)"},
+    {"exit-code", OPTION_FLAG, NULL, AT(exit_code), "exit with 1 unless the two are identical"},
+    {"threads", OPTION_NUMBER, "N", AT(threads), "use N threads (default: all cores)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
 #define AT(member) offsetof(struct digest_args, member)
 static const struct option digest_options[] = {
     {"tensors", OPTION_FLAG, NULL, AT(tensors), "add the digest of every tensor"},
@@ -58,6 +69,15 @@ const struct command commands[] = {
      "assay inspect model.gguf|one screen about one file\n"
      "assay inspect --tensors --stats model/|every tensor of a folder with its statistics\n"
      "assay inspect --json a.gguf b.gguf|two objects, one a line\n"},
+    {"diff", "Models", "A B", "say what model B is to model A",
+     "Compares two models tensor by tensor, whatever their containers and element types, and says "
+     "in one line what B is to A: identical, re-packed, quantised, fine-tuned, an adapter, of the "
+     "same architecture, or unrelated, with the numbers behind it. Metadata, configuration, "
+     "tokenizer and chat template differences follow.\n"
+     "The exit status is 0 whether or not there are differences, unless --exit-code is given.",
+     diff_table, 2, 2, run_diff,
+     "assay diff model-f16.gguf model-q4_0.gguf|how far a quantisation went\n"
+     "assay diff model/ model.gguf|is the GGUF file what the folder was\n"},
     {"digest", "Models", "PATH", "print a manifest for sha256sum, and the roots",
      "Prints one line for each file of the model, its SHA-256 and its name, in the form that "
      "`sha256sum -c` verifies when it is run in the model's folder. The roots that identify the "

@@ -5,6 +5,7 @@
 #include "cli/inspect_view.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "assay/base/text.h"
@@ -29,6 +30,9 @@ static void piece(struct line *l, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    for (char *p = text; *p; p++)
+        if (*p == ' ')
+            *p = NO_BREAK;
     size_t separator = l->n ? strlen(l->separator) : 0;
     if (l->n + separator + strlen(text) >= LINE)
         return;
@@ -157,9 +161,10 @@ static void put_shape(struct out *o, const struct architecture *a)
     if (!a->heads)
         return;
     l = (struct line){.separator = DOT};
-    piece(&l, "%" PRIu64 " heads", a->heads);
     if (a->head_size)
-        piece(&l, "of %" PRIu64, a->head_size);
+        piece(&l, "%" PRIu64 " heads of %" PRIu64, a->heads, a->head_size);
+    else
+        piece(&l, "%" PRIu64 " heads", a->heads);
     if (a->kv_heads)
         piece(&l, "%" PRIu64 " KV heads", a->kv_heads);
     if (a->window)
@@ -190,7 +195,10 @@ static void put_context(struct out *o, const struct architecture *a)
     if (a->context)
         piece(&l, "%s tokens", grouped(n, a->context));
     if (a->rope.base > 0)
-        piece(&l, "RoPE base %s", show_number(number, a->rope.base));
+        piece(&l, "RoPE base %s",
+              a->rope.base < 1e15 && a->rope.base == floor(a->rope.base)
+                  ? grouped(n, (uint64_t)a->rope.base)
+                  : show_number(number, a->rope.base));
     if (a->rope.scaling.n)
         piece(&l, "scaling %s", show_text(scaling, a->rope.scaling, 30));
     if (a->rope.factor > 0)
@@ -232,20 +240,33 @@ static void put_parameters(struct out *o, const struct architecture *a)
     out_field(o, "memory", "%s", l.text);
 }
 
+static void put_type(struct line *l, enum dtype t, const struct dtype_use *u, uint64_t total)
+{
+    char share[SHOW_SIZE];
+    piece(l, "%s %s (%" PRIu64 " tensor%s)", dtypes[t].name,
+          show_share(share, total ? (double)u->elements / (double)total : 0), u->tensors,
+          u->tensors == 1 ? "" : "s");
+}
+
+/* Largest share first; equal shares in the order of the table of types. */
 static void put_types(struct out *o, const struct subject *s)
 {
+    struct dtype_use left[DTYPE_COUNT];
     uint64_t total = 0, listed = 0;
     struct line l = {.separator = DOT};
-    char share[SHOW_SIZE];
-    for (int t = 0; t < DTYPE_COUNT; t++) {
-        total += s->facts.types[t].elements;
-        listed += s->facts.types[t].tensors;
-    }
-    for (int t = 0; t < DTYPE_COUNT; t++) {
-        const struct dtype_use *u = &s->facts.types[t];
-        if (u->tensors)
-            piece(&l, "%s %s (%" PRIu64 " tensors)", dtypes[t].name,
-                  show_share(share, total ? (double)u->elements / (double)total : 0), u->tensors);
+    memcpy(left, s->facts.types, sizeof left);
+    for (int t = 0; t < DTYPE_COUNT; t++)
+        total += left[t].elements;
+    for (;;) {
+        int most = -1;
+        for (int t = 0; t < DTYPE_COUNT; t++)
+            if (left[t].tensors && (most < 0 || left[t].elements > left[most].elements))
+                most = t;
+        if (most < 0)
+            break;
+        put_type(&l, (enum dtype)most, &left[most], total);
+        listed += left[most].tensors;
+        left[most].tensors = 0;
     }
     if (listed < s->model->tensor_count)
         piece(&l, "of unknown type %" PRIu64, (uint64_t)s->model->tensor_count - listed);
@@ -325,7 +346,8 @@ static void put_templates(struct out *o, const struct model *m)
             piece(&l, "\"%s\"", show_text(shown, t->name, 30));
         piece(&l, "%s", kind ? kind : "of no known kind");
         piece(&l, "%s bytes", grouped(n, t->bytes.n));
-        piece(&l, "sha256 %.16s\xe2\x80\xa6", digest_hex(hex, &d));
+        if (m->template_count > 1) /* a lone one's digest stands under Identity */
+            piece(&l, "sha256 %.16s\xe2\x80\xa6", digest_hex(hex, &d));
         out_field(o, i ? "" : "template", "%s", l.text);
     }
     if (m->template_count > 4)

@@ -132,6 +132,20 @@ static void spaces(struct out *o, size_t n)
     fprintf(o->f, "%*s", (int)n, "");
 }
 
+static void put_word(struct out *o, enum style style, const char *word, size_t n)
+{
+    while (n) {
+        const char *joint = memchr(word, NO_BREAK, n);
+        size_t plain = joint ? (size_t)(joint - word) : n;
+        if (plain)
+            styled(o, style, word, plain);
+        if (joint)
+            fputc(' ', o->f);
+        word += plain + (joint ? 1 : 0);
+        n -= plain + (joint ? 1 : 0);
+    }
+}
+
 /* Text from column `at`, wrapped at spaces, continued at `indent`. A word that
  * is wider than the line stands alone on its line: digests stay whole. */
 static void wrap(struct out *o, enum style style, size_t at, size_t indent, const char *text)
@@ -149,7 +163,7 @@ static void wrap(struct out *o, enum style style, size_t at, size_t indent, cons
             blanks = 0;
         }
         spaces(o, blanks);
-        styled(o, style, (const char *)s.p, s.n);
+        put_word(o, style, text + blanks, word);
         column += blanks + wide;
         text = (const char *)s.p + word;
     }
@@ -221,31 +235,31 @@ void table_cell(struct table *t, const char *fmt, ...)
     t->at = (t->at + 1) % t->columns;
 }
 
+/* Blanks are owed, not written, until a cell follows them: no line ends in blanks. */
 static void print_cell(const struct table *t, struct out *o, size_t column, struct span cell,
-                       enum style style)
+                       enum style style, size_t *owed)
 {
     size_t pad = t->widths[column] - text_columns(cell);
     bool right = t->align[column] == 'r';
-    bool last = column + 1 == t->columns;
-    if (right)
-        spaces(o, pad);
-    out_style(o, style, (const char *)cell.p);
-    if (!right && !last)
-        spaces(o, pad);
-    if (!last)
-        fputs("  ", o->f);
+    *owed += right ? pad : 0;
+    if (cell.n) {
+        spaces(o, *owed);
+        *owed = 0;
+        out_style(o, style, (const char *)cell.p);
+    }
+    *owed += (right ? 0 : pad) + 2;
 }
 
 void table_print(struct table *t, struct out *o, unsigned indent)
 {
     struct span all = buf_span(&t->cells);
-    size_t column = 0;
+    size_t column = 0, owed = 0;
     bool first = t->header;
     for (size_t at = 0; at < all.n;) {
         struct span cell = {all.p + at, strlen((const char *)all.p + at)};
         if (column == 0)
-            spaces(o, indent);
-        print_cell(t, o, column, cell, first ? STYLE_DIM : STYLE_PLAIN);
+            owed = indent;
+        print_cell(t, o, column, cell, first ? STYLE_DIM : STYLE_PLAIN, &owed);
         at += cell.n + 1;
         column = (column + 1) % t->columns;
         if (column == 0) {

@@ -24,6 +24,9 @@ struct out {
     unsigned width; /* columns */
 };
 
+/* In wrapped text: shown as a space, and no line ends there. Safe text never holds it. */
+#define NO_BREAK '\x01'
+
 enum { OUT_MIN_WIDTH = 40, OUT_MAX_WIDTH = 200, OUT_LABEL = 13 };
 
 void out_init(struct out *o, FILE *f, enum colour mode);
