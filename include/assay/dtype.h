@@ -50,7 +50,7 @@ double dtype_bits(enum dtype t);
 
 /*
  * Decode `blocks` whole blocks from `src` (blocks * bytes readable) into
- * `dst` (blocks * block floats). 64-bit and complex types are rounded to
+ * `dst` (blocks * block floats); t is not DTYPE_NONE. 64-bit and complex types are rounded to
  * float; a C64 element gives its modulus, a BOOL 0 or 1. Every type decodes.
  * A value is one fixed float expression (docs/formats/dtypes.md), the same
  * bits on every processor; NaN from a scale that is not finite is 0x7fc00000.

@@ -4,6 +4,7 @@
  * swapped, as the table in each decoder lists them (the fields of the C
  * structures in ggml-common.h); packed bits and bytes stay where they are.
  */
+#include <assert.h>
 #include <stdatomic.h>
 
 #include "dtype/decode.h"
@@ -85,6 +86,7 @@ enum { TURN_BYTES = 8192 };
 
 void dtype_decode(enum dtype t, const uint8_t *src, size_t blocks, bool big_endian, float *dst)
 {
+    assert((size_t)t < DTYPE_COUNT);
     const struct decoder *d = decoders[t];
     enum isa isa = isa_best();
     while (isa > ISA_PLAIN && d->run[isa] == NULL)

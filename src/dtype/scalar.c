@@ -106,7 +106,8 @@ ALWAYS_INLINE double modulus(const uint8_t *p)
 {
     double re = (double)float_of_bits(le32(p));
     double im = (double)float_of_bits(le32(p + 4));
-    return sqrt(re * re + im * im);
+    double square = re * re + im * im;
+    return isnan(square) ? (double)NAN : sqrt(square); /* whichever part was NaN, one pattern */
 }
 
 WIDE(U32, u32, 4, 1)

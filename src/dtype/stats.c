@@ -7,6 +7,8 @@
  */
 #include "dtype/lanes.h"
 
+#include <assert.h>
+
 void stats_init(struct stats *s)
 {
     *s = (struct stats){.min = INFINITY, .max = -INFINITY};
@@ -124,6 +126,7 @@ union batch {
 
 void stats_chunk(struct stats *s, enum dtype t, const uint8_t *src, size_t blocks, bool big_endian)
 {
+    assert((size_t)t < DTYPE_COUNT);
     _Alignas(64) union batch b;
     struct lanes l;
     lanes_init(&l);

@@ -332,6 +332,10 @@ static void extremes_are_never_minus_zero(void **state)
         struct stats s = whole(DTYPE_F32, (const uint8_t *)v, 20, false);
         assert_true(s.zeros == 20 && !signbit(s.min) && !signbit(s.max));
         assert_true(stats_mean(&s) == 0.0 && stats_rms(&s) == 0.0);
+        for (int i = 0; i < 20; i++)
+            v[i] = -0.0f;
+        s = whole(DTYPE_F32, (const uint8_t *)v, 20, false);
+        assert_true(s.zeros == 20 && !signbit(s.min) && !signbit(s.max));
     }
 }
 
