@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "assay/base/text.h"
 
@@ -75,14 +76,11 @@ void gguf_text(struct gguf *g, struct span s, uint64_t offset, const char *what)
         model_note(g->m, g->file, offset + bad, 1, RULE_GGUF_UTF8,
                    "%s is not UTF-8 at its byte %zu: \"%s\"", what, bad,
                    text_shown(shown, sizeof shown, s));
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] != 0)
-            continue;
-        model_note(g->m, g->file, offset + i, 1, RULE_GGUF_NUL,
-                   "%s has a NUL at its byte %zu, where C readers see its end: \"%s\"", what, i,
-                   text_shown(shown, sizeof shown, s));
-        return;
-    }
+    const uint8_t *nul = s.n ? memchr(s.p, 0, s.n) : NULL;
+    if (nul)
+        model_note(g->m, g->file, offset + (uint64_t)(nul - s.p), 1, RULE_GGUF_NUL,
+                   "%s has a NUL at its byte %zu, where C readers see its end: \"%s\"", what,
+                   (size_t)(nul - s.p), text_shown(shown, sizeof shown, s));
 }
 
 /* ---- header ---- */

@@ -158,7 +158,7 @@ bool model_reserve_tensors(struct model *m, size_t n)
         memcpy(larger, m->tensors, m->tensor_count * sizeof *larger);
     m->tensors = larger;
     f->tensor_cap = m->tensor_count + n;
-    return true;
+    return f->tensor_names.used > 0 || map_init(&f->tensor_names, m->arena, n);
 }
 
 struct tensor *model_add_tensor(struct model *m)
