@@ -174,7 +174,7 @@ struct tensor_diff {
     /* Elements that are NaN or infinite on either side: left out of distance
      * and cosine; counted as changed unless both sides hold the same. */
     uint64_t not_finite;
-    bool unread; /* could not be located or read: the three above are NaN */
+    bool unread; /* could not be located, read or laid out: the three above are NaN */
 };
 
 enum relation {
@@ -202,6 +202,7 @@ struct diff {
     size_t entry_count;
     size_t entries_more; /* found beyond DIFF_MAX_ENTRIES and not kept */
     enum relation relation;
+    bool reversed; /* quantised, and it is A that has fewer bits */
     const char *because; /* the numbers behind the relation, one line */
     /* Over all compared tensors, weighted by elements; NaN when none was. */
     double distance, cosine, changed;

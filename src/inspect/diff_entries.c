@@ -7,6 +7,7 @@
 #include "inspect/diff.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "assay/base/text.h"
@@ -53,6 +54,17 @@ void entry_add(struct entries *x, const char *where, const char *what, const cha
 
 /* ---- GGUF metadata ---- */
 
+/* Shortest text that reads back to the same float. */
+static const char *float_text(char *out, size_t size, float v)
+{
+    for (int digits = 1; digits <= 9; digits++) {
+        snprintf(out, size, "%.*g", digits, (double)v);
+        if (strtof(out, NULL) == v)
+            break;
+    }
+    return out;
+}
+
 static void put_scalar(struct buf *b, const struct value *v)
 {
     char number[64];
@@ -67,7 +79,8 @@ static void put_scalar(struct buf *b, const struct value *v)
     else if (v->type != VALUE_F32 && v->type != VALUE_F64)
         buf_printf(b, "%lld", (long long)v->i);
     else if (value_double(v, &d))
-        buf_put_str(b, text_double(number, sizeof number, d));
+        buf_put_str(b, v->type == VALUE_F32 ? float_text(number, sizeof number, (float)d)
+                                            : text_double(number, sizeof number, d));
 }
 
 static void put_value(struct buf *b, const struct value *v)

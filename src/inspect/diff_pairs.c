@@ -12,6 +12,8 @@
 
 enum { KEY_MAX = 128 };
 
+#define HEAD_UNKNOWN UINT64_MAX
+
 /* Both models, told apart by container. */
 struct sides {
     struct model *hf, *gguf;
@@ -207,7 +209,8 @@ static uint64_t head_count(const struct sides *s, const struct candidate *c)
     return json_u64(json_get(root, "num_attention_heads"), &n) ? n : 0;
 }
 
-/* Rows of one head when the converter permuted them; 0 when it did not. */
+/* Rows of one head when the converter permuted them; 0 when it did not;
+ * HEAD_UNKNOWN when it did and nothing says how many heads there are. */
 static uint64_t permuted_head(const struct sides *s, const struct candidate *c, uint64_t rows)
 {
     if (!s->permutes || (c->rule != NAME_HEADS_Q && c->rule != NAME_HEADS_K))
@@ -219,7 +222,7 @@ static uint64_t permuted_head(const struct sides *s, const struct candidate *c, 
         heads = head_count(s, &q);
     }
     if (heads == 0 || rows % heads != 0 || rows / heads % 2 != 0)
-        return 0;
+        return HEAD_UNKNOWN;
     return rows / heads;
 }
 
@@ -280,6 +283,7 @@ static bool add_mapped(struct sides *s, const struct tensor *h, const struct ten
     p->d.change = fits ? TENSOR_CHANGED : TENSOR_RESHAPED;
     if (fits)
         settle(p);
+    p->d.unread |= hf.head == HEAD_UNKNOWN;
     return true;
 }
 

@@ -328,7 +328,8 @@ static bool only_rounded(struct judgement *j, struct buf *b, enum relation *r)
     put_paired(b, t);
     if (t->retyped) {
         buf_printf(b, ", %zu re-typed (mostly to %s)", t->retyped, dtype_name(main_type(t)));
-        if (t->bits_b > t->bits_a)
+        j->out->reversed = t->bits_b > t->bits_a;
+        if (j->out->reversed)
             buf_put_str(b, ", A being the one with fewer bits");
     } else {
         buf_put_str(b, ", block types on both sides, so a small fine-tuning cannot be told apart");
@@ -347,11 +348,12 @@ static bool trained(struct judgement *j, struct buf *b, enum relation *r)
     buf_printf(b, ", %zu unchanged; ", t->same);
     put_values(b, j);
     if (t->rounding_weight > 0) {
-        buf_printf(b,
-                   "; quantised as well (mostly to %s): distance %.3g there, of which rounding "
-                   "explains about %.3g",
-                   dtype_name(main_type(t)), sqrt(t->rounding / t->rounding_weight),
-                   sqrt(t->expected / t->rounding_weight));
+        if (t->retyped)
+            buf_printf(b, "; quantised as well (mostly to %s)", dtype_name(main_type(t)));
+        else
+            buf_put_str(b, "; quantised on both sides");
+        buf_printf(b, ": distance %.3g there, of which rounding explains about %.3g",
+                   sqrt(t->rounding / t->rounding_weight), sqrt(t->expected / t->rounding_weight));
         if (t->beyond)
             buf_printf(b, ", %zu tensors beyond it", t->beyond);
     }

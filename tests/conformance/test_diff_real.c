@@ -46,7 +46,8 @@ static struct model *read_kind(int i)
 
 static void check_pair(int i, int j, const struct diff *d)
 {
-    double di = kinds[i].distance, dj = kinds[j].distance, expected = sqrt(di * di + dj * dj);
+    double di = kinds[i].distance, dj = kinds[j].distance,
+           expected = i == j ? 0 : sqrt(di * di + dj * dj);
     enum relation r = i == j ? REL_IDENTICAL : REL_QUANTISED;
     if (d->relation != r)
         fail_msg("%s, %s: %s, %s", kinds[i].name, kinds[j].name, relation_name(d->relation),
@@ -54,6 +55,7 @@ static void check_pair(int i, int j, const struct diff *d)
     if (!(fabs(d->distance - expected) <= 0.1 * expected))
         fail_msg("%s, %s: distance %g, expected %g", kinds[i].name, kinds[j].name, d->distance,
                  expected);
+    assert_int_equal(d->reversed, i != j && kinds[i].distance > kinds[j].distance);
     assert_int_equal(d->tensor_count, 47);
     assert_int_equal(d->counts[TENSOR_CHANGED], 0);
     assert_int_equal(d->counts[TENSOR_ADDED] + d->counts[TENSOR_REMOVED], 0);

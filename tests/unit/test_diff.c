@@ -407,6 +407,21 @@ static void qwen_is_not_permuted(void **state)
     finish(&x);
 }
 
+/* Without a number of heads the permutation cannot be undone: no number is better
+ * than a wrong one. */
+static void unknown_heads_are_not_compared(void **state)
+{
+    struct bench x;
+    (void)state;
+    start(&x);
+    builder_string(&x.b, "general.architecture", "llama");
+    both(&x, "model.layers.0.self_attn.q_proj.weight", "blk.0.attn_q.weight", 16, 32);
+    compare(&x, ST, GGUF);
+    assert_true(x.diff.tensors[0].unread && isnan(x.diff.tensors[0].distance));
+    expect(&x, REL_UNDECIDED);
+    finish(&x);
+}
+
 /* Rows wider than a chunk cannot take the path of whole heads. */
 static void permutation_of_wide_rows_is_undone_exactly(void **state)
 {
@@ -640,6 +655,7 @@ int main(void)
         cmocka_unit_test(permutation_of_llama_is_undone_exactly),
         cmocka_unit_test(permutation_is_undone_in_the_other_direction),
         cmocka_unit_test(qwen_is_not_permuted),
+        cmocka_unit_test(unknown_heads_are_not_compared),
         cmocka_unit_test(permutation_of_wide_rows_is_undone_exactly),
         cmocka_unit_test(norm_offset_of_gemma_is_undone_exactly),
         cmocka_unit_test(transposition_of_gpt2_is_undone_exactly),
