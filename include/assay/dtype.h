@@ -50,8 +50,9 @@ double dtype_bits(enum dtype t);
 
 /*
  * Decode `blocks` whole blocks from `src` (blocks * bytes readable) into
- * `dst` (blocks * block floats); t is not DTYPE_NONE. 64-bit and complex types are rounded to
- * float; a C64 element gives its modulus, a BOOL 0 or 1. Every type decodes.
+ * `dst` (blocks * block floats); t is not DTYPE_NONE. Every type decodes:
+ * 64-bit types are rounded to float, a C64 element gives its modulus, a BOOL
+ * 0 or 1.
  * A value is one fixed float expression (docs/formats/dtypes.md), the same
  * bits on every processor; NaN from a scale that is not finite is 0x7fc00000.
  */
@@ -68,7 +69,7 @@ struct stats {
     uint64_t count;    /* elements seen */
     uint64_t nan, inf; /* of these; the fields below leave them out */
     uint64_t zeros;
-    double min, max; /* meaningless while count == nan + inf */
+    double min, max; /* exact, never -0; +inf and -inf while count == nan + inf */
     double sum, sum_squares;
 };
 
