@@ -47,26 +47,27 @@ static bool check_operands(const struct command *c, size_t count, char *const *o
 {
     char shown[160];
     if (count < c->min)
-        return err_set(e, ERR_USAGE, "%s: %s", count ? "not enough arguments" : "nothing given",
-                       c->operands);
+        return err_set(e, ERR_USAGE, "expected %s, and %s was given", c->operands,
+                       count ? "only one" : "nothing");
     if (count > c->max)
         return err_set(e, ERR_USAGE, "one argument too many: '%s'",
                        text_shown(shown, sizeof shown, span_str(operands[c->max])));
     for (size_t i = 0; i < count; i++)
         if (operands[i][0] == '\0')
-            return err_set(e, ERR_USAGE, "an argument is empty; a %s was expected", c->operands);
+            return err_set(e, ERR_USAGE, "expected %s, and an empty argument was given",
+                           c->operands);
     return true;
 }
 
-/* Everything must have reached standard output, or the status says that it did not. */
+/* Everything must have reached standard output, or the status says that it did
+ * not. A reader that left early (head, less) is no error. */
 static int finish(struct out *o, int status)
 {
-    bool quiet;
-    if (out_finish(o, &quiet))
+    if (out_flush(o) || o->error == EPIPE)
         return status;
-    if (!quiet)
-        fprintf(stderr, "assay: standard output: cannot write: %s\n", strerror(errno));
-    return quiet ? status : exit_graver(status, EXIT_INCOMPLETE);
+    fprintf(stderr, "assay: standard output: cannot write: %s\n",
+            o->error ? strerror(o->error) : "the system refused");
+    return exit_graver(status, EXIT_INCOMPLETE);
 }
 
 static int run(const struct command *c, int argc, char **argv)

@@ -62,7 +62,7 @@ static void text(struct out *o, const struct subject *s, const struct digest_arg
     put_root(o, "architecture", &d->architecture, d->has_architecture);
     put_root(o, "tokenizer", &d->tokenizer, d->has_tokenizer);
     put_root(o, "chat-template", &d->chat_template, d->has_template);
-    if (!s->complete)
+    if (!s->read_all)
         out_put(o, "# incomplete: not everything could be read\n");
     if (args->tensors)
         put_tensors(o, s);
@@ -119,7 +119,7 @@ static void json(struct out *o, const struct subject *s, const struct digest_arg
     jo_start(&w, o, true);
     jo_head(&w, "assay.digest/1");
     jo_str(&w, "path", s->model->path);
-    jo_bool(&w, "complete", s->complete);
+    jo_bool(&w, "complete", s->read_all);
     jo_bool(&w, "from_cache", s->scan.from_cache);
     jo_digest(&w, "tensor_root", &d->tensor_root, d->has_tensor_root);
     jo_digest(&w, "manifest_root", &d->manifest_root, d->has_manifest_root);
@@ -132,23 +132,21 @@ static void json(struct out *o, const struct subject *s, const struct digest_arg
     jo_finish(&w, o);
 }
 
-/* What did not let everything be read, for who sees only standard error. */
+/* What did not let everything be read, for who sees only standard error: one line a rule. */
 static void explain(const struct subject *s)
 {
     const struct verdict *v = &s->model->verdict;
     char shown[SHOW_SIZE];
     fflush(stdout);
-    if (s->interrupted) {
+    if (s->interrupted)
         fprintf(stderr, "assay: interrupted: the manifest is incomplete\n");
-        return;
-    }
-    for (size_t i = 0; i < v->count && i < 5; i++) {
+    for (size_t i = 0; i < v->count && !s->interrupted; i++) {
         const struct finding *f = &v->findings[i];
         const char *name = origin_file(s->model, f->origin);
-        if (rules[f->rule].severity < SEV_HIGH)
+        if (rules[f->rule].severity < SEV_HIGH || (i && v->findings[i - 1].rule == f->rule))
             continue;
-        fprintf(stderr, "assay: %s: offset %" PRIu64 ": %s; %s\n",
-                show_text(shown, span_str(name ? name : s->model->path), 200), f->origin.offset,
+        show_text(shown, span_str(name ? name : s->model->path), 200);
+        fprintf(stderr, "assay: %s: offset %" PRIu64 ": %s; %s\n", shown, f->origin.offset,
                 f->detail, rules[f->rule].remedy);
     }
 }
@@ -171,7 +169,7 @@ int run_digest(const struct call *call)
     else
         text(call->out, &s, args);
     /* A file of no known format has a digest all the same. */
-    int status = s.recognised ? subject_status(&s) : EXIT_PASS;
+    int status = s.read_all ? EXIT_PASS : subject_status(&s);
     if (status != EXIT_PASS)
         explain(&s);
     subject_close(&s);

@@ -42,7 +42,7 @@ int run_inspect(const struct call *call)
         if (i && !args->json)
             out_put(call->out, "\n\n");
         status = exit_graver(status, inspect_one(call, call->operands[i]));
-        fflush(call->out->f);
+        (void)out_flush(call->out); /* kept in the out; said once at the end */
     }
     return interrupted() ? EXIT_INTERRUPTED : status;
 }

@@ -8,7 +8,7 @@
 #include "assay/base/text.h"
 #include "cli/show.h"
 
-#define DOT " \xc2\xb7 "
+#define DOT "\x01\xc2\xb7 " /* NO_BREAK before it: no line begins with one */
 
 enum { MOST_CHANGED = 10, ENTRIES = 20, VALUE = 60 };
 

@@ -11,7 +11,7 @@
 #include "assay/base/text.h"
 #include "cli/show.h"
 
-#define DOT " \xc2\xb7 "
+#define DOT "\x01\xc2\xb7 " /* NO_BREAK before it: no line begins with one */
 
 enum { LINE = 1024 };
 
@@ -122,7 +122,9 @@ static void put_title(struct out *o, const struct subject *s)
     struct line l = {.separator = DOT};
     out_style(o, STYLE_BOLD, title(name, s));
     out_put(o, "\n");
-    if (s->has_facts) {
+    if (!s->recognised) {
+        piece(&l, "unknown format");
+    } else if (s->has_facts) {
         const struct architecture *a = &s->facts.architecture;
         put_family(&l, a);
         if (a->parameters.total)
@@ -130,7 +132,8 @@ static void put_title(struct out *o, const struct subject *s)
         if (main_type(&s->facts) != DTYPE_NONE)
             piece(&l, "%s", dtype_name(main_type(&s->facts)));
     }
-    put_containers(&l, s->model);
+    if (s->recognised)
+        put_containers(&l, s->model);
     uint64_t size = 0;
     for (size_t i = 0; i < s->model->file_count; i++)
         size += s->model->files[i].size;
@@ -454,7 +457,7 @@ static void put_verdict(struct out *o, const struct subject *s)
 void inspect_text(struct out *o, const struct subject *s, const struct inspect_args *args)
 {
     put_title(o, s);
-    if (s->has_facts) {
+    if (s->has_facts && s->recognised) {
         put_architecture(o, s);
         out_heading(o, "Text and origin");
         put_tokenizer(o, &s->facts.tokenizer);

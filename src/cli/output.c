@@ -58,23 +58,27 @@ void out_printf(struct out *o, const char *fmt, ...)
     va_end(args);
 }
 
-static void styled(struct out *o, enum style style, const char *s, size_t n)
+static void style_start(struct out *o, enum style style)
 {
     static const char *const codes[] = {
         [STYLE_PLAIN] = "",  [STYLE_BOLD] = "1", [STYLE_DIM] = "2",     [STYLE_GOOD] = "32",
         [STYLE_WARN] = "33", [STYLE_BAD] = "31", [STYLE_HEAD] = "1;36",
     };
-    bool colour = o->colour && codes[style][0];
-    if (colour)
+    if (o->colour && style != STYLE_PLAIN)
         fprintf(o->f, "\033[%sm", codes[style]);
-    fwrite(s, 1, n, o->f);
-    if (colour)
+}
+
+static void style_end(struct out *o, enum style style)
+{
+    if (o->colour && style != STYLE_PLAIN)
         fputs("\033[0m", o->f);
 }
 
 void out_style(struct out *o, enum style style, const char *s)
 {
-    styled(o, style, s, strlen(s));
+    style_start(o, style);
+    fputs(s, o->f);
+    style_end(o, style);
 }
 
 void out_heading(struct out *o, const char *s)
@@ -84,12 +88,12 @@ void out_heading(struct out *o, const char *s)
     fputc('\n', o->f);
 }
 
-bool out_finish(struct out *o, bool *quiet)
+bool out_flush(struct out *o)
 {
     errno = 0;
-    bool ok = fflush(o->f) == 0 && !ferror(o->f);
-    *quiet = !ok && errno == EPIPE;
-    return ok;
+    if (fflush(o->f) != 0 && o->error == 0)
+        o->error = errno;
+    return o->error == 0 && !ferror(o->f);
 }
 
 /* East Asian wide and emoji blocks: two columns. UAX 11, the ranges that occur in text. */
@@ -132,18 +136,10 @@ static void spaces(struct out *o, size_t n)
     fprintf(o->f, "%*s", (int)n, "");
 }
 
-static void put_word(struct out *o, enum style style, const char *word, size_t n)
+static void put_word(struct out *o, struct span word)
 {
-    while (n) {
-        const char *joint = memchr(word, NO_BREAK, n);
-        size_t plain = joint ? (size_t)(joint - word) : n;
-        if (plain)
-            styled(o, style, word, plain);
-        if (joint)
-            fputc(' ', o->f);
-        word += plain + (joint ? 1 : 0);
-        n -= plain + (joint ? 1 : 0);
-    }
+    for (size_t i = 0; i < word.n; i++)
+        fputc(word.p[i] == NO_BREAK ? ' ' : word.p[i], o->f);
 }
 
 /* Text from column `at`, wrapped at spaces, continued at `indent`. A word that
@@ -151,22 +147,26 @@ static void put_word(struct out *o, enum style style, const char *word, size_t n
 static void wrap(struct out *o, enum style style, size_t at, size_t indent, const char *text)
 {
     size_t column = at;
+    style_start(o, style);
     while (*text) {
         size_t blanks = strspn(text, " ");
         size_t word = strcspn(text + blanks, " ");
         struct span s = {(const uint8_t *)text + blanks, word};
         size_t wide = text_columns(s);
         if (column > indent && column + blanks + wide > o->width) {
+            style_end(o, style);
             fputc('\n', o->f);
             spaces(o, indent);
+            style_start(o, style);
             column = indent;
             blanks = 0;
         }
         spaces(o, blanks);
-        put_word(o, style, text + blanks, word);
+        put_word(o, s);
         column += blanks + wide;
         text = (const char *)s.p + word;
     }
+    style_end(o, style);
     fputc('\n', o->f);
 }
 

@@ -22,6 +22,7 @@ struct out {
     bool terminal;
     bool colour;
     unsigned width; /* columns */
+    int error;      /* errno of the first write that failed */
 };
 
 /* In wrapped text: shown as a space, and no line ends there. Safe text never holds it. */
@@ -42,8 +43,8 @@ void out_field_styled(struct out *o, enum style style, const char *label, const 
 void out_wrapped(struct out *o, unsigned indent, const char *text);
 /* As out_wrapped, when the first line stands at `column` already. */
 void out_wrapped_at(struct out *o, unsigned column, const char *text);
-/* Flush; false when something could not be written. EPIPE is quiet: *quiet is set. */
-bool out_finish(struct out *o, bool *quiet);
+/* Flush; false when something could not be written, now or before: see error. */
+bool out_flush(struct out *o);
 
 /* Columns that UTF-8 text takes on a terminal. */
 size_t text_columns(struct span s);

@@ -62,15 +62,15 @@ const char *template_kind(struct span t)
     return NULL;
 }
 
-static bool all_read(const struct subject *s)
+static bool all_read(const struct subject *s, const struct subject_options *o)
 {
     const struct model *m = s->model;
+    const struct scan *c = &s->scan;
     for (size_t i = 0; i < m->file_count; i++)
-        if (m->files[i].incomplete || !m->files[i].source ||
-            (s->scan.file_ok && !s->scan.file_ok[i]))
+        if (m->files[i].incomplete || !m->files[i].source || (o->digests && !c->file_ok[i]))
             return false;
-    for (size_t i = 0; s->scan.tensor_ok && i < m->tensor_count; i++)
-        if (!s->scan.tensor_ok[i])
+    for (size_t i = 0; (o->digests || o->statistics) && i < m->tensor_count; i++)
+        if (!c->tensor_ok[i])
             return false;
     return true;
 }
@@ -90,7 +90,7 @@ static void step_failed(struct subject *s, const struct err *e)
         s->interrupted = true;
     else
         (void)cli_error(e);
-    s->complete = false;
+    s->read_all = false;
 }
 
 static void scan(struct subject *s, const struct subject_options *o)
@@ -109,13 +109,15 @@ static void scan(struct subject *s, const struct subject_options *o)
     progress_stop(&bar);
     if (!s->has_scan)
         step_failed(s, &e);
+    if (s->interrupted) /* what was read before is kept */
+        s->has_scan = s->scan.file_ok && s->scan.tensor_ok;
 }
 
 bool subject_open(struct subject *s, const char *path, const struct subject_options *o,
                   struct err *e)
 {
     struct err step = ERR_INIT;
-    *s = (struct subject){.complete = true};
+    *s = (struct subject){.read_all = true};
     if (!model_read(&s->model, path, &(struct model_options){0}, e))
         return false;
     s->has_facts = inspect_facts(&s->facts, s->model, &step);
@@ -132,8 +134,8 @@ bool subject_open(struct subject *s, const char *path, const struct subject_opti
     if (interrupted())
         s->interrupted = true;
     s->recognised = any_known(s->model);
-    s->complete = s->complete && s->recognised && !s->interrupted && !v->incomplete && !v->lost &&
-                  all_read(s);
+    s->read_all = s->read_all && !s->interrupted && !v->incomplete && !v->lost && all_read(s, o);
+    s->complete = s->read_all && s->recognised;
     s->strict = s->complete && verdict_accepts(v, BREAKS_SPEC);
     s->lenient = s->complete && verdict_accepts(v, BREAKS_LOADER);
     return true;

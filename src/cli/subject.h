@@ -20,7 +20,8 @@ struct subject {
     bool has_facts, has_scan, has_identity;
     bool interrupted;
     bool recognised;      /* at least one file is of a known format */
-    bool complete;        /* recognised, and everything was read */
+    bool read_all;        /* nothing is missing of what there is */
+    bool complete;        /* recognised and read_all */
     bool strict, lenient; /* complete, and a reader of that strictness accepts */
 };
 
