@@ -122,7 +122,9 @@ struct span buf_span(const struct buf *b)
 
 const char *buf_cstr(struct buf *b)
 {
-    if (!reserve(b, 0) || !b->p)
+    if (!b->p)
+        reserve(b, 0);
+    if (!b->p)
         return "";
     b->p[b->n] = '\0';
     return (const char *)b->p;
