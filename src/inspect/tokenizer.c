@@ -90,7 +90,7 @@ static uint64_t declared_size(const struct model *m)
     uint64_t n = 0;
     struct json config = m->documents[DOC_CONFIG].root;
     if (json_u64(json_get(config, "vocab_size"), &n) ||
-        json_u64(json_path(config, "text_config", "vocab_size", NULL), &n))
+        json_u64(json_get(json_get(config, "text_config"), "vocab_size"), &n))
         return n;
     struct span family;
     char key[96];

@@ -74,7 +74,7 @@ static bool from_document(struct claim *c, const struct model *m, const struct r
     *c = (struct claim){.where = sources[i].name};
     struct json v = json_get(d->root, sources[i].texts ? r->text_key : r->id_key);
     if (json_type(v) == JSON_MISSING && !sources[i].texts)
-        v = json_path(d->root, "text_config", r->id_key, NULL);
+        v = json_get(json_get(d->root, "text_config"), r->id_key);
     if (!sources[i].texts)
         take_ids(c, v);
     else if (!json_string(v, &c->text))
