@@ -48,6 +48,7 @@ struct model_file {
     bool big_endian;
     bool link_outside; /* reached through a symbolic link that leaves the folder */
     bool incomplete;   /* parsing stopped early */
+    bool beside;       /* weights of another set than the model's: judged, in no list */
 };
 
 struct tensor {

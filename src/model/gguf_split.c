@@ -109,7 +109,8 @@ static void collect(struct model *m, struct part *parts)
 {
     for (size_t i = 0; i < m->file_count; i++) {
         struct gguf_part *name = &parts[i].name;
-        if (m->files[i].format != FORMAT_GGUF || !gguf_part_name(name, m->files[i].name))
+        if (m->files[i].format != FORMAT_GGUF || m->files[i].beside ||
+            !gguf_part_name(name, m->files[i].name))
             name->count = 0;
     }
     for (size_t i = m->tensor_count; i-- > 0;) {

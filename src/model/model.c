@@ -204,6 +204,13 @@ bool model_index_tensor(struct model *m, uint32_t *previous)
     return true;
 }
 
+bool model_forget(struct model *m)
+{
+    struct filling *f = filling_of(m);
+    m->tensor_count = m->metadata_count = f->tensors_indexed = 0;
+    return map_init(&f->tensor_names, m->arena, 0);
+}
+
 /* Lookups answer with the first of a name. */
 static bool index_names(struct model *m)
 {
@@ -265,6 +272,8 @@ static const char *basename_of(const char *path)
 static bool parse_lone(struct model *m)
 {
     for (uint32_t i = 0; i < m->file_count; i++) {
+        if (!weights_check(m, i))
+            return false;
         if (m->files[i].size > 0 && m->files[i].format == FORMAT_UNKNOWN)
             model_note(m, i, 0, 0, RULE_READ_FORMAT,
                        "neither GGUF nor safetensors: the first bytes are of no known format");
@@ -280,7 +289,7 @@ static bool read_lone(struct model *m, struct err *e)
     struct source *s = NULL;
     if (!source_open(&s, m->path, e))
         return false;
-    return (gguf_add_set(m, basename_of(m->path), s) && parse_lone(m)) ||
+    return (gguf_add_set(m, basename_of(m->path), s) && parse_lone(m) && sets_note_lone(m)) ||
            err_at(e, ERR_MEMORY, m->path, ERR_NO_OFFSET, "out of memory");
 }
 

@@ -47,6 +47,10 @@ bool licence_read(struct model *m, uint32_t file);
  * licences. False (with *e) only when there is nothing to show.
  */
 bool folder_read(struct model *m, struct err *e);
+/* src/model/weights.c: a file's content against its name, weights that are not read. */
+bool weights_check(struct model *m, uint32_t file);
+/* src/model/sets.c: what stands beside a file that was named alone. */
+bool sets_note_lone(struct model *m);
 
 /*
  * Open `path`, note its size, sniff its format. `name` is as in struct
@@ -65,6 +69,8 @@ bool model_parse_file(struct model *m, uint32_t file);
 struct tensor *model_add_tensor(struct model *m);
 struct metadata *model_add_metadata(struct model *m);
 struct text *model_add_template(struct model *m);
+/* Take back all tensors and metadata read so far: they are not the model's. */
+bool model_forget(struct model *m);
 /* Room for n more tensors, so that a known count costs one block. */
 bool model_reserve_tensors(struct model *m, size_t n);
 /*

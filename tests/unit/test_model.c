@@ -44,9 +44,9 @@ static struct model *read_file(const char *name, const void *bytes, size_t n)
 static void model_lists_a_file_of_unknown_content(void **state)
 {
     (void)state;
-    struct model *m = read_file("model.gguf", "hello, world", 12);
+    struct model *m = read_file("model.dat", "hello, world", 12);
     assert_int_equal(m->file_count, 1);
-    assert_string_equal(m->files[0].name, "model.gguf");
+    assert_string_equal(m->files[0].name, "model.dat");
     assert_int_equal(m->files[0].format, FORMAT_UNKNOWN);
     assert_int_equal(m->files[0].size, 12);
     assert_true(gc_found(m, RULE_READ_FORMAT));

@@ -1,0 +1,187 @@
+/*
+ * Weights by their first bytes and by their names. Formats that are not read
+ * yet are recognised just enough to say so: a folder whose weights nobody
+ * looked at is never called clean.
+ */
+#include "model/folder.h"
+
+#include <string.h>
+
+#include "assay/base/text.h"
+
+/* ---- names ---- */
+
+const char *name_base(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
+struct span name_folder(const char *name)
+{
+    const char *base = name_base(name);
+    return (struct span){(const uint8_t *)name, base > name ? (size_t)(base - name) - 1 : 0};
+}
+
+static bool five_digits(struct span s, uint32_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+        *out = *out * 10 + (s.p[i] - '0');
+    }
+    return s.n == 5;
+}
+
+bool parted_name(struct parted *out, const char *name, const char *extension)
+{
+    enum { TAIL = 15 }; /* -NNNNN-of-NNNNN */
+    struct span s = span_str(name);
+    if (!span_ends(s, extension) || s.n < strlen(extension) + TAIL)
+        return false;
+    size_t at = s.n - strlen(extension) - TAIL;
+    out->prefix = span_sub(s, 0, at);
+    return s.p[at] == '-' && five_digits(span_sub(s, at + 1, 5), &out->number) &&
+           span_is(span_sub(s, at + 6, 4), "-of-") &&
+           five_digits(span_sub(s, at + 10, 5), &out->count);
+}
+
+/* ---- content ---- */
+
+/* Formats by their magic; `extensions` are the names under which they belong. */
+static const struct kind {
+    const char *name;
+    size_t offset, length;
+    const char *magic;
+    const char *extensions[8];
+} kinds[] = {
+    {"a zip archive (as PyTorch, NumPy and Keras write)",
+     0,
+     4,
+     "PK\3\4",
+     {".pt", ".pth", ".bin", ".ckpt", ".npz", ".keras", ".zip"}},
+    {"a pickle of protocol 2", 0, 2, "\x80\2", {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle"}},
+    {"a pickle of protocol 3", 0, 2, "\x80\3", {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle"}},
+    {"a pickle of protocol 4",
+     0,
+     3,
+     "\x80\4\x95",
+     {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib"}},
+    {"a pickle of protocol 5",
+     0,
+     3,
+     "\x80\5\x95",
+     {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib"}},
+    {"HDF5", 0, 8, "\x89HDF\r\n\x1a\n", {".h5", ".hdf5", ".keras"}},
+    {"a NumPy array", 0, 6, "\x93NUMPY", {".npy"}},
+    {"TensorFlow Lite", 4, 4, "TFL3", {".tflite"}},
+    {"GGML (before GGUF)", 0, 4, "lmgg", {".bin", ".ggml"}},
+    {"GGML (before GGUF)", 0, 4, "fmgg", {".bin", ".ggml"}},
+    {"GGML (before GGUF)", 0, 4, "tjgg", {".bin", ".ggml"}},
+    {"GGML (before GGUF)", 0, 4, "algg", {".bin", ".ggml"}},
+    {"a tar archive", 257, 5, "ustar", {".tar", ".nemo", ".pt", ".pth"}},
+    {"a gzip archive", 0, 3, "\x1f\x8b\x08", {".gz", ".tgz"}},
+    {"a Zstandard archive", 0, 4, "\x28\xb5\x2f\xfd", {".zst"}},
+    {"an xz archive",
+     0,
+     6,
+     "\xfd"
+     "7zXZ\0",
+     {".xz"}},
+    {"a 7z archive", 0, 6, "7z\xbc\xaf\x27\x1c", {".7z"}},
+};
+
+static const char *const gguf_extensions[8] = {".gguf"};
+static const char *const safetensors_extensions[8] = {".safetensors"};
+
+/* Names under which weights come whose bytes have no magic. */
+static const char *const weight_extensions[] = {".safetensors", ".gguf",
+                                                ".pt",          ".pth",
+                                                ".ckpt",        ".pkl",
+                                                ".pickle",      ".h5",
+                                                ".hdf5",        ".onnx",
+                                                ".npy",         ".npz",
+                                                ".tflite",      ".keras",
+                                                ".msgpack",     ".nemo",
+                                                ".mlmodel",     ".pb",
+                                                ".ggml",        ".joblib",
+                                                ".engine",      ".ckpt.data-00000-of-00001"};
+
+static const struct kind *kind_of(struct span head)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct span at = span_sub(head, kinds[i].offset, kinds[i].length);
+        if (at.n == kinds[i].length && memcmp(at.p, kinds[i].magic, at.n) == 0)
+            return &kinds[i];
+    }
+    return NULL;
+}
+
+static bool belongs(struct span name, const char *const extensions[8])
+{
+    for (size_t i = 0; i < 8 && extensions[i]; i++)
+        if (span_ends(name, extensions[i]))
+            return true;
+    return false;
+}
+
+static const char *weight_extension(struct span name)
+{
+    for (size_t i = 0; i < sizeof weight_extensions / sizeof *weight_extensions; i++)
+        if (span_ends(name, weight_extensions[i]))
+            return weight_extensions[i];
+    return span_ends(name, "pytorch_model.bin") ? ".bin" : NULL;
+}
+
+static void note_contradiction(struct model *m, uint32_t file, const char *content)
+{
+    model_note(m, file, 0, 0, RULE_FOLDER_CONTENT, "the name says %s, the content is %s",
+               weight_extension(span_str(m->files[file].name)), content);
+}
+
+static void check_read_format(struct model *m, uint32_t file)
+{
+    const struct model_file *f = &m->files[file];
+    const char *const *own = f->format == FORMAT_GGUF ? gguf_extensions : safetensors_extensions;
+    struct span name = span_str(f->name);
+    if (weight_extension(name) && !belongs(name, own))
+        note_contradiction(m, file, format_name(f->format));
+}
+
+static bool read_head(const struct model_file *f, uint8_t *head, size_t room, size_t *n)
+{
+    struct err ignored = ERR_INIT;
+    *n = f->size < room ? (size_t)f->size : room;
+    return f->source && source_read(f->source, head, 0, *n, &ignored);
+}
+
+bool weights_check(struct model *m, uint32_t file)
+{
+    uint8_t head[READER_HEAD];
+    struct model_file *f = &m->files[file];
+    struct span name = span_str(f->name);
+    size_t n;
+    if (!f->size || !read_head(f, head, sizeof head, &n))
+        return true;
+    const struct kind *k = kind_of((struct span){head, n});
+    bool empty_name = f->format == FORMAT_SAFETENSORS && k; /* taken by its name alone */
+    if ((f->format == FORMAT_GGUF || f->format == FORMAT_SAFETENSORS) && !empty_name) {
+        check_read_format(m, file);
+        return true;
+    }
+    const char *extension = weight_extension(name);
+    if (!k && !extension)
+        return true;
+    if (k && extension && !belongs(name, k->extensions))
+        note_contradiction(m, file, k->name);
+    if (!k && (belongs(name, gguf_extensions) || belongs(name, safetensors_extensions)))
+        note_contradiction(m, file, "of no known format");
+    else
+        model_note(m, file, 0, 0, RULE_FOLDER_NOT_READ, "%s is recognised and not read",
+                   k ? k->name : extension);
+    model_incomplete(m, file);
+    if (empty_name)
+        f->format = FORMAT_UNKNOWN;
+    return true;
+}
