@@ -156,11 +156,11 @@ struct family {
     const char *name;
     const char *gguf; /* general.architecture */
     unsigned traits;
-    uint64_t layer;         /* roles that every layer needs */
-    uint64_t ffn;           /* and these in a dense layer; 0: has none */
-    uint64_t moe;           /* and these in a layer of experts; 0: has none */
-    uint64_t global;        /* needed outside layers, beyond embedding and final norm */
-    uint64_t bias, bias_ok; /* biases needed, biases possible */
+    uint64_t layer;  /* roles that every layer needs */
+    uint64_t ffn;    /* and these in a dense layer; 0: has none */
+    uint64_t moe;    /* and these in a layer of experts; 0: has none */
+    uint64_t global; /* needed outside layers, beyond embedding and final norm */
+    uint64_t bias;   /* roles whose bias is needed too; any other may have one */
 };
 
 /*
