@@ -142,6 +142,12 @@ struct span arena_span(struct arena *a, struct span s)
     return p ? (struct span){(const uint8_t *)p, s.n} : SPAN_EMPTY;
 }
 
+void arena_wipe(struct arena *a)
+{
+    for (struct block *b = a->blocks; b; b = b->next)
+        explicit_bzero(b->bytes, b->used);
+}
+
 size_t arena_used(const struct arena *a)
 {
     return a->used;

@@ -30,6 +30,8 @@ void *arena_grow(struct arena *a, void *items, size_t n, size_t *cap, size_t siz
 char *arena_str(struct arena *a, struct span s);
 char *arena_printf(struct arena *a, const char *fmt, ...) ASSAY_PRINTF(2, 3);
 struct span arena_span(struct arena *a, struct span s);
+/* Overwrite everything handed out, for arenas that held secrets. */
+void arena_wipe(struct arena *a);
 /* Bytes handed out so far. */
 size_t arena_used(const struct arena *a);
 
