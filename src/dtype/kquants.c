@@ -48,9 +48,13 @@ ALWAYS_INLINE float q2_k(const uint8_t *restrict p, float *restrict y)
         for (int n = 0; n < 4; n++)
             spread(q + 128 * half + ROW * n, qs + 32 * half, 2 * n, 3);
     }
+    float scale[16], minimum[16];
+    for (int s = 0; s < 16; s++) {
+        scale[s] = d * (float)(scales[s] & 15);
+        minimum[s] = dmin * (float)(scales[s] >> 4);
+    }
     for (int s = 0; s < 16; s++)
-        scale_less(y + 16 * s, q + 16 * s, 16, d * (float)(scales[s] & 15),
-                   dmin * (float)(scales[s] >> 4));
+        scale_less(y + 16 * s, q + 16 * s, 16, scale[s], minimum[s]);
     return d + dmin;
 }
 BLOCKS(Q2_K, q2_k, {80, 2, 2})
