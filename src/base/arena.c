@@ -8,6 +8,9 @@
 
 enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 1 << 20, ALIGN = 16 };
 
+/* No parsed thing is larger, and sizes below it cannot overflow. */
+#define ARENA_MOST ((size_t)1 << 39)
+
 struct block {
     struct block *next;
     size_t used, size;
@@ -30,7 +33,7 @@ struct arena *arena_new(size_t cap)
 {
     struct arena *a = calloc(1, sizeof *a);
     if (a) {
-        a->cap = cap;
+        a->cap = cap < ARENA_MOST ? cap : ARENA_MOST;
         a->next_size = FIRST_BLOCK;
     }
     return a;
@@ -56,7 +59,7 @@ static struct block *add_block(struct arena *a, size_t n)
 {
     bool alone = n > a->next_size / 4;
     size_t size = alone ? n : a->next_size;
-    struct block *b = size <= SIZE_MAX - sizeof *b ? calloc(1, sizeof *b + size) : NULL;
+    struct block *b = calloc(1, sizeof *b + size);
     if (!b)
         return NULL;
     b->size = size;
@@ -76,7 +79,7 @@ void *arena_alloc(struct arena *a, size_t n)
 {
     if (fail_after && --fail_after == 0)
         return NULL;
-    if (n > SIZE_MAX - ALIGN)
+    if (n > ARENA_MOST)
         return NULL;
     n = n ? (n + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
     if (n > a->cap - a->used)
