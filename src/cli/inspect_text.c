@@ -13,7 +13,7 @@
 
 #define DOT "\x01\xc2\xb7 " /* NO_BREAK before it: no line begins with one */
 
-enum { LINE = 1024 };
+enum { LINE = 1024, TEMPLATES = 8 };
 
 /* A line that grows piece by piece; pieces that do not fit are left out. */
 struct line {
@@ -335,26 +335,53 @@ static void put_tokenizer(struct out *o, const struct tokenizer *t)
         out_field(o, "special", "%s", l.text);
 }
 
-static void put_templates(struct out *o, const struct model *m)
+/* How many templates before `i` hold the same bytes under the same name. */
+static size_t copies_before(const struct model *m, size_t i)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < i; k++)
+        n += span_eq(m->templates[k].bytes, m->templates[i].bytes) &&
+             span_eq(m->templates[k].name, m->templates[i].name);
+    return n;
+}
+
+static size_t copies_of(const struct model *m, size_t i)
+{
+    size_t n = 0;
+    for (size_t k = i; k < m->template_count; k++)
+        n += span_eq(m->templates[k].bytes, m->templates[i].bytes) &&
+             span_eq(m->templates[k].name, m->templates[i].name);
+    return n;
+}
+
+static void put_template(struct out *o, const struct model *m, size_t i, bool alone)
 {
     char shown[SHOW_SIZE], n[32], hex[DIGEST_HEX + 1];
+    const struct text *t = &m->templates[i];
+    const char *kind = template_kind(t->bytes);
+    struct line l = {.separator = DOT};
+    struct digest d = sha256_of(t->bytes);
+    if (t->name.n)
+        piece(&l, "\"%s\"", show_text(shown, t->name, 30));
+    piece(&l, "%s", kind ? kind : "of no known kind");
+    piece(&l, "%s bytes", grouped(n, t->bytes.n));
+    if (copies_of(m, i) > 1)
+        piece(&l, "in %zu places", copies_of(m, i));
+    if (!alone) /* a lone one's digest stands under Identity */
+        piece(&l, "sha256 %.16s\xe2\x80\xa6", digest_hex(hex, &d));
+    out_field(o, i ? "" : "template", "%s", l.text);
+}
+
+static void put_templates(struct out *o, const struct model *m)
+{
+    size_t most = m->template_count < TEMPLATES ? m->template_count : TEMPLATES;
     if (m->template_count == 0)
         out_field(o, "template", "none");
-    for (size_t i = 0; i < m->template_count && i < 4; i++) {
-        const struct text *t = &m->templates[i];
-        struct digest d = sha256_of(t->bytes);
-        const char *kind = template_kind(t->bytes);
-        struct line l = {.separator = DOT};
-        if (t->name.n)
-            piece(&l, "\"%s\"", show_text(shown, t->name, 30));
-        piece(&l, "%s", kind ? kind : "of no known kind");
-        piece(&l, "%s bytes", grouped(n, t->bytes.n));
-        if (m->template_count > 1) /* a lone one's digest stands under Identity */
-            piece(&l, "sha256 %.16s\xe2\x80\xa6", digest_hex(hex, &d));
-        out_field(o, i ? "" : "template", "%s", l.text);
-    }
-    if (m->template_count > 4)
-        out_field(o, "", "and %zu more", m->template_count - 4);
+    for (size_t i = 0; i < most; i++)
+        if (copies_before(m, i) == 0)
+            put_template(o, m, i, copies_of(m, 0) == m->template_count);
+    if (m->template_count > most)
+        out_field(o, "", "and %zu more", m->template_count - most);
 }
 
 /* ---- origin ---- */

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Validates everything that --json writes against the schemas in schema/.
+
+Over the shared models and tokenizers (CONFORMANCE), the generated models and
+cut, damaged and absent ones; with the lists and without. Also: the output is
+one object a line for several paths, the same bytes twice, keys stand once, and
+a wrong object is refused, so that a schema that accepts anything fails here.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from jsonschema import Draft202012Validator
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ASSAY = os.environ.get("ASSAY", str(ROOT / "build/release/assay"))
+BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build/release"))
+SHARED = pathlib.Path(os.environ.get("CONFORMANCE", ROOT.parent / "shared/conformance"))
+passed = failed = 0
+
+
+def check(ok, what):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        print("json_schema:", what)
+
+
+def unique(pairs):
+    keys = [k for k, _ in pairs]
+    if len(keys) != len(set(keys)):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def load(name):
+    schema = json.loads((ROOT / "schema" / f"{name}.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+SCHEMAS = {name: load(name) for name in ("inspect", "diff", "digest")}
+
+
+def run(*arguments):
+    done = subprocess.run([ASSAY, *map(str, arguments)], capture_output=True, timeout=300,
+                          env={"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"})
+    return done.returncode, done.stdout
+
+
+def validate(command, *arguments):
+    status, out = run(command, "--json", *arguments)
+    what = " ".join(map(str, (command, *arguments)))
+    check(status in (0, 1, 3), f"{what}: exit status {status}")
+    try:
+        value = json.loads(out.decode("utf-8"), object_pairs_hook=unique)
+    except ValueError as e:
+        check(False, f"{what}: {e}")
+        return None
+    errors = list(SCHEMAS[command].iter_errors(value))
+    check(not errors, f"{what}: {errors[0].message[:300] if errors else ''}")
+    return value
+
+
+def described(schema, path=""):
+    """Every property carries a description."""
+    if isinstance(schema, dict):
+        for key, value in schema.get("properties", {}).items():
+            if "description" not in value:
+                yield f"{path}/{key}"
+        for key, value in schema.items():
+            yield from described(value, f"{path}/{key}")
+    elif isinstance(schema, list):
+        for i, value in enumerate(schema):
+            yield from described(value, f"{path}/{i}")
+
+
+def inspect(path):
+    value = validate("inspect", "--no-cache", path)
+    validate("inspect", "--no-cache", "--tensors", "--stats", "--metadata", path)
+    validate("inspect", "--no-digest", path)
+    validate("digest", "--no-cache", "--tensors", path)
+    return value
+
+
+def generated(folder):
+    subprocess.run([BUILD / "fixtures/make/tinymodel", folder], check=True)
+    models = sorted(folder.iterdir())
+    whole = (folder / "tiny-q4_0.gguf").read_bytes()
+    for cut in (0, 3, 4, 20, 24, 100, 3000, 7104, 50000):
+        (folder / f"cut-{cut}.gguf").write_bytes(whole[:cut])
+    for at in range(0, 1200, 7):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0xFF
+        (folder / "damaged.gguf").write_bytes(damaged)
+        inspect(folder / "damaged.gguf")
+    weights = (folder / "tiny-hf/model.safetensors").read_bytes()
+    for cut in (0, 7, 8, 100, 100000):
+        (folder / f"cut-{cut}.safetensors").write_bytes(weights[:cut])
+    for model in sorted(folder.iterdir()):
+        inspect(model)
+    return models
+
+
+def differences(models):
+    for a in models:
+        for b in models:
+            validate("diff", a, b)
+    validate("diff", "--all", models[0], models[1])
+    validate("diff", "--tensors", models[0], models[-1])
+
+
+def several(models):
+    _, out = run("inspect", "--json", "--no-cache", models[0], "/nonexistent/model", models[1])
+    lines = out.decode("utf-8").splitlines()
+    check(len(lines) == 3, f"three paths gave {len(lines)} lines")
+    for line in lines:
+        check(SCHEMAS["inspect"].is_valid(json.loads(line)), "a line of several is not valid")
+    _, again = run("inspect", "--json", "--no-cache", models[0], "/nonexistent/model", models[1])
+    check(out == again, "the same input gave other bytes")
+
+
+def refused(value):
+    """A schema that accepts anything would let everything above pass."""
+    schema = SCHEMAS["inspect"]
+    check(schema.is_valid(value), "the object to spoil is not valid")
+    spoiled = [{**value, "extra": 1}, {**value, "strict": None}, {**value, "schema": "other"},
+               {k: v for k, v in value.items() if k != "identity"},
+               {**value, "tensor_count": 2**53}, {**value, "tensor_count": -1}]
+    for one in spoiled:
+        check(not schema.is_valid(one), "a spoiled object is accepted")
+
+
+def main():
+    for name, validator in SCHEMAS.items():
+        missing = list(described(validator.schema))
+        check(not missing, f"{name}: not described: {missing[:5]}")
+    validate("inspect", "/nonexistent")
+    validate("digest", "/nonexistent")
+    validate("diff", "/nonexistent", "/nonexistent")
+    with tempfile.TemporaryDirectory() as folder:
+        models = generated(pathlib.Path(folder))
+        differences(models)
+        several(models)
+        refused(validate("inspect", "--no-cache", models[0]))
+    shared = []
+    for sub in ("models", "tokenizers"):
+        if (SHARED / sub).is_dir():
+            shared += [p for p in sorted((SHARED / sub).rglob("*")) if p.is_file()]
+    for path in shared:
+        inspect(path)
+    print(f"{passed} passed, {failed} failed, {0 if shared else 1} skipped")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+#!/bin/sh
+# demo.sh ASSAY MAKERS [MODEL]: inspects MODEL, or builds tiny models in build/demo
+# and walks through what Assay says about them. Each step shows the command typed.
+set -eu
+assay=$(realpath "$1") makers=$(realpath "$2") model=${3:-}
+
+bold= plain=
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+fi
+step=0
+headline() {
+    step=$((step + 1))
+    printf '\n%s== %d. %s ==%s\n' "$bold" "$step" "$1" "$plain"
+}
+typed() { printf '%s$ %s%s\n\n' "$bold" "$1" "$plain"; }
+show() { # the command as a reader would type it
+    typed "$1"
+    sh -c "$1" || printf '\n(exit status %d)\n' $?
+}
+
+# What a reader would type finds this build first.
+PATH=$(dirname "$assay"):$PATH
+export PATH
+
+if [ -n "$model" ]; then
+    typed "assay inspect $model"
+    exec assay inspect "$model"
+fi
+
+demo=build/demo
+rm -rf "$demo"
+mkdir -p "$demo"
+"$makers/tinymodel" "$demo/models"
+cd "$demo/models"
+XDG_CACHE_HOME=$(cd .. && pwd)/cache
+export XDG_CACHE_HOME
+
+cat <<TEXT
+Assay reads open model files without executing them and says what they are.
+No MODEL was given, so a tiny llama with seeded weights stands in: as GGUF in four
+element types and as Hugging Face folders. With a model of your own:
+    make demo MODEL=path/to/model.gguf
+TEXT
+
+headline 'What is this file?'
+show 'assay inspect tiny-q4_0.gguf'
+headline 'What is this folder, as on Hugging Face?'
+show 'assay inspect tiny-hf'
+headline 'Every tensor, and what its numbers look like'
+show 'COLUMNS=110 assay inspect --tensors --stats tiny-q8_0.gguf | sed -n "/^Tensors/,/^Findings/p"'
+headline 'A manifest that coreutils alone can verify'
+show 'assay digest tiny-hf | tee ../manifest'
+show '(cd tiny-hf && sha256sum -c ../../manifest)'
+headline 'How far did the quantisation go?'
+show 'assay diff tiny-f16.gguf tiny-q4_0.gguf'
+headline 'Is the GGUF file what the folder was?'
+show 'assay diff tiny-hf tiny-f32.gguf'
+headline 'What did the fine-tuning touch?'
+show 'assay diff tiny-hf tiny-hf-tuned'
+headline 'A download that broke off'
+show 'head -c 50000 tiny-q4_0.gguf >cut.gguf'
+show 'assay inspect cut.gguf'
+headline 'The same facts for programs'
+show 'assay inspect --json tiny-q4_0.gguf | head -n 24'
+printf '\nThe models stay in %s.\n' "$demo/models"
