@@ -158,6 +158,8 @@ static bool is_transposed(const struct pair *p)
 static uint64_t tile_cols(const struct pair *p)
 {
     uint64_t most = is_transposed(p) ? TILE_COLS : DIFF_CHUNK;
+    if (p->cols == 0) /* nothing to cut, and nothing to divide by */
+        return 1;
     return p->cols < most ? p->cols : most;
 }
 
@@ -167,6 +169,8 @@ static uint64_t tile_rows(const struct pair *p)
     uint64_t head = p->a.head > p->b.head ? p->a.head : p->b.head;
     if (head && most > head)
         most -= most % head;
+    if (p->rows == 0 || most == 0)
+        return 1;
     return p->rows < most ? p->rows : most;
 }
 

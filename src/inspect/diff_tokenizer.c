@@ -64,7 +64,7 @@ static bool take_gguf(struct vocabulary *v, const struct value *tokens, struct a
 /* {"token": id} of BPE and WordPiece, [["token", score]] of Unigram. */
 static bool take_json(struct vocabulary *v, struct json root, struct arena *arena)
 {
-    struct json vocab = json_path(root, "model", "vocab", NULL);
+    struct json vocab = json_get(json_get(root, "model"), "vocab");
     bool list = json_type(vocab) == JSON_ARRAY;
     uint64_t id = 0;
     struct span text;
@@ -194,7 +194,8 @@ static bool take_merges(struct merges *m, const struct model *model, struct aren
                 return false;
         return true;
     }
-    struct json list = json_path(model->documents[DOC_TOKENIZER].root, "model", "merges", NULL);
+    struct json root = model->documents[DOC_TOKENIZER].root;
+    struct json list = json_get(json_get(root, "model"), "merges");
     for (struct json v = json_first(list); json_type(v); v = json_next(v))
         if (!merge_text(&text, v, arena) || !add_merge(m, arena, text))
             return false;
