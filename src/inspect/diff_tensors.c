@@ -155,12 +155,16 @@ static bool is_transposed(const struct pair *p)
     return p->a.col_step != 1 || p->b.col_step != 1;
 }
 
+/* At most `most` and never 0: something to divide by even where there is nothing to cut. */
+static uint64_t clip(uint64_t n, uint64_t most)
+{
+    uint64_t least = n < most ? n : most;
+    return least > 0 ? least : 1;
+}
+
 static uint64_t tile_cols(const struct pair *p)
 {
-    uint64_t most = is_transposed(p) ? TILE_COLS : DIFF_CHUNK;
-    if (p->cols == 0) /* nothing to cut, and nothing to divide by */
-        return 1;
-    return p->cols < most ? p->cols : most;
+    return clip(p->cols, is_transposed(p) ? TILE_COLS : DIFF_CHUNK);
 }
 
 static uint64_t tile_rows(const struct pair *p)
@@ -169,9 +173,14 @@ static uint64_t tile_rows(const struct pair *p)
     uint64_t head = p->a.head > p->b.head ? p->a.head : p->b.head;
     if (head && most > head)
         most -= most % head;
-    if (p->rows == 0 || most == 0)
-        return 1;
-    return p->rows < most ? p->rows : most;
+    return clip(p->rows, most);
+}
+
+/* Tiles side by side. */
+static uint64_t tiles_across(const struct pair *p)
+{
+    uint64_t cols = tile_cols(p);
+    return clip(p->cols / cols + (p->cols % cols != 0), UINT64_MAX);
 }
 
 static uint64_t value_chunks(const struct pair *p)
@@ -179,14 +188,12 @@ static uint64_t value_chunks(const struct pair *p)
     if (!p->d.a || !p->d.b || p->d.exact || p->d.unread || p->bytes_only || p->elements == 0 ||
         p->d.change == TENSOR_RESHAPED)
         return 0;
-    uint64_t across = (p->cols - 1) / tile_cols(p) + 1;
-    return across * ((p->rows - 1) / tile_rows(p) + 1);
+    return tiles_across(p) * ((p->rows - 1) / tile_rows(p) + 1);
 }
 
 static struct tile tile_of(const struct pair *p, uint64_t chunk)
 {
-    uint64_t cols = tile_cols(p), rows = tile_rows(p);
-    uint64_t across = (p->cols - 1) / cols + 1;
+    uint64_t cols = tile_cols(p), rows = tile_rows(p), across = tiles_across(p);
     struct tile t = {chunk / across * rows, chunk % across * cols, 0, 0};
     t.rows = (size_t)(p->rows - t.row < rows ? p->rows - t.row : rows);
     t.cols = (size_t)(p->cols - t.col < cols ? p->cols - t.col : cols);
