@@ -155,64 +155,76 @@ static const struct stem {
     {"layers.#.feed_forward.w2", ROLE_DOWN},
 };
 
+/* A constant text that knows its length. */
+struct word {
+    const char *text;
+    size_t n;
+};
+
+#define WORD(s)                                                                                    \
+    {                                                                                              \
+        s, sizeof s - 1                                                                            \
+    }
+
 /* Wrappers that say nothing about the role; taken off as often as they stand there. */
-static const char *const prefixes[] = {"base_model.",  "language_model.", "model.",
-                                       "transformer.", "text_model.",     "_orig_mod."};
+static const struct word prefixes[] = {WORD("base_model."), WORD("language_model."),
+                                       WORD("model."),      WORD("transformer."),
+                                       WORD("text_model."), WORD("_orig_mod.")};
 
 /* Parts of multimodal models outside the language model. */
-static const char *const modalities[] = {"vision_tower.", "vision_model.",
-                                         "visual.",       "multi_modal_projector.",
-                                         "audio_tower.",  "embed_vision.",
-                                         "embed_audio.",  "vision_embed.",
-                                         "patch_merger.", "v.",
-                                         "mm.",           "a.",
-                                         "resampler."};
+static const struct word modalities[] = {WORD("vision_tower."), WORD("vision_model."),
+                                         WORD("visual."),       WORD("multi_modal_projector."),
+                                         WORD("audio_tower."),  WORD("embed_vision."),
+                                         WORD("embed_audio."),  WORD("vision_embed."),
+                                         WORD("patch_merger."), WORD("v."),
+                                         WORD("mm."),           WORD("a."),
+                                         WORD("resampler.")};
 
 /* The longest match must come first. */
 static const struct suffix {
-    const char *suffix;
+    struct word word;
     enum part part;
 } suffixes[] = {
-    {".lora_A.default.weight", PART_LORA_A},
-    {".lora_B.default.weight", PART_LORA_B},
-    {".lora_A.weight", PART_LORA_A},
-    {".lora_B.weight", PART_LORA_B},
-    {".lora_embedding_A", PART_LORA_A},
-    {".lora_embedding_B", PART_LORA_B},
-    {".weight.lora_a", PART_LORA_A}, /* GGUF adapters */
-    {".weight.lora_b", PART_LORA_B},
-    {".weight.absmax", PART_AUX}, /* bitsandbytes */
-    {".weight.quant_map", PART_AUX},
-    {".weight.nested_absmax", PART_AUX},
-    {".weight.nested_quant_map", PART_AUX},
-    {".weight.quant_state.bitsandbytes__nf4", PART_AUX},
-    {".weight.quant_state.bitsandbytes__fp4", PART_AUX},
-    {".weight_format", PART_AUX},
-    {".SCB", PART_AUX},
-    {".weight_scale_inv", PART_AUX}, /* FP8 */
-    {".weight_scale", PART_AUX},
-    {".weight_scale_2", PART_AUX},
-    {".weight_global_scale", PART_AUX},
-    {".input_scale", PART_AUX},
-    {".input_global_scale", PART_AUX},
-    {".output_scale", PART_AUX},
-    {".k_scale", PART_AUX},
-    {".v_scale", PART_AUX},
-    {".activation_scale", PART_AUX},
-    {".scale", PART_AUX},        /* GGUF, per tensor, with NVFP4 and the like */
-    {".weight_shape", PART_AUX}, /* compressed-tensors */
-    {".weight_zero_point", PART_AUX},
-    {".weight_g_idx", PART_AUX},
-    {".weight_packed", PART_PACKED},
-    {".qweight", PART_PACKED}, /* GPTQ and AWQ */
-    {".qzeros", PART_AUX},
-    {".scales", PART_AUX},
-    {".g_idx", PART_AUX},
-    {"_proj_blocks", PART_PACKED}, /* gpt-oss: MXFP4 in U8 */
-    {"_proj_scales", PART_AUX},
-    {"_proj_bias", PART_BIAS},
-    {".weight", PART_WEIGHT},
-    {".bias", PART_BIAS},
+    {WORD(".lora_A.default.weight"), PART_LORA_A},
+    {WORD(".lora_B.default.weight"), PART_LORA_B},
+    {WORD(".lora_A.weight"), PART_LORA_A},
+    {WORD(".lora_B.weight"), PART_LORA_B},
+    {WORD(".lora_embedding_A"), PART_LORA_A},
+    {WORD(".lora_embedding_B"), PART_LORA_B},
+    {WORD(".weight.lora_a"), PART_LORA_A}, /* GGUF adapters */
+    {WORD(".weight.lora_b"), PART_LORA_B},
+    {WORD(".weight.absmax"), PART_AUX}, /* bitsandbytes */
+    {WORD(".weight.quant_map"), PART_AUX},
+    {WORD(".weight.nested_absmax"), PART_AUX},
+    {WORD(".weight.nested_quant_map"), PART_AUX},
+    {WORD(".weight.quant_state.bitsandbytes__nf4"), PART_AUX},
+    {WORD(".weight.quant_state.bitsandbytes__fp4"), PART_AUX},
+    {WORD(".weight_format"), PART_AUX},
+    {WORD(".SCB"), PART_AUX},
+    {WORD(".weight_scale_inv"), PART_AUX}, /* FP8 */
+    {WORD(".weight_scale"), PART_AUX},
+    {WORD(".weight_scale_2"), PART_AUX},
+    {WORD(".weight_global_scale"), PART_AUX},
+    {WORD(".input_scale"), PART_AUX},
+    {WORD(".input_global_scale"), PART_AUX},
+    {WORD(".output_scale"), PART_AUX},
+    {WORD(".k_scale"), PART_AUX},
+    {WORD(".v_scale"), PART_AUX},
+    {WORD(".activation_scale"), PART_AUX},
+    {WORD(".scale"), PART_AUX},        /* GGUF, per tensor, with NVFP4 and the like */
+    {WORD(".weight_shape"), PART_AUX}, /* compressed-tensors */
+    {WORD(".weight_zero_point"), PART_AUX},
+    {WORD(".weight_g_idx"), PART_AUX},
+    {WORD(".weight_packed"), PART_PACKED},
+    {WORD(".qweight"), PART_PACKED}, /* GPTQ and AWQ */
+    {WORD(".qzeros"), PART_AUX},
+    {WORD(".scales"), PART_AUX},
+    {WORD(".g_idx"), PART_AUX},
+    {WORD("_proj_blocks"), PART_PACKED}, /* gpt-oss: MXFP4 in U8 */
+    {WORD("_proj_scales"), PART_AUX},
+    {WORD("_proj_bias"), PART_BIAS},
+    {WORD(".weight"), PART_WEIGHT},
+    {WORD(".bias"), PART_BIAS},
 };
 
 bool role_map_init(struct role_map *r, struct arena *a)
@@ -228,10 +240,21 @@ bool role_map_init(struct role_map *r, struct arena *a)
     return true;
 }
 
+static bool begins(struct span s, const struct word *w)
+{
+    return s.n >= w->n && memcmp(s.p, w->text, w->n) == 0;
+}
+
+static bool ends(struct span s, const struct word *w)
+{
+    return s.n >= w->n && s.p[s.n - 2] == (uint8_t)w->text[w->n - 2] &&
+           memcmp(s.p + s.n - w->n, w->text, w->n) == 0;
+}
+
 static bool is_modality(struct span s)
 {
     for (size_t i = 0; i < sizeof modalities / sizeof modalities[0]; i++)
-        if (span_starts(s, modalities[i]))
+        if (begins(s, &modalities[i]))
             return true;
     return false;
 }
@@ -241,9 +264,8 @@ static struct span without_prefixes(struct span s)
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-            if (span_starts(s, prefixes[i])) {
-                size_t n = strlen(prefixes[i]);
-                s = span_sub(s, n, s.n - n);
+            if (begins(s, &prefixes[i])) {
+                s = span_sub(s, prefixes[i].n, s.n - prefixes[i].n);
                 again = true;
             }
     }
@@ -255,10 +277,11 @@ static struct span without_suffix(struct span s, enum part *part)
 {
     *part = PART_WEIGHT;
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
-        if (span_ends(s, suffixes[i].suffix)) {
+        if (ends(s, &suffixes[i].word)) {
+            const struct word *w = &suffixes[i].word;
             *part = suffixes[i].part;
-            size_t keep = suffixes[i].suffix[0] == '_' ? strlen("_proj") : 0;
-            return span_sub(s, 0, s.n - strlen(suffixes[i].suffix) + keep);
+            size_t keep = w->text[0] == '_' ? strlen("_proj") : 0;
+            return span_sub(s, 0, s.n - w->n + keep);
         }
     return s;
 }
