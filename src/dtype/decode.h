@@ -135,7 +135,8 @@ ALWAYS_INLINE void settle(float *dst, size_t n, float scales)
  * loop has a fixed length, which is what lets the compiler use vectors.
  */
 #define SCALAR_LOOP(NAME, one, suffix, target)                                                     \
-    target static void one##suffix(const uint8_t *restrict src, size_t blocks, float *restrict dst) \
+    target static void one##suffix(const uint8_t *restrict src, size_t blocks,                     \
+                                   float *restrict dst)                                            \
     {                                                                                              \
         for (; blocks >= 32; blocks -= 32, src += 32 * BYTES_##NAME, dst += 32) {                  \
             for (size_t j = 0; j < 32; j++)                                                        \
