@@ -18,7 +18,8 @@ enum {
 struct entry {
     struct tensor t;
     uint64_t begin, end;
-    bool listed; /* false: only its range is known (rank beyond MODEL_MAX_RANK) */
+    size_t rank;   /* as declared; t.rank where it fits */
+    bool overflow; /* the product of the sizes is beyond 2^64 */
 };
 
 struct header {
@@ -38,9 +39,12 @@ struct header {
 void header_note(struct header *h, size_t from, size_t to, enum rule_id rule, const char *fmt, ...)
     ASSAY_PRINTF(5, 6);
 
-/* One member of the header's object, as an entry. False when it declares no
- * usable range; the findings say why. */
+/* One member of the header's object, as an entry: its grammar. False when the
+ * reference could not read it; the findings say why. */
 bool entry_read(struct header *h, struct json member, struct entry *out);
+/* What the entry says: sizes, offsets, rank. Apart, because of two entries of one
+ * name the reference reads both and judges the last. False: no usable range. */
+bool entry_check(struct header *h, struct entry *e);
 /* Findings about a name that a person cannot see or type. */
 void entry_check_name(struct header *h, struct span name, size_t from, size_t to);
 

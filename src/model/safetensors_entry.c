@@ -177,84 +177,38 @@ static bool read_dtype(struct header *h, const struct fields *f, struct tensor *
  * overflows for it and 0 x 2^63 x 4 does not. */
 static bool read_shape(struct header *h, const struct fields *f, struct entry *out)
 {
-    struct tensor *t = &out->t;
     uint64_t elements = 1;
-    size_t rank = 0;
-    bool fits = true;
     if (json_type(f->shape) != JSON_ARRAY)
         return refuse(h, f->shape, RULE_ST_SHAPE, f->member, "expected an array of sizes");
-    for (struct json i = json_first(f->shape); json_type(i); i = json_next(i), rank++) {
+    for (struct json i = json_first(f->shape); json_type(i); i = json_next(i), out->rank++) {
         uint64_t size;
         if (!json_u64(i, &size))
             return refuse(h, i, RULE_ST_SHAPE, f->member,
                           "expected a size as an integer from 0 to 2^64-1");
-        if (rank < MODEL_MAX_RANK)
-            t->shape[rank] = size;
-        fits = fits && size_mul(&elements, elements, size);
+        if (out->rank < MODEL_MAX_RANK)
+            out->t.shape[out->rank] = size;
+        out->overflow = out->overflow || !size_mul(&elements, elements, size);
     }
-    if (!fits)
-        return refuse(h, f->shape, RULE_ST_SHAPE, f->member,
-                      "expected a number of elements below 2^64");
-    t->elements = elements;
-    t->rank = rank <= MODEL_MAX_RANK ? (uint32_t)rank : 0;
-    out->listed = rank <= MODEL_MAX_RANK;
-    if (!out->listed) {
-        char name[SHOWN];
-        header_note(h, json_offset(f->shape), json_end(f->shape), RULE_ST_RANK,
-                    "tensor \"%s\" has %zu dimensions and at most %d are read",
-                    text_shown(name, sizeof name, t->name), rank, MODEL_MAX_RANK);
-        h->unread++;
-        model_incomplete(h->m, h->file);
-    }
+    out->t.elements = elements;
+    out->t.rank = out->rank <= MODEL_MAX_RANK ? (uint32_t)out->rank : 0;
     return true;
 }
 
 static bool read_offsets(struct header *h, const struct fields *f, struct entry *out)
 {
     struct json v = f->offsets;
-    uint64_t last;
     if (json_type(v) != JSON_ARRAY || json_count(v) != 2 || !json_u64(json_at(v, 0), &out->begin) ||
         !json_u64(json_at(v, 1), &out->end))
         return refuse(h, v, RULE_ST_OFFSETS, f->member,
                       "expected [begin, end] as integers from 0 to 2^64-1");
-    if (out->end < out->begin)
-        return refuse(h, v, RULE_ST_OFFSETS, f->member, "expected an end that is not before begin");
-    if (!size_add(&last, out->end, h->data))
-        return refuse(h, v, RULE_ST_OFFSETS, f->member, "expected an end within 2^64 bytes");
     return true;
-}
-
-/* Type and shape must fill whole bytes, and exactly those between the offsets. */
-static void check_size(struct header *h, const struct fields *f, const struct entry *e)
-{
-    const struct tensor *t = &e->t;
-    uint64_t bits, each;
-    char name[SHOWN];
-    if (t->dtype == DTYPE_NONE)
-        return;
-    each = 8 * (uint64_t)dtypes[t->dtype].bytes / dtypes[t->dtype].block;
-    text_shown(name, sizeof name, t->name);
-    size_t from = json_offset(f->member), to = json_end(f->member);
-    if (!size_mul(&bits, t->elements, each))
-        header_note(h, from, to, RULE_ST_SHAPE,
-                    "tensor \"%s\": %llu elements of %s have more bits than 2^64", name,
-                    (unsigned long long)t->elements, dtype_name(t->dtype));
-    else if (bits % 8)
-        header_note(h, from, to, RULE_ST_BITS,
-                    "tensor \"%s\": %llu elements of %s do not fill whole bytes", name,
-                    (unsigned long long)t->elements, dtype_name(t->dtype));
-    else if (bits / 8 != e->end - e->begin)
-        header_note(h, from, to, RULE_ST_SIZE,
-                    "tensor \"%s\": %llu elements of %s take %llu bytes, the offsets leave %llu",
-                    name, (unsigned long long)t->elements, dtype_name(t->dtype),
-                    (unsigned long long)(bits / 8), (unsigned long long)(e->end - e->begin));
 }
 
 bool entry_read(struct header *h, struct json member, struct entry *out)
 {
     struct fields f = {.member = member};
     size_t from = json_key_offset(member), to = json_end(member);
-    *out = (struct entry){.listed = true};
+    *out = (struct entry){0};
     out->t.name = json_key(member);
     out->t.entry = (struct origin){h->file, SAFETENSORS_PREFIX + from, to - from};
     entry_check_name(h, out->t.name, from, to);
@@ -264,9 +218,58 @@ bool entry_read(struct header *h, struct json member, struct entry *out)
     bool typed = read_dtype(h, &f, &out->t);
     bool shaped = read_shape(h, &f, out);
     bool placed = read_offsets(h, &f, out);
-    if (!typed || !shaped || !placed)
+    return typed && shaped && placed;
+}
+
+/* ---- what it says ---- */
+
+static void note(struct header *h, const struct entry *e, enum rule_id rule, const char *what,
+                 uint64_t a, uint64_t b)
+{
+    char name[SHOWN];
+    model_note(h->m, h->file, e->t.entry.offset, e->t.entry.length, rule,
+               "tensor \"%s\": %s (%llu and %llu)", text_shown(name, sizeof name, e->t.name), what,
+               (unsigned long long)a, (unsigned long long)b);
+}
+
+/* Type and shape must fill whole bytes, and exactly those between the offsets. */
+static void check_size(struct header *h, const struct entry *e)
+{
+    const struct tensor *t = &e->t;
+    uint64_t bits, length = e->end - e->begin;
+    if (t->dtype == DTYPE_NONE)
+        return;
+    uint64_t each = 8 * (uint64_t)dtypes[t->dtype].bytes / dtypes[t->dtype].block;
+    if (!size_mul(&bits, t->elements, each))
+        note(h, e, RULE_ST_SHAPE, "elements times bits of one are more than 2^64", t->elements,
+             each);
+    else if (bits % 8)
+        note(h, e, RULE_ST_BITS, "elements of so many bits do not fill whole bytes", t->elements,
+             each);
+    else if (bits / 8 != length)
+        note(h, e, RULE_ST_SIZE, "bytes that type and shape take, and bytes between the offsets",
+             bits / 8, length);
+}
+
+bool entry_check(struct header *h, struct entry *e)
+{
+    uint64_t last;
+    if (e->overflow)
+        note(h, e, RULE_ST_SHAPE, "the sizes' product is more than 2^64; first and second size",
+             e->t.shape[0], e->t.shape[1]);
+    bool range = e->end >= e->begin && size_add(&last, e->end, h->data);
+    if (!range)
+        note(h, e, RULE_ST_OFFSETS, "expected an end that is not before begin, within 2^64",
+             e->begin, e->end);
+    if (e->overflow || !range)
         return false;
-    check_size(h, &f, out);
-    out->t.data = (struct origin){h->file, h->data + out->begin, out->end - out->begin};
+    check_size(h, e);
+    e->t.data = (struct origin){h->file, h->data + e->begin, e->end - e->begin};
+    if (e->rank > MODEL_MAX_RANK) {
+        note(h, e, RULE_ST_RANK, "dimensions, and dimensions that are read", e->rank,
+             MODEL_MAX_RANK);
+        h->unread++;
+        model_incomplete(h->m, h->file);
+    }
     return true;
 }

@@ -78,15 +78,33 @@ static void check_end(struct header *h, uint64_t covered)
     }
 }
 
+/* Entries without a usable range are taken out. */
+static void check_entries(struct header *h)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < h->count; i++) {
+        if (!entry_check(h, &h->entries[i])) {
+            h->unread++;
+            model_incomplete(h->m, h->file);
+            continue;
+        }
+        if (kept < i)
+            h->entries[kept] = h->entries[i];
+        kept++;
+    }
+    h->count = kept;
+}
+
 bool layout_add(struct header *h)
 {
+    check_entries(h);
     sort(h);
     if (!h->cut)
         check_end(h, check_cover(h));
     if (!model_reserve_tensors(h->m, h->count))
         return false;
     for (size_t i = 0; i < h->count; i++) {
-        if (!h->entries[i].listed)
+        if (h->entries[i].rank > MODEL_MAX_RANK)
             continue;
         struct tensor *t = model_add_tensor(h->m);
         if (!t)

@@ -240,6 +240,11 @@ static const struct {
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"\\u0061\":{\"dtype\":"
      "\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
      8, NEITHER, RULE_ST_DUPLICATE, 1},
+    /* Of two entries the reference judges the last one only, and reads both. */
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[9],\"data_offsets\":[9,2]}," GOOD "}", 4, LENIENT,
+     RULE_ST_DUPLICATE, 1},
+    {"{\"a\":{\"dtype\":\"f32\",\"shape\":[1],\"data_offsets\":[0,4]}," GOOD "}", 4, NEITHER,
+     RULE_ST_DUPLICATE, 1},
     {"{" Z "[0,0]}," Z "[4,4]}," GOOD "}", 4, LENIENT, RULE_ST_DUPLICATE, 2},
     {"{" Z "[4,4]}," GOOD "}", 4, BOTH, RULE_COUNT, 2},
     {"{" Z "[2,2]}," GOOD "}", 4, NEITHER, RULE_ST_OVERLAP, 2},
