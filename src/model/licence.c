@@ -43,44 +43,45 @@ static void quote(char out[80], const struct licence_text *t, uint32_t at)
     text_shown(out, 80, s);
 }
 
-static void note_match(struct model *m, uint32_t file, const struct licence_text *t,
+static void note_altered(struct model *m, uint32_t file, const struct licence_text *t,
+                         const struct licence_match *match)
+{
+    char words[80];
+    quote(words, t, match->altered_at);
+    model_note(m, file, match->altered_at, 0, RULE_LICENCE_ALTERED,
+               "%.1f%% of %s%s: %zu of its blocks of %d words are missing, %zu words are added; "
+               "first at \"%s\"",
+               match->share * 100, match->reference->spdx, t->spdx ? "" : ", too little to be it",
+               match->missing, LICENCE_BLOCK, match->inserted, words);
+}
+
+static void note_extra(struct model *m, uint32_t file, const struct licence_text *t,
                        const struct licence_match *match)
 {
     char words[80];
-    uint64_t size = t->text.bytes.n;
-    if (match->missing || match->inserted) {
-        quote(words, t, match->altered_at);
-        model_note(m, file, match->altered_at, 0, RULE_LICENCE_ALTERED,
-                   "%.1f%% of %s: %zu of its blocks of %d words are missing, %zu words are added; "
-                   "first at \"%s\"",
-                   match->share * 100, t->spdx, match->missing, LICENCE_BLOCK, match->inserted,
-                   words);
-    }
-    if (match->stray > LICENCE_STRAY_WORDS) {
-        quote(words, t, match->stray_at);
-        model_note(m, file, match->stray_at, size - match->stray_at, RULE_LICENCE_EXTRA,
-                   "%zu words around the text of %s are not part of it; first at \"%s\"",
-                   match->stray, t->spdx, words);
-    }
+    quote(words, t, match->stray_at);
+    model_note(m, file, match->stray_at, t->text.bytes.n - match->stray_at, RULE_LICENCE_EXTRA,
+               "%zu words around the text of %s are not part of it; first at \"%s\"", match->stray,
+               t->spdx, words);
 }
 
 static void judge(struct model *m, uint32_t file, struct licence_text *t,
                   const struct licence_match *match)
 {
-    bool near = match->reference && match->share >= likeness_share;
-    if (match->reference && match->share >= licence_share) {
-        t->spdx = match->reference->spdx;
-        t->match = match->share;
-        note_match(m, file, t, match);
-    } else if (near) {
-        t->match = match->share;
-        model_note(m, file, 0, t->text.bytes.n, RULE_LICENCE_UNKNOWN,
-                   "nearest is %s with %.1f%%, too little to be it", match->reference->spdx,
-                   match->share * 100);
-    } else if (!is_notice(m->files[file].name)) {
-        model_note(m, file, 0, t->text.bytes.n, RULE_LICENCE_UNKNOWN,
-                   "the text is near none of the %zu known licence texts", licence_reference_count);
+    if (!match->reference || match->share < likeness_share) {
+        if (!is_notice(m->files[file].name))
+            model_note(m, file, 0, t->text.bytes.n, RULE_LICENCE_UNKNOWN,
+                       "the text is near none of the %zu known licence texts",
+                       licence_reference_count);
+        return;
     }
+    t->match = match->share;
+    if (match->share >= licence_share)
+        t->spdx = match->reference->spdx;
+    if (match->missing || match->inserted)
+        note_altered(m, file, t, match);
+    if (t->spdx && match->stray > LICENCE_STRAY_WORDS)
+        note_extra(m, file, t, match);
 }
 
 static bool match_text(struct model *m, uint32_t file, struct licence_text *t)

@@ -92,16 +92,27 @@ static void blocks_of(const struct licence_reference *r, uint32_t *first, uint32
     *count = last->first + last->count - s->first;
 }
 
-/* At least a third of the reference's core stands somewhere in the text. */
+static uint32_t core_blocks(const struct licence_reference *r)
+{
+    uint32_t core = 0;
+    for (uint32_t s = r->segment; s < r->segment + r->segments; s++)
+        core += licence_segments[s].optional ? 0 : licence_segments[s].count;
+    return core;
+}
+
+/* At least a third of the reference's core stands somewhere in the text; in a
+ * text that is long enough for that. */
 static bool comes_near(const struct licence_reference *r, const struct places *p)
 {
-    uint32_t core = 0, found = 0;
+    uint32_t core = core_blocks(r), found = 0;
+    if (core == 0 || p->count < core)
+        return false;
     for (uint32_t s = r->segment; s < r->segment + r->segments; s++) {
         const struct licence_segment *g = &licence_segments[s];
-        for (uint32_t b = 0; b < g->count && !g->optional; b++, core++)
+        for (uint32_t b = 0; b < g->count && !g->optional; b++)
             found += first_place(p, licence_blocks[g->first + b]) != 0;
     }
-    return found * 3 >= core && core > 0;
+    return (uint64_t)found * 3 >= core;
 }
 
 static bool collect(struct chain *c, const struct licence_reference *r, const struct places *p,
@@ -173,9 +184,7 @@ static void judge_gap(struct licence_match *m, const struct words *w, const stru
 static void judge(struct licence_match *m, const struct words *w, const struct chain *c)
 {
     const struct licence_reference *r = m->reference;
-    size_t core = 0, found = 0;
-    for (uint32_t s = r->segment; s < r->segment + r->segments; s++)
-        core += licence_segments[s].optional ? 0 : licence_segments[s].count;
+    size_t core = core_blocks(r), found = 0;
     for (size_t k = 0; k < c->length; k++)
         found += !licence_segments[r->segment + c->hits[c->tails[k]].segment].optional;
     const struct hit *first = &c->hits[c->tails[0]];

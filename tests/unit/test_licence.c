@@ -85,6 +85,28 @@ static void licence_reports_an_inserted_word(void **state)
     model_free(m);
 }
 
+/* Whether or not the gap falls on whole blocks, at the ends as in the middle. */
+static void licence_reports_four_removed_words_anywhere(void **state)
+{
+    (void)state;
+    const char *from = strstr(isc, "Permission");
+    while (*from) {
+        char cut[4096];
+        const char *to = from;
+        for (int words = 0; words < 4 && *to; words++) {
+            to += strcspn(to, " \n");
+            to += strspn(to, " \n");
+        }
+        int n = snprintf(cut, sizeof cut, "%.*s%s", (int)(from - isc), isc, to);
+        struct model *m = read_text("LICENSE", cut, (size_t)n);
+        assert_true(m->licences[0].match < 1.0);
+        assert_int_equal(findings_of(m, RULE_LICENCE_ALTERED), 1);
+        model_free(m);
+        from += strcspn(from, " \n");
+        from += strspn(from, " \n");
+    }
+}
+
 static void licence_reports_text_after_the_end(void **state)
 {
     (void)state;
@@ -212,6 +234,7 @@ int main(void)
         cmocka_unit_test(licence_matches_a_text_with_names_filled_in),
         cmocka_unit_test(licence_ignores_layout),
         cmocka_unit_test(licence_reports_an_inserted_word),
+        cmocka_unit_test(licence_reports_four_removed_words_anywhere),
         cmocka_unit_test(licence_reports_text_after_the_end),
         cmocka_unit_test(licence_matches_nothing_to_other_text),
         cmocka_unit_test(licence_matches_the_texts_of_the_system),
