@@ -649,9 +649,158 @@ static void entries_beyond_the_limit_are_counted(void **state)
     finish(&x);
 }
 
+/* ---- folders ---- */
+
+static void put_file(const char *folder, const char *name, struct span bytes)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes.p, 1, bytes.n, f), bytes.n);
+    assert_int_equal(fclose(f), 0);
+}
+
+static const char *const folder_files[] = {"config.json", "tokenizer.json", "model.safetensors"};
+
+static struct model *read_folder(char *folder, const char *config, const char *tokenizer,
+                                 struct builder *b)
+{
+    struct model *m = NULL;
+    struct err e = ERR_INIT;
+    assert_non_null(mkdtemp(folder));
+    put_file(folder, folder_files[0], span_str(config));
+    put_file(folder, folder_files[1], span_str(tokenizer));
+    put_file(folder, folder_files[2], builder_safetensors(b));
+    if (!model_read(&m, folder, NULL, &e))
+        fail_msg("%s", e.text);
+    return m;
+}
+
+static void remove_folder(const char *folder)
+{
+    char path[512];
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, folder_files[i]);
+        remove(path);
+    }
+    remove(folder);
+}
+
+#define VOCAB(tokens, merges)                                                                      \
+    "{\"model\":{\"type\":\"BPE\",\"vocab\":{" tokens "},\"merges\":[" merges "]}}"
+
+static void documents_are_compared_by_pointer(void **state)
+{
+    char fa[] = "/tmp/assay-diff-XXXXXX", fb[] = "/tmp/assay-diff-XXXXXX";
+    struct bench x;
+    (void)state;
+    start(&x);
+    two_alike(&x, DTYPE_F32, DTYPE_F32);
+    x.ma =
+        read_folder(fa, "{\"hidden_size\":64,\"eps\":1e-5,\"rope\":{\"a/b\":[1,2]},\"gone\":null}",
+                    VOCAB("\"a\":0,\"b\":1", "\"a b\""), &x.a);
+    x.mb = read_folder(fb, "{\"eps\":0.00001,\"hidden_size\":65,\"rope\":{\"a/b\":[1,3,4]}}",
+                       VOCAB("\"a\":0,\"c\":1", "[\"a\",\"b\"]"), &x.b);
+    compare_with(&x, 1);
+    expect(&x, REL_REPACKED);
+    assert_string_equal(entry(&x, "config", "/hidden_size")->b, "65");
+    assert_string_equal(entry(&x, "config", "/rope/a~1b/1")->a, "2");
+    assert_null(entry(&x, "config", "/rope/a~1b/2")->a);
+    assert_null(entry(&x, "config", "/gone")->b);
+    assert_string_equal(entry(&x, "tokenizer", "tokens added")->b, "1 of 2: \"c\"");
+    assert_int_equal(x.diff.entry_count, 6); /* eps and merges are equal in value */
+    finish(&x);
+    remove_folder(fa);
+    remove_folder(fb);
+}
+
+static void a_folder_and_a_file_are_compared_by_what_both_name(void **state)
+{
+    static const char *const tokens[] = {"a", "b", "[PAD2]"};
+    char folder[] = "/tmp/assay-diff-XXXXXX";
+    struct bench x;
+    (void)state;
+    start(&x);
+    llama_like(&x, "llama");
+    builder_u32(&x.b, "llama.block_count", 1);
+    builder_u32(&x.b, "llama.context_length", 128);
+    builder_strings(&x.b, "tokenizer.ggml.tokens", tokens, 3);
+    x.ma = read_folder(folder,
+                       "{\"num_hidden_layers\":1,\"max_position_embeddings\":256,"
+                       "\"num_attention_heads\":4}",
+                       VOCAB("\"a\":0,\"b\":1", ""), &x.a);
+    x.mb = build(&x.b, GGUF, &x.bytes_b);
+    compare_with(&x, 1);
+    expect(&x, REL_REPACKED);
+    assert_int_equal(x.diff.entry_count, 1);
+    assert_string_equal(entry(&x, "config", "max_position_embeddings")->a, "256");
+    assert_string_equal(entry(&x, "config", "max_position_embeddings")->b, "128");
+    finish(&x);
+    remove_folder(folder);
+}
+
+/* ---- hostile ---- */
+
+static void any_damage_is_survived_and_never_identical(void **state)
+{
+    struct bench x;
+    uint32_t random = 1;
+    (void)state;
+    start(&x);
+    llama_like(&x, "llama");
+    builder_u32(&x.b, "llama.block_count", 1);
+    x.ma = build(&x.a, ST, &x.bytes_a);
+    struct span whole = builder_gguf(&x.b);
+    uint8_t *damaged = malloc(whole.n);
+    assert_non_null(damaged);
+    for (int round = 0; round < 400; round++) {
+        memcpy(damaged, whole.p, whole.n);
+        for (int k = 0; k < 1 + round % 3; k++) {
+            random = random * 1664525 + 1013904223;
+            damaged[(random >> 8) % 1100] ^= (uint8_t)(1u << (random >> 4) % 8);
+        }
+        x.mb = read_span("damaged.gguf", (struct span){damaged, whole.n});
+        compare_with(&x, 1);
+        assert_int_not_equal(x.diff.relation, REL_IDENTICAL);
+        model_free(x.mb);
+    }
+    free(damaged);
+    x.mb = NULL;
+    finish(&x);
+}
+
+static bool stop_at_once(void *arg, const char *what, uint64_t done, uint64_t total)
+{
+    (void)what;
+    *(unsigned *)arg += done <= total;
+    return false;
+}
+
+static void the_caller_can_stop_it(void **state)
+{
+    struct bench x;
+    struct err e = ERR_INIT;
+    unsigned calls = 0;
+    struct diff_options opt = {.threads = 1, .progress = {stop_at_once, &calls}};
+    (void)state;
+    start(&x);
+    two_alike(&x, DTYPE_F32, DTYPE_F32);
+    x.ma = build(&x.a, ST, &x.bytes_a);
+    x.mb = build(&x.b, ST, &x.bytes_b);
+    assert_false(inspect_diff(&x.diff, x.ma, x.mb, x.arena, &opt, &e));
+    assert_int_equal(e.code, ERR_INTERRUPTED);
+    assert_int_equal(calls, 1);
+    finish(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(documents_are_compared_by_pointer),
+        cmocka_unit_test(a_folder_and_a_file_are_compared_by_what_both_name),
+        cmocka_unit_test(any_damage_is_survived_and_never_identical),
+        cmocka_unit_test(the_caller_can_stop_it),
         cmocka_unit_test(permutation_of_llama_is_undone_exactly),
         cmocka_unit_test(permutation_is_undone_in_the_other_direction),
         cmocka_unit_test(qwen_is_not_permuted),
