@@ -57,7 +57,16 @@ void encode_finish(struct encoder *x, struct digest *out)
     x->sha = NULL;
 }
 
-/* ---- Merkle leaves ---- */
+/* ---- the two roots ---- */
+
+/* What tells one Merkle tree from the other: its leaves, and what spoils one. */
+struct tree {
+    const char *what;
+    struct span (*name)(const struct model *m, uint32_t i);
+    struct origin (*origin)(const struct model *m, uint32_t i);
+    const char *(*flaw)(const struct model *m, const struct scan *s, uint32_t i);
+    void (*leaf)(struct buf *b, const struct model *m, const struct scan *s, uint32_t i);
+};
 
 static void put_prefixed(struct buf *b, struct span s)
 {
@@ -65,26 +74,64 @@ static void put_prefixed(struct buf *b, struct span s)
     buf_put_span(b, s);
 }
 
-static void tensor_leaf(struct buf *b, const struct tensor *t, const struct digest *d)
+static struct span tensor_name(const struct model *m, uint32_t i)
+{
+    return m->tensors[i].name;
+}
+
+static struct origin tensor_origin(const struct model *m, uint32_t i)
+{
+    return m->tensors[i].entry;
+}
+
+static const char *tensor_flaw(const struct model *m, const struct scan *s, uint32_t i)
+{
+    if (m->tensors[i].dtype >= DTYPE_COUNT)
+        return "has an element type this build does not know";
+    return s->tensor_ok[i] ? NULL : "could not be read whole";
+}
+
+static void tensor_leaf(struct buf *b, const struct model *m, const struct scan *s, uint32_t i)
 {
     static const char domain[] = "assay/tensor/v1";
+    const struct tensor *t = &m->tensors[i];
     buf_put(b, domain, sizeof domain);
     put_prefixed(b, t->name);
     put_prefixed(b, span_str(dtype_name(t->dtype)));
     buf_put_u64be(b, t->rank);
-    for (uint32_t i = 0; i < t->rank && i < MODEL_MAX_RANK; i++)
-        buf_put_u64be(b, t->shape[i]);
-    buf_put(b, d->b, DIGEST_SIZE);
+    for (uint32_t d = 0; d < t->rank && d < MODEL_MAX_RANK; d++)
+        buf_put_u64be(b, t->shape[d]);
+    buf_put(b, s->tensor[i].b, DIGEST_SIZE);
 }
 
-static void file_leaf(struct buf *b, const struct model_file *f, const struct digest *d)
+static struct span file_name(const struct model *m, uint32_t i)
+{
+    return span_str(m->files[i].name);
+}
+
+static struct origin file_origin(const struct model *m, uint32_t i)
+{
+    (void)m;
+    return (struct origin){i, 0, 0};
+}
+
+static const char *file_flaw(const struct model *m, const struct scan *s, uint32_t i)
+{
+    (void)m;
+    return s->file_ok[i] ? NULL : "could not be read whole";
+}
+
+static void file_leaf(struct buf *b, const struct model *m, const struct scan *s, uint32_t i)
 {
     static const char domain[] = "assay/file/v1";
     buf_put(b, domain, sizeof domain);
-    put_prefixed(b, span_str(f->name));
-    buf_put_u64be(b, f->size);
-    buf_put(b, d->b, DIGEST_SIZE);
+    put_prefixed(b, file_name(m, i));
+    buf_put_u64be(b, m->files[i].size);
+    buf_put(b, s->file[i].b, DIGEST_SIZE);
 }
+
+static const struct tree tensors = {"tensor", tensor_name, tensor_origin, tensor_flaw, tensor_leaf};
+static const struct tree files = {"manifest", file_name, file_origin, file_flaw, file_leaf};
 
 struct named {
     struct span name;
@@ -106,101 +153,50 @@ static void no_root(struct model *m, struct origin o, const char *root, struct s
                 text_shown(shown, sizeof shown, name), why);
 }
 
-/* Sorted names; *twin is the first that stands there twice, or UINT32_MAX. */
-static void sort_names(struct named *all, size_t n, uint32_t *twin)
+/* No two leaves of one name, and none that is spoilt; else a finding says which. */
+static bool all_sound(const struct tree *t, struct model *m, const struct scan *s,
+                      const struct named *sorted, size_t n)
 {
-    *twin = UINT32_MAX;
-    if (n)
-        qsort(all, n, sizeof *all, by_name);
-    for (size_t i = 1; i < n; i++)
-        if (*twin == UINT32_MAX && span_eq(all[i].name, all[i - 1].name))
-            *twin = all[i].number;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t number = sorted[i].number;
+        bool twin = i && span_eq(sorted[i].name, sorted[i - 1].name);
+        const char *why = twin ? "stands there more than once" : t->flaw(m, s, number);
+        if (why) {
+            no_root(m, t->origin(m, number), t->what, sorted[i].name, why);
+            return false;
+        }
+    }
+    return true;
 }
 
-/* ---- the two roots ---- */
-
-static const char *tensor_flaw(const struct model *m, const struct scan *s, uint32_t i)
+/* False when out of memory. */
+static bool form_root(const struct tree *t, struct model *m, const struct scan *s, size_t n,
+                      struct digest *out, bool *has)
 {
-    if (m->tensors[i].dtype >= DTYPE_COUNT)
-        return "has an element type this build does not know";
-    return s->tensor_ok[i] ? NULL : "could not be read whole";
-}
-
-static bool tensor_root(struct identity *out, struct model *m, const struct scan *s)
-{
-    size_t n = m->tensor_count;
     struct merkle tree;
     struct buf leaf;
-    uint32_t twin;
-    struct named *names = calloc(n + 1, sizeof *names);
-    if (!names)
+    struct named *sorted = calloc(n + 1, sizeof *sorted);
+    if (!sorted)
         return false;
-    buf_init(&leaf, SIZE_MAX / 2);
     for (uint32_t i = 0; i < n; i++)
-        names[i] = (struct named){m->tensors[i].name, i};
-    sort_names(names, n, &twin);
-    if (twin != UINT32_MAX)
-        no_root(m, m->tensors[twin].entry, "tensor", m->tensors[twin].name,
-                "names more than one tensor");
-    bool ok = n && twin == UINT32_MAX;
+        sorted[i] = (struct named){t->name(m, i), i};
+    qsort(sorted, n, sizeof *sorted, by_name);
+    buf_init(&leaf, SIZE_MAX / 2);
     merkle_start(&tree);
-    for (size_t i = 0; ok && i < n; i++) {
-        uint32_t t = names[i].number;
-        const char *flaw = tensor_flaw(m, s, t);
-        if (flaw) {
-            no_root(m, m->tensors[t].entry, "tensor", m->tensors[t].name, flaw);
-            ok = false;
-            break;
-        }
+    *has = n && all_sound(t, m, s, sorted, n);
+    for (size_t i = 0; *has && i < n; i++) {
         buf_clear(&leaf);
-        tensor_leaf(&leaf, &m->tensors[t], &s->tensor[t]);
+        t->leaf(&leaf, m, s, sorted[i].number);
         struct digest d = merkle_leaf(buf_span(&leaf));
         merkle_append(&tree, &d);
+        *has = buf_ok(&leaf);
     }
-    bool memory = buf_ok(&leaf);
-    out->has_tensor_root = ok && memory;
-    if (out->has_tensor_root)
-        out->tensor_root = merkle_root(&tree);
+    bool ok = buf_ok(&leaf);
+    if (*has)
+        *out = merkle_root(&tree);
     buf_free(&leaf);
-    free(names);
-    return memory;
-}
-
-static bool manifest_root(struct identity *out, struct model *m, const struct scan *s)
-{
-    size_t n = m->file_count;
-    struct merkle tree;
-    struct buf leaf;
-    uint32_t twin;
-    struct named *names = calloc(n + 1, sizeof *names);
-    if (!names)
-        return false;
-    buf_init(&leaf, SIZE_MAX / 2);
-    for (uint32_t i = 0; i < n; i++)
-        names[i] = (struct named){span_str(m->files[i].name), i};
-    sort_names(names, n, &twin);
-    bool ok = n && twin == UINT32_MAX;
-    merkle_start(&tree);
-    for (size_t i = 0; ok && i < n; i++) {
-        uint32_t f = names[i].number;
-        if (!s->file_ok[f]) {
-            no_root(m, (struct origin){f, 0, 0}, "manifest", names[i].name,
-                    "could not be read whole");
-            ok = false;
-            break;
-        }
-        buf_clear(&leaf);
-        file_leaf(&leaf, &m->files[f], &s->file[f]);
-        struct digest d = merkle_leaf(buf_span(&leaf));
-        merkle_append(&tree, &d);
-    }
-    bool memory = buf_ok(&leaf);
-    out->has_manifest_root = ok && memory;
-    if (out->has_manifest_root)
-        out->manifest_root = merkle_root(&tree);
-    buf_free(&leaf);
-    free(names);
-    return memory;
+    free(sorted);
+    return ok;
 }
 
 /* ---- the others ---- */
@@ -244,7 +240,8 @@ static bool both_roots(struct identity *out, struct model *m, const struct scan 
         no_root(m, ORIGIN_NOWHERE, "tensor or manifest", span_str(m->path), "was not read whole");
         return true;
     }
-    return tensor_root(out, m, s) && manifest_root(out, m, s);
+    return form_root(&tensors, m, s, m->tensor_count, &out->tensor_root, &out->has_tensor_root) &&
+           form_root(&files, m, s, m->file_count, &out->manifest_root, &out->has_manifest_root);
 }
 
 bool inspect_identity(struct identity *out, struct model *m, const struct facts *f,
