@@ -393,7 +393,7 @@ void inspect_json(struct out *o, const struct subject *s, const struct inspect_a
         put_identity(&w, &s->identity);
     else
         jo_str(&w, "identity", NULL);
-    if (s->has_scan)
+    if (s->has_coverage)
         put_coverage(&w, &s->scan);
     else
         jo_str(&w, "coverage", NULL);

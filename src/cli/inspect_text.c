@@ -443,7 +443,7 @@ static void put_coverage(struct out *o, const struct subject *s)
     const struct coverage *c = &s->scan.coverage;
     char size[32], part[32];
     struct line l = {.separator = DOT};
-    if (!s->has_scan)
+    if (!s->has_coverage)
         return;
     piece(&l, "%s", text_bytes(size, sizeof size, c->size));
     if (c->tensors)

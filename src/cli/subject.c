@@ -109,6 +109,7 @@ static void scan(struct subject *s, const struct subject_options *o)
     progress_stop(&bar);
     if (!s->has_scan)
         step_failed(s, &e);
+    s->has_coverage = s->has_scan;
     if (s->interrupted) /* what was read before is kept */
         s->has_scan = s->scan.file_ok && s->scan.tensor_ok;
 }

@@ -17,7 +17,7 @@ struct subject {
     struct facts facts;
     struct scan scan;
     struct identity identity;
-    bool has_facts, has_scan, has_identity;
+    bool has_facts, has_scan, has_coverage, has_identity;
     bool interrupted;
     bool recognised;      /* at least one file is of a known format */
     bool read_all;        /* nothing is missing of what there is */
