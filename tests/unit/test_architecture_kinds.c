@@ -256,6 +256,85 @@ static void bad_config_values_are_found_and_cost_nothing(void **state)
     }
 }
 
+static void experts_stored_one_by_one_must_all_be_there(void **state)
+{
+    (void)state;
+    struct bench b;
+    start(&b, "qwen3moe");
+    struct tensor *t = tensor_of(&b, "model.layers.1.mlp.experts.4.up_proj.weight");
+    t->name = span_str("model.layers.1.mlp.experts.7.up_proj.weight");
+    (void)look(&b);
+    assert_int_equal(findings_of(b.model, RULE_ARCH_EXPERTS), 1);
+    assert_int_equal(findings_of(b.model, RULE_ARCH_MISSING), 0);
+    t->name = span_str("model.layers.1.mlp.experts.4.up_proj.input_scale");
+    (void)look(&b);
+    assert_int_equal(findings_of(b.model, RULE_ARCH_EXPERTS), 0);
+    assert_int_equal(findings_of(b.model, RULE_ARCH_MISSING), 1);
+    end(&b);
+}
+
+static void layer_numbers_above_the_number_of_tensors_are_gaps(void **state)
+{
+    (void)state;
+    struct bench b;
+    start(&b, "llama");
+    tensor_of(&b, "model.layers.2.mlp.up_proj.weight")->name =
+        span_str("model.layers.70000.mlp.up_proj.weight");
+    assert_int_equal(look(&b)->layers, 3);
+    assert_int_equal(findings_of(b.model, RULE_ARCH_GAP), 1);
+    end(&b);
+}
+
+static void packing_that_does_not_come_out_even_is_unknown(void **state)
+{
+    (void)state;
+    struct bench b;
+    start(&b, "llama");
+    become(&b, "model.layers.1.mlp.down_proj.weight", "model.layers.1.mlp.down_proj.qweight",
+           DTYPE_I32, 100); /* 3,200 bits are no multiple of 3 */
+    config_add(&b, "\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 3}");
+    assert_int_equal(look(&b)->parameters.total, 0);
+    assert_int_equal(findings_of(b.model, RULE_ARCH_PACKED), 1);
+    end(&b);
+}
+
+static void projector_beside_a_model_does_not_speak_for_it(void **state)
+{
+    static struct metadata clip = {.value = {.type = VALUE_STRING}};
+    (void)state;
+    struct bench b;
+    struct err e = ERR_INIT;
+    struct tiny_dims d = tiny_default_dims("qwen2");
+    b = (struct bench){.arena = arena_new(16 << 20)};
+    assert_true(tiny_build(&b.tiny, b.arena, "qwen2", &d, FORMAT_GGUF));
+    b.model = tiny_blank(2);
+    assert_non_null(b.model);
+    b.model->folder = true;
+    b.model->files[0].name = "mmproj.gguf";
+    b.model->files[1].name = b.model->files[1].path = "qwen2.gguf";
+    b.model->files[0].format = b.model->files[1].format = FORMAT_GGUF;
+    for (size_t i = 0; i < b.tiny.tensor_count; i++)
+        b.tiny.tensors[i].entry.file = i > 0; /* the first is the projector's */
+    b.tiny.tensors[0].name = span_str("v.patch_embd.weight");
+    struct metadata *all = arena_array(b.arena, b.tiny.metadata_count + 1, sizeof *all);
+    assert_non_null(all);
+    clip.key = span_str("general.architecture");
+    clip.value.string = span_str("clip");
+    all[0] = clip;
+    for (size_t i = 0; i < b.tiny.metadata_count; i++) {
+        all[i + 1] = b.tiny.metadata[i];
+        all[i + 1].origin.file = 1;
+    }
+    b.model->tensors = b.tiny.tensors;
+    b.model->tensor_count = b.tiny.tensor_count;
+    b.model->metadata = all;
+    b.model->metadata_count = b.tiny.metadata_count + 1;
+    assert_true(inspect_facts(&b.facts, b.model, &e));
+    assert_string_equal(b.facts.architecture.family, "qwen2");
+    assert_int_equal(findings_of(b.model, RULE_ARCH_BESIDE), 1);
+    end(&b);
+}
+
 static void folder_on_disk_equals_the_same_in_memory(void **state)
 {
     (void)state;
@@ -300,6 +379,10 @@ int main(void)
         cmocka_unit_test(windows_count_only_when_they_are_used),
         cmocka_unit_test(wrapper_of_mistral_is_mistral3),
         cmocka_unit_test(bad_config_values_are_found_and_cost_nothing),
+        cmocka_unit_test(experts_stored_one_by_one_must_all_be_there),
+        cmocka_unit_test(layer_numbers_above_the_number_of_tensors_are_gaps),
+        cmocka_unit_test(packing_that_does_not_come_out_even_is_unknown),
+        cmocka_unit_test(projector_beside_a_model_does_not_speak_for_it),
         cmocka_unit_test(folder_on_disk_equals_the_same_in_memory),
     };
     return cmocka_run_group_tests_name("architecture kinds", tests, NULL, NULL);
