@@ -264,18 +264,18 @@ static void place(struct gguf *g, uint64_t data, uint64_t size)
         struct tensor *t = &g->m->tensors[i];
         uint64_t start, end;
         if (!size_add(&start, data, t->data.offset) || !size_add(&end, start, t->data.length)) {
-            start = end = size; /* nothing of it can be there; the sum shall not wrap */
+            start = size; /* offset and length never wrap */
+            end = UINT64_MAX;
             t->data.length = 0;
-        } else if (end <= size) {
-            t->data.offset = start;
-            continue;
         }
+        t->data.offset = start;
+        if (end <= size)
+            continue;
         model_note(g->m, g->file, t->entry.offset, t->entry.length, RULE_GGUF_DATA,
                    "the data of \"%s\" would end at offset %" PRIu64 ", and the file ends at "
                    "%" PRIu64,
                    text_shown(shown, sizeof shown, t->name), end, size);
         model_incomplete(g->m, g->file);
-        t->data.offset = start;
     }
 }
 
@@ -405,6 +405,7 @@ static void check_tail(struct gguf *g, struct gaps *b, uint64_t end, bool tensor
                    "%" PRIu64 " bytes follow the end of what the file declares", size - to);
 }
 
+/* The data section, from the infos' end to the file's. False: out of memory. */
 static bool check_data(struct gguf *g, const struct layout *l)
 {
     struct model_file *f = &g->m->files[g->file];

@@ -283,6 +283,12 @@ static bool parse_lone(struct model *m)
     return true;
 }
 
+static bool no_memory(const struct model *m, struct err *e)
+{
+    return err_at(e, ERR_MEMORY, m->path, ERR_NO_OFFSET,
+                  "out of memory, or more of it needed than the model may have");
+}
+
 /* A lone file that cannot be opened leaves nothing to show. */
 static bool read_lone(struct model *m, struct err *e)
 {
@@ -290,13 +296,28 @@ static bool read_lone(struct model *m, struct err *e)
     if (!source_open(&s, m->path, e))
         return false;
     return (gguf_add_set(m, basename_of(m->path), s) && parse_lone(m) && sets_note_lone(m)) ||
-           err_at(e, ERR_MEMORY, m->path, ERR_NO_OFFSET, "out of memory");
+           no_memory(m, e);
+}
+
+/* DESIGN section 3: fstat again at the end; a change becomes a finding. */
+static void check_changes(struct model *m)
+{
+    for (uint32_t i = 0; i < m->file_count; i++) {
+        struct err why = ERR_INIT;
+        if (!m->files[i].source || source_unchanged(m->files[i].source, &why))
+            continue;
+        model_note(m, i, 0, 0, why.code == ERR_CHANGED ? RULE_READ_CHANGED : RULE_READ_IO, "%s",
+                   why.text);
+        model_incomplete(m, i);
+    }
 }
 
 static bool finish(struct model **out, struct model *m, bool ok, struct err *e)
 {
     if (ok && !(index_names(m) && gguf_check_parts(m)))
-        ok = err_at(e, ERR_MEMORY, m->path, ERR_NO_OFFSET, "out of memory");
+        ok = no_memory(m, e);
+    if (ok)
+        check_changes(m);
     if (!ok) {
         model_free(m);
         return false;
@@ -330,7 +351,7 @@ bool model_read_memory(struct model **out, const char *name, struct span bytes, 
     bool ok =
         source_memory(&s, name, bytes, e) && model_adopt_file(m, name, name, s) && parse_lone(m);
     if (!ok)
-        err_at(e, ERR_MEMORY, name, ERR_NO_OFFSET, "out of memory");
+        no_memory(m, e);
     return finish(out, m, ok, e);
 }
 

@@ -1,5 +1,6 @@
 /* GGUF: one case for every check that the reference loader's own tests lack. */
 #include "support/gguf_cases.h"
+#include "support/prefixes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -511,6 +512,9 @@ static void check_row(void **state)
         gc_print(m);
     assert_true(fine);
     model_free(m);
+    size_t complete;
+    if (w.out.n < 8192) /* every prefix; the longer ones are long for one string's sake */
+        assert_true(prefixes_read("case.gguf", gw_span(&w), &complete));
     gw_free(&w);
 }
 

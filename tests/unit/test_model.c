@@ -127,6 +127,51 @@ static void model_free_takes_nothing(void **state)
     model_free(NULL);
 }
 
+/* ---- limits: sparse files claim what no memory shall hold ---- */
+
+static struct model *read_sparse(const struct gguf_writer *w, off_t size)
+{
+    struct model *m = NULL;
+    struct err e = ERR_INIT;
+    snprintf(path, sizeof path, "%s/sparse", folder);
+    assert_true(gw_save(w, path));
+    assert_int_equal(truncate(path, size), 0);
+    assert_true(model_read(&m, path, NULL, &e));
+    unlink(path);
+    return m;
+}
+
+static void model_stops_at_the_limit_of_a_header(void **state)
+{
+    (void)state;
+    struct gguf_writer w;
+    gw_init(&w);
+    gw_header(&w, 0, 2);
+    gw_kv_string(&w, "general.architecture", "llama");
+    gw_kv_array(&w, "test.large", VALUE_U8, UINT64_C(300) << 20);
+    struct model *m = read_sparse(&w, (off_t)1 << 30);
+    assert_true(gc_found(m, RULE_READ_LIMIT));
+    assert_true(m->verdict.incomplete);
+    assert_int_equal(m->metadata_count, 1); /* what was read before is kept */
+    assert_true(source_window(m->files[0].source) < 32 << 20);
+    model_free(m);
+    gw_free(&w);
+}
+
+static void model_stops_at_the_limits_of_counts(void **state)
+{
+    (void)state;
+    struct gguf_writer w;
+    gw_init(&w);
+    gw_header(&w, UINT64_C(1) << 25, UINT64_C(1) << 25);
+    struct model *m = read_sparse(&w, (off_t)1 << 30);
+    assert_true(gc_found(m, RULE_READ_LIMIT));
+    assert_true(m->verdict.incomplete);
+    assert_true(arena_used(m->arena) < 1 << 20);
+    model_free(m);
+    gw_free(&w);
+}
+
 /* ---- hostile changes ---- */
 
 static uint64_t random_next(uint64_t *s)
@@ -232,6 +277,8 @@ int main(void)
         cmocka_unit_test(model_refuses_what_cannot_be_read),
         cmocka_unit_test(model_refuses_without_permission),
         cmocka_unit_test(model_free_takes_nothing),
+        cmocka_unit_test(model_stops_at_the_limit_of_a_header),
+        cmocka_unit_test(model_stops_at_the_limits_of_counts),
         cmocka_unit_test(model_survives_single_changed_bytes),
         cmocka_unit_test(model_survives_huge_numbers_anywhere),
         cmocka_unit_test(model_survives_every_failed_allocation),
