@@ -106,9 +106,15 @@ static void add_numbered(struct list *l, const struct model *m, const char *what
 
 /* ---- licences ---- */
 
+static const char in_metadata[] = "metadata", in_card[] = "card", in_text[] = "LICENSE";
+
+/* `where` is one of the three constants below, so that pointers tell them apart. */
 static void claim(struct facts *out, const char *where, struct span named, const char *spdx,
                   struct origin origin)
 {
+    for (size_t i = 0; i < out->licence_count; i++)
+        if (out->licences[i].where == where && span_eq(out->licences[i].named, named))
+            return; /* one text in several files */
     if (out->licence_count == sizeof out->licences / sizeof *out->licences)
         return;
     out->licences[out->licence_count++] = (struct licence_claim){where, named, spdx, origin};
@@ -127,16 +133,16 @@ static void collect_claims(struct facts *out, const struct model *m)
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct metadata *d = model_metadata(m, keys[i]);
         if (d && d->value.type == VALUE_STRING)
-            claim_named(out, "metadata", d->value.string, d->origin);
+            claim_named(out, in_metadata, d->value.string, d->origin);
     }
     const struct card *c = &m->card;
     bool other = span_is(c->license, "other") || span_is(c->license, "unknown");
-    claim_named(out, "card", other && c->license_name.n ? c->license_name : c->license,
+    claim_named(out, in_card, other && c->license_name.n ? c->license_name : c->license,
                 c->front.origin);
     for (size_t i = 0; i < m->licence_count; i++) {
         const struct licence_text *t = &m->licences[i];
         if (t->spdx)
-            claim(out, "LICENSE", span_str(t->spdx), t->spdx, t->text.origin);
+            claim(out, in_text, span_str(t->spdx), t->spdx, t->text.origin);
     }
 }
 
@@ -161,7 +167,7 @@ static bool same_licence(const char *a, const char *b)
 
 static bool is_text(const struct licence_claim *c)
 {
-    return strcmp(c->where, "LICENSE") == 0;
+    return c->where == in_text;
 }
 
 static void disagree(struct model *m, const struct licence_claim *a, const struct licence_claim *b)

@@ -47,13 +47,13 @@ static void compare(struct model *m, const struct text *a, const struct text *b)
     size_t at = 0;
     while (at < x.n && at < y.n && x.p[at] == y.p[at])
         at++;
-    char shown[96], first[96], second[96];
+    char name[80] = "default", first[96], second[96];
+    if (b->name.n)
+        text_shown(name, sizeof name, b->name);
     verdict_add(&m->verdict, RULE_TEMPLATE_DISAGREEMENT, b->origin,
-                "%s template \"%s\" differs from the one in %s from byte %zu on: \"%s\", there "
-                "\"%s\"",
-                b->name.n ? "the" : "the default", text_shown(shown, sizeof shown, b->name),
-                file_name(m, a), at, text_shown(second, sizeof second, span_sub(y, at, 32)),
-                text_shown(first, sizeof first, span_sub(x, at, 32)));
+                "the %s template differs from byte %zu on: \"%s\" here, \"%s\" in %s", name, at,
+                text_shown(second, sizeof second, span_sub(y, at, 32)),
+                text_shown(first, sizeof first, span_sub(x, at, 32)), file_name(m, a));
 }
 
 static void check_hidden(struct model *m, const struct text *t)
