@@ -89,6 +89,8 @@ static void put_diff(struct json_writer *w, const struct diff *d, const struct d
     bool measured =
         d->counts[TENSOR_SAME] + d->counts[TENSOR_CHANGED] + d->counts[TENSOR_RETYPED] > 0;
     jo_str(w, "relation", relation_name(d->relation));
+    if (d->relation == REL_QUANTISED)
+        jo_bool(w, "reversed", d->reversed);
     jo_str(w, "because", d->because);
     put_measure(w, "distance", d->distance, measured);
     put_measure(w, "cosine", d->cosine, measured);

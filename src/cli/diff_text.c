@@ -51,7 +51,7 @@ static void put_relation(struct out *o, const struct comparison *c)
     const char *because = c->diff.because ? c->diff.because : "";
     if (!c->complete)
         out_style(o, STYLE_BAD, "INCOMPLETE: as far as was read, ");
-    out_style(o, STYLE_BOLD, sentence(c->diff.relation));
+    out_style(o, STYLE_BOLD, c->diff.reversed ? "A is B quantised" : sentence(c->diff.relation));
     out_put(o, "\n");
     snprintf(line, sizeof line, "%s", because);
     if (line[0])

@@ -334,9 +334,10 @@ static bool only_rounded(struct judgement *j, struct buf *b, enum relation *r)
     } else {
         buf_put_str(b, ", block types on both sides, so a small fine-tuning cannot be told apart");
     }
-    buf_printf(b, ", %zu unchanged; distance %.3g where rounding explains about %.3g; overall ",
-               t->same, seen, expected);
-    put_values(b, j);
+    buf_printf(b, ", %zu unchanged; distance %.3g where rounding explains about %.3g", t->same,
+               seen, expected);
+    buf_printf(b, "; overall cosine %.9g, %.3g %% of the elements differ", j->out->cosine,
+               100 * j->out->changed);
     return true;
 }
 
