@@ -151,7 +151,7 @@ int main(void)
         plain = best_of(plain_read(path, header), plain);
         best = best_of(model_header(path), best);
     }
-    line("header_100k_tensors", "ms ", best * 1e3, plain * 1e3, 80);
+    line("header_100k_tensors", "ms ", best * 1e3, plain * 1e3, 200);
     line("header_100k_memory", "MiB", peak_memory(path) / mib, (double)header / mib,
          64 + 2 * (double)header / mib);
     unlink(path);
