@@ -313,6 +313,19 @@ static void ends_in_counts(struct gguf_writer *w)
     w->out.n = 20;
 }
 
+static void ends_in_the_version(struct gguf_writer *w)
+{
+    gw_header(w, 0, 0);
+    w->out.n = 6;
+}
+
+static void ends_in_a_number(struct gguf_writer *w)
+{
+    begin(w, 0, 1);
+    gw_kv_u32(w, "test.number", 1);
+    w->out.n -= 2;
+}
+
 static void ends_in_a_pair(struct gguf_writer *w)
 {
     begin(w, 0, 0);
@@ -475,6 +488,8 @@ static const struct row rows[] = {
     ROW(bytes_follow_no_tensors, TRAILING, YES, NO, NO),
     ROW(fifty_six_bytes, COUNT, NO, NO, YES),
     ROW(ends_in_counts, TRUNCATED, NO, NO, YES),
+    ROW(ends_in_the_version, TRUNCATED, NO, NO, YES),
+    ROW(ends_in_a_number, TRUNCATED, NO, NO, YES),
     ROW(ends_in_a_pair, LENGTH, NO, NO, YES),
     ROW(ends_in_an_info, TRUNCATED, NO, NO, YES),
     ROW(block_count_513, LAYERS, NO, NO, NO),
