@@ -63,7 +63,8 @@ static void note_gap(struct gaps *g, uint64_t from, uint64_t to)
     unsigned long long n = to - from;
     if (from == to)
         return;
-    if (!has_layout(f->format)) {
+    /* Weights beside the model: their reader judged them, their tensors are in no list. */
+    if (!has_layout(f->format) || f->beside) {
         c->unexplained += n;
         return;
     }

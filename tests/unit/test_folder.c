@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "assay/inspect.h"
+
 #include "support/folder.h"
 #include "support/gguf_writer.h"
 #include "support/prefixes.h"
@@ -290,6 +292,11 @@ static void folder_takes_one_set_as_the_model(void **state)
     assert_int_equal(count_of(m, RULE_FOLDER_SETS), 3);
     assert_int_equal(count_of(m, RULE_INDEX_TENSOR_TWICE), 0);
     assert_false(m->verdict.incomplete);
+    /* Bytes of the sets beside are no place where something hides. */
+    struct scan scan;
+    struct err e = ERR_INIT;
+    assert_true(inspect_scan(&scan, m, &(struct scan_options){.threads = 1}, &e));
+    assert_int_equal(count_of(m, RULE_COVERAGE_UNEXPLAINED), 0);
     assert_non_null(model_tensor(m, span_str("a")));
     assert_null(model_tensor(m, span_str("token_embd.weight")));
     model_free(m);
