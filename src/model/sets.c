@@ -12,10 +12,9 @@
 
 #include "assay/base/text.h"
 
-enum {
-    SETS_MAX_INDICES = 64, /* index files that are read */
-    NO_SET = UINT32_MAX
-};
+enum { SETS_MAX_INDICES = 64 }; /* index files that are read */
+
+#define NO_SET UINT32_MAX
 
 /* How near a set is to what transformers, diffusers and peft load by default. */
 enum rank {
