@@ -8,7 +8,7 @@ build=build/lint
 mkdir -p "$build"
 status=0 count=0
 echo '#define ASSAY_VERSION "lint"' >"$build/version.h"
-BASE="-std=c11 -D_GNU_SOURCE -Iinclude -Isrc -Itests -include $build/version.h"
+BASE="-std=c11 -D_GNU_SOURCE -DASSAY_ANALYSIS -Iinclude -Isrc -Itests -include $build/version.h"
 sources=$(git ls-files 'src/*.c')
 all=$(git ls-files '*.c' '*.h')
 
@@ -46,7 +46,7 @@ analyzer() {
     printf '%s\n' $sources | xargs -P "$(nproc)" -n 1 gcc $BASE -O1 -fanalyzer -Werror -c -o /dev/null
 }
 manual() {
-    "$assay" man >"$build/assay.1" && mandoc -T lint -W warning "$build/assay.1"
+    "$assay" man >"$build/assay.1" && ! mandoc -T lint -W warning "$build/assay.1" | grep -v "new sentence, new line"
 }
 scripts() {
     bad=0
@@ -62,10 +62,10 @@ check length long_files
 check scripts scripts
 check format clang-format --dry-run --Werror $all
 check manual manual
-check clang make CC=clang B=build/clang CI=1 build/clang/assay
+check clang make -s CC=clang B=build/clang CI=1 build/clang/assay
 check tidy tidy
 check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
-    --inline-suppr --suppress=missingIncludeSystem -j "$(nproc)" -Iinclude -Isrc $sources
+    --inline-suppr --suppress=missingIncludeSystem -DASSAY_ANALYSIS -j "$(nproc)" -Iinclude -Isrc $sources
 check analyzer analyzer
 mkdir -p build
 echo "lint $((count - status)) $status 0" >>build/totals

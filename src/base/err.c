@@ -6,6 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef ASSAY_ANALYSIS
+#undef err_set
+#undef err_at
+#undef err_errno
+#endif
+
 static const struct {
     const char *name;
     int exit_status;

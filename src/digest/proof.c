@@ -77,7 +77,7 @@ static unsigned split_level(uint64_t n)
 static bool range_root(struct digest *out, uint64_t from, uint64_t n, const struct hash_reader *r,
                        struct err *e)
 {
-    struct digest part[64];
+    struct digest part[64] = {{{0}}};
     unsigned parts = 0;
     while (n) {
         unsigned level = 63 - (unsigned)__builtin_clzll(n);

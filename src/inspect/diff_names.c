@@ -255,9 +255,9 @@ size_t name_candidates(struct candidate out[NAME_CANDIDATES], struct span hf)
 {
     struct name n = {.stem = without_prefixes(hf)};
     n.has_layer = take_layer(&n.stem, &n.layer);
-    for (size_t i = 0; i < COUNT(suffixes) && !n.suffix; i++)
-        if (span_ends(n.stem, suffixes[i].hf))
-            n.suffix = &suffixes[i];
+    n.suffix = suffixes; /* the last row matches any name */
+    while (!span_ends(n.stem, n.suffix->hf))
+        n.suffix++;
     n.stem = span_sub(n.stem, 0, n.stem.n - strlen(n.suffix->hf));
     const struct row *rows = n.has_layer ? blocks : globals;
     size_t row_count = n.has_layer ? COUNT(blocks) : COUNT(globals), found = 0;

@@ -115,7 +115,7 @@ static bool get_epochs(struct keyring *k, struct span *rest, struct err *e)
 {
     struct span value;
     while (take_line(rest, "epoch ", &value)) {
-        struct epoch x;
+        struct epoch x = {.number = 0};
         const uint8_t *space = memchr(value.p, ' ', value.n);
         size_t n = space ? (size_t)(space - value.p) : value.n;
         uint64_t before = k->count ? k->epochs[k->count - 1].number : 0;
