@@ -171,7 +171,7 @@ static bool list(struct walk *w, const char *path, char ***out, size_t *count)
             names[(*count)++] = name;
     }
     closedir(d);
-    if (*count)
+    if (names && *count)
         qsort(names, *count, sizeof *names, compare_names);
     *out = names;
     return true;

@@ -246,7 +246,7 @@ static bool check_all(struct check *c, struct json root)
         if (!check_listed(c, v))
             return false;
     check_unlisted(c);
-    check_total(c, json_path(root, "metadata", "total_size", NULL));
+    check_total(c, json_get(json_get(root, "metadata"), "total_size"));
     check_shards(c);
     return true;
 }
