@@ -163,7 +163,7 @@ static void take_quantisation(struct study *s)
     group = json_get(q, "config_groups"); /* compressed-tensors: all groups alike, or unknown */
     for (struct json g = json_first(group); json_type(g); g = json_next(g)) {
         uint64_t n = 0;
-        (void)json_u64(json_path(g, "weights", "num_bits", NULL), &n);
+        (void)json_u64(json_get(json_get(g, "weights"), "num_bits"), &n);
         bits = bits == 0 || bits == n ? n : UINT64_MAX;
     }
     if (span_is(method, "mxfp4"))

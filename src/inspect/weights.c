@@ -173,7 +173,7 @@ static bool index_keys(struct study *s)
     if (!map_init(&s->keys, m->arena, 64))
         return false;
     for (size_t i = 0; s->lead != ORIGIN_NO_FILE && i < m->metadata_count; i++)
-        if (m->metadata[i].origin.file == s->lead && i < MAP_NONE &&
+        if (i < MAP_NONE && m->metadata[i].origin.file == s->lead &&
             !map_put(&s->keys, m->metadata[i].key, (uint32_t)i, &previous))
             return false;
     return true;
