@@ -120,10 +120,11 @@ struct coverage {
 };
 
 struct scan {
-    struct digest *tensor;     /* one per model tensor; NULL without digests */
-    struct digest *file;       /* one per model file; NULL without digests */
-    bool *tensor_ok, *file_ok; /* false where a read failed: the digest is not set */
-    struct stats *stats;       /* one per model tensor; NULL without statistics */
+    struct digest *tensor; /* one per model tensor; NULL without digests */
+    struct digest *file;   /* one per model file; NULL without digests */
+    bool *tensor_ok,
+        *file_ok;        /* the digest is set: false where a read failed, or without digests */
+    struct stats *stats; /* one per model tensor; NULL without statistics */
     struct coverage coverage;
     bool from_cache; /* at least one digest was taken from the cache */
     uint64_t bytes_read;

@@ -69,7 +69,7 @@ static bool all_read(const struct subject *s, const struct subject_options *o)
     for (size_t i = 0; i < m->file_count; i++)
         if (m->files[i].incomplete || !m->files[i].source || (o->digests && !c->file_ok[i]))
             return false;
-    for (size_t i = 0; (o->digests || o->statistics) && i < m->tensor_count; i++)
+    for (size_t i = 0; o->digests && i < m->tensor_count; i++)
         if (!c->tensor_ok[i])
             return false;
     return true;
