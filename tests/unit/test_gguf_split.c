@@ -246,12 +246,6 @@ static void split_is_quick_about_missing_parts(void **state)
     unlink(path);
 }
 
-static int remove_folder(void **state)
-{
-    (void)state;
-    return rmdir(folder);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fine_parts, remove_parts)
@@ -263,5 +257,5 @@ int main(void)
         TEST(split_finds_parts_that_contradict),  TEST(split_takes_repeated_metadata),
         TEST(split_of_one_is_a_whole_model),      TEST(split_is_quick_about_missing_parts),
     };
-    return cmocka_run_group_tests(tests, NULL, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
