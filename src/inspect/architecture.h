@@ -192,6 +192,7 @@ struct study {
     struct architecture *a;
     const struct family *family;
     const struct config_class *class;
+    const struct config_class *wrapper; /* the outermost class: whether weights are shared */
     enum format format; /* container of the weights that are described */
     uint32_t lead;      /* file whose metadata speaks, or ORIGIN_NO_FILE */
     struct map keys;    /* of the lead file: key -> metadata index */

@@ -62,7 +62,8 @@ const size_t family_count = sizeof families / sizeof families[0];
  * transformers, models/NAME/configuration_NAME.py. A default that depends on
  * another key (head_dim = hidden_size / num_attention_heads, num_key_value_heads
  * = num_attention_heads, n_inner = 4 n_embd) is 0 here and derived in
- * architecture.c. PretrainedConfig ties where a class says nothing.
+ * architecture.c. GPT-2 has no RoPE; PretrainedConfig ties where a class says
+ * nothing. docs/formats/architecture.md names the revision that was read.
  */
 #define DIMS(layers, width, ffn, heads, kv, head, vocabulary, context)                             \
     [FACT_LAYERS] = (layers), [FACT_WIDTH] = (width), [FACT_FFN] = (ffn), [FACT_HEADS] = (heads),  \
@@ -92,12 +93,13 @@ static const struct config_class classes[] = {
      1000000,
      TIED_NO,
      false},
-    /* The defaults of the wrapper and of its text model disagree: left open. */
+    /* Its text model where it names none. Whether weights are shared is left open: the
+     * defaults of the wrapper and of the text model disagree. */
     {"mistral3",
      "Mistral3ForConditionalGeneration",
      "mistral3",
-     {DIMS(32, 4096, 14336, 32, 8, 0, 32000, 131072)},
-     10000,
+     {DIMS(40, 5120, 32768, 32, 8, 128, 131072, 131072)},
+     1000000000,
      TIED_UNKNOWN,
      false},
     {"ministral3",
@@ -182,7 +184,7 @@ static const struct config_class classes[] = {
      "Olmo3ForCausalLM",
      "olmo2",
      {DIMS(32, 4096, 11008, 32, 0, 0, 50304, 2048), [FACT_WINDOW] = 4096},
-     10000,
+     500000,
      TIED_NO,
      false},
     {"gpt2",

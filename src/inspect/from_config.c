@@ -86,6 +86,18 @@ static bool take(struct study *s, const struct config_key *k)
     return true;
 }
 
+/* Whoever wraps a text model takes it for this one when it does not say. */
+static const char *text_model_of(const struct config_class *wrapper)
+{
+    static const struct {
+        const char *wrapper, *text;
+    } texts[] = {{"mistral3", "mistral"}, {"gemma3", "gemma3_text"}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (strcmp(texts[i].wrapper, wrapper->model_type) == 0)
+            return texts[i].text;
+    return "";
+}
+
 /* "Mistral3ForConditionalGeneration" wraps a text model and keeps its config inside. */
 static void find_class(struct study *s)
 {
@@ -97,15 +109,49 @@ static void find_class(struct study *s)
     outer = type.n ? config_class_of(type) : config_class_of_architecture(first);
     s->a->declared = type.n ? type : first;
     s->config = s->config_root;
-    s->class = outer;
+    s->class = s->wrapper = outer;
     if (json_type(text) == JSON_OBJECT) {
         s->config = text;
-        (void)json_string(json_get(text, "model_type"), &inner);
+        if (!json_string(json_get(text, "model_type"), &inner) && outer)
+            inner = span_str(text_model_of(outer));
         if (outer && config_class_of(inner))
             s->class = config_class_of(inner);
     }
     if (outer)
         s->family = family_by_name(outer->family);
+}
+
+/* Classes that scale RoPE where the config says nothing of it. */
+static void default_scaling(struct study *s)
+{
+    static const struct {
+        const char *model_type, *type;
+        double factor;
+        uint64_t original;
+    } scalings[] = {{"ministral3", "yarn", 16, 16384}, {"gpt_oss", "yarn", 32, 4096}};
+    struct rope *r = &s->a->rope;
+    for (size_t i = 0; s->class && i < sizeof scalings / sizeof scalings[0]; i++) {
+        if (strcmp(scalings[i].model_type, s->class->model_type) != 0)
+            continue;
+        r->scaling = span_str(scalings[i].type);
+        r->factor = scalings[i].factor;
+        r->original_context = scalings[i].original;
+    }
+}
+
+/* The share of a head that is rotated stands beside the base since transformers 5. */
+static void take_rotated_share(struct study *s, struct json p)
+{
+    const struct claim *c = s->claims;
+    uint64_t head = c[FACT_HEAD_SIZE].value;
+    double share;
+    if (!c[FACT_HEAD_SIZE].known && c[FACT_HEADS].value)
+        head = c[FACT_WIDTH].value / c[FACT_HEADS].value;
+    if (!json_double(json_get(p, "partial_rotary_factor"), &share) &&
+        !json_double(json_get(s->config, "partial_rotary_factor"), &share))
+        return;
+    if (share > 0 && share <= 1)
+        s->a->rope.dimensions = (uint64_t)((double)(head & 0xFFFFFFFF) * share);
 }
 
 /* rope_parameters (transformers 5) may hold one object per kind of attention. */
@@ -114,7 +160,6 @@ static void take_rope(struct study *s)
     struct rope *r = &s->a->rope;
     struct json p = json_get(s->config, "rope_parameters"), v;
     struct json full = json_get(p, "full_attention");
-    double share;
     if (json_type(full) == JSON_OBJECT)
         p = full;
     if (json_type(p) != JSON_OBJECT)
@@ -122,6 +167,11 @@ static void take_rope(struct study *s)
     if (!json_double(json_get(p, "rope_theta"), &r->base) &&
         !json_double(json_get(s->config, "rope_theta"), &r->base) && s->class)
         r->base = s->class->rope_base;
+    take_rotated_share(s, p);
+    if (json_type(p) != JSON_OBJECT) {
+        default_scaling(s);
+        return;
+    }
     v = json_get(p, "rope_type");
     if (!json_string(json_type(v) == JSON_STRING ? v : json_get(p, "type"), &r->scaling) ||
         span_is(r->scaling, "default"))
@@ -129,9 +179,6 @@ static void take_rope(struct study *s)
     if (r->scaling.n)
         (void)json_double(json_get(p, "factor"), &r->factor);
     (void)json_u64(json_get(p, "original_max_position_embeddings"), &r->original_context);
-    if (json_double(json_get(s->config, "partial_rotary_factor"), &share) && share > 0 &&
-        share <= 1 && s->claims[FACT_HEAD_SIZE].known)
-        r->dimensions = (uint64_t)((double)(s->claims[FACT_HEAD_SIZE].value & 0xFFFFFFFF) * share);
 }
 
 static void take_tied(struct study *s)
@@ -143,8 +190,8 @@ static void take_tied(struct study *s)
     if (json_bool(v, &tied)) {
         s->tied_claim = tied ? TIED_YES : TIED_NO;
         s->tied_origin = where(s, v);
-    } else if (s->class) {
-        s->tied_claim = s->class->tied;
+    } else if (s->wrapper) {
+        s->tied_claim = s->wrapper->tied;
     }
 }
 
@@ -172,14 +219,29 @@ static void take_quantisation(struct study *s)
     s->pack_bits = bits && bits <= 8 ? (uint32_t)bits : 0;
 }
 
+/*
+ * An explicit null is a value for these three: no window, as many key-value
+ * heads as heads, heads of width / heads. Any other null means the default.
+ */
+static bool null_is_a_value(const struct study *s, size_t fact)
+{
+    static const struct {
+        enum fact fact;
+        const char *key;
+    } nulls[] = {{FACT_WINDOW, "sliding_window"},
+                 {FACT_KV_HEADS, "num_key_value_heads"},
+                 {FACT_HEAD_SIZE, "head_dim"}};
+    for (size_t i = 0; i < sizeof nulls / sizeof nulls[0]; i++)
+        if (nulls[i].fact == fact)
+            return json_type(json_get(s->config, nulls[i].key)) == JSON_NULL;
+    return false;
+}
+
 static void take_defaults(struct study *s)
 {
     for (size_t f = 0; s->class && f < FACT_COUNT; f++) {
         struct claim *c = &s->claims[f];
-        if (c->known || !s->class->defaults[f])
-            continue;
-        /* An explicit null turns the window off; any other null means the default. */
-        if (f == FACT_WINDOW && json_type(json_get(s->config, "sliding_window")) == JSON_NULL)
+        if (c->known || !s->class->defaults[f] || null_is_a_value(s, f))
             continue;
         *c = (struct claim){.known = true, .defaulted = true, .value = s->class->defaults[f]};
         c->origin = (struct origin){s->m->documents[DOC_CONFIG].file, 0, 0};
