@@ -25,7 +25,7 @@ ifeq ($(VARIANT),fuzz)
 CC := clang
 endif
 FLAGS = $(BASE) $(WARN) $(OPT_$(VARIANT)) $(CFLAGS) -DASSAY_VERSION='"$(VERSION)"'
-LIBS := -lcrypto -lyaml -lm
+LIBS := -lcrypto -lcurl -lyaml -lm
 
 programs = $(patsubst tests/$(1)/%.c,$(B)/$(1)/%,$(sort $(wildcard tests/$(1)/$(2)*.c)))
 SRC  := $(sort $(wildcard src/*/*.c))
