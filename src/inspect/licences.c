@@ -12,7 +12,10 @@
 #include "assay/base/map.h"
 #include "assay/base/text.h"
 
-enum { PROVENANCE_MAX = 10000 }; /* entries of one list; more are counted by nobody */
+enum {
+    PROVENANCE_MAX = 10000, /* entries of one list; more are counted by nobody */
+    NAME_MAX_BYTES = 4096   /* of a name and of its organisation when they are joined */
+};
 
 /* One of the merged lists while it is filled. */
 struct list {
@@ -91,14 +94,16 @@ static void add_numbered(struct list *l, const struct model *m, const char *what
     snprintf(key, sizeof key, "general.%s.count", what);
     (void)metadata_u64(m, key, &n);
     for (uint64_t i = 0; i < n && i < PROVENANCE_MAX; i++) {
-        struct span name, organisation;
+        struct span name = SPAN_EMPTY, organisation = SPAN_EMPTY;
         if (numbered(m, what, i, "repo_url", &name) || !numbered(m, what, i, "name", &name)) {
             list_add(l, name);
             continue;
         }
         char *both = NULL;
+        name = span_sub(name, 0, NAME_MAX_BYTES);
         if (numbered(m, what, i, "organization", &organisation))
-            both = arena_printf(l->arena, "%.*s/%.*s", (int)organisation.n,
+            both = arena_printf(l->arena, "%.*s/%.*s",
+                                (int)span_sub(organisation, 0, NAME_MAX_BYTES).n,
                                 (const char *)organisation.p, (int)name.n, (const char *)name.p);
         list_add(l, both ? span_str(both) : name);
     }

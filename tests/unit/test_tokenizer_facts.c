@@ -279,6 +279,19 @@ static struct span *spans(struct model *m, const char *a)
     return s;
 }
 
+/* A count that promises models of which nothing is said. */
+static void provenance_ignores_base_models_without_a_name(void **state)
+{
+    (void)state;
+    struct gguf g = {.m = NULL};
+    begin(&g, 2);
+    gw_kv_u32(&g.w, "general.base_model.count", 3);
+    gw_kv_string(&g.w, "general.base_model.1.organization", "Org");
+    finish(&g);
+    assert_int_equal(g.facts.base_model_count, 0);
+    end(&g);
+}
+
 static void provenance_merges_card_and_adapter(void **state)
 {
     (void)state;
@@ -337,6 +350,7 @@ int main(void)
         cmocka_unit_test(tokenizer_reports_ids_that_no_list_can_hold),
         cmocka_unit_test(template_copies_must_be_equal),
         cmocka_unit_test(template_with_hidden_characters_is_reported),
+        cmocka_unit_test(provenance_ignores_base_models_without_a_name),
         cmocka_unit_test(provenance_merges_card_and_adapter),
         cmocka_unit_test(provenance_reports_licences_that_disagree),
     };
