@@ -1,6 +1,7 @@
 /*
  * The kinds of records and their members. A new member is optional and gets a
- * line here in its place; then `make schemas` and docs/log-format.md follow.
+ * line here in its place; `test_log_format update` then rewrites the schemas and
+ * the tables of docs/log-format.md.
  */
 #include "record/table.h"
 
@@ -417,7 +418,7 @@ static const struct member hold_members[] = {
 
 #define KIND(name, members, says) SHAPE(name, members##_members, says)
 const struct shape record_kinds[RECORD_KINDS] = {
-    [RECORD_GENESIS] = KIND("genesis", genesis, "first leaf of a log: its name and its key"),
+    [RECORD_GENESIS] = KIND("genesis", genesis, "a log begins: its name and its key, always the first leaf"),
     [RECORD_KEY] = KIND("key", key, "the log's key changes, signed by the old and the new one"),
     [RECORD_MODEL] = KIND("model", model, "a model was enrolled: what its bytes are"),
     [RECORD_DATASET] = KIND("dataset", dataset, "a data set was enrolled"),
