@@ -25,7 +25,7 @@ ifeq ($(VARIANT),fuzz)
 CC := clang
 endif
 FLAGS = $(BASE) $(WARN) $(OPT_$(VARIANT)) $(CFLAGS) -DASSAY_VERSION='"$(VERSION)"'
-LIBS := -lcrypto -lcurl -lyaml -lm
+LIBS := -lcrypto -lcurl -lsqlite3 -lyaml -lm
 
 programs = $(patsubst tests/$(1)/%.c,$(B)/$(1)/%,$(sort $(wildcard tests/$(1)/$(2)*.c)))
 SRC  := $(sort $(wildcard src/*/*.c))
@@ -52,7 +52,15 @@ $(B)/flags: FORCE
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -Itests -MMD -MP -c -o $@ $<
-$(B)/libassay.a: $(LIB)
+# Schemas and templates become part of the program.
+EMBED := $(sort $(wildcard schema/*.sql))
+$(B)/embed: tools/embed.c $(B)/flags
+	$(CC) $(BASE) $(WARN) -O1 -o $@ $<
+$(B)/embedded.c: $(B)/embed $(EMBED)
+	@$< $(EMBED) > $@.new && mv $@.new $@
+$(B)/embedded.o: $(B)/embedded.c
+	$(CC) $(FLAGS) -c -o $@ $<
+$(B)/libassay.a: $(LIB) $(B)/embedded.o
 	@rm -f $@ && ar rcs $@ $^
 $(B)/libsupport.a: $(SUPPORT)
 	@rm -f $@ && ar rcs $@ $^

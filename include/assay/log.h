@@ -1,0 +1,99 @@
+/*
+ * The audit log: what serve, engine, check and report append to and read.
+ *
+ * A log is a folder: log.db (SQLite, WAL, FULL), log.db-wal, head (the newest
+ * checkpoint, written after commits), keyring, LOG.sock and lock. One process owns
+ * it: it holds the lock and the only writing connection and listens on the
+ * socket; log_open of another process becomes a client of that owner. Nothing is
+ * acknowledged before it is durable (fdatasync by SQLite's FULL); batches are
+ * whatever queued while the last one was synced. reference: docs/log-format.md,
+ * docs/operating.md.
+ */
+#ifndef ASSAY_LOG_H
+#define ASSAY_LOG_H
+
+#include "assay/base/clock.h"
+#include "assay/proof.h"
+#include "assay/record.h"
+#include "assay/seal.h"
+#include "assay/sign.h"
+
+struct log;
+
+struct log_paths {            /* NULL: the default inside the log's folder */
+    const char *key;          /* signing key (PKCS#8 PEM) */
+    const char *operator_key; /* wraps the keyring */
+};
+
+/* Create folder, keys, keyring, database and genesis leaf. `origin` names the log ("example.org/audit"). */
+bool log_init(const char *folder, struct span origin, const struct log_paths *p,
+              struct err *e) ASSAY_MUST_CHECK;
+/* Own the log, or speak to its owner. Recovers after a crash: replays the edge of the tree, gives
+ * open intents an outcome `crash`, appends a start leaf (owner only). */
+bool log_open(struct log **out, const char *folder, const struct log_paths *p,
+              struct err *e) ASSAY_MUST_CHECK;
+/* Wait for what is queued, append a stop leaf when owner, close. NULL is harmless. */
+void log_close(struct log *l);
+bool log_is_owner(const struct log *l);
+
+/* Content to seal with a record. Borrowed until log_submit returns. */
+struct log_content {
+    struct span field;
+    struct span data;
+};
+
+/* What a caller gets when its record is durable. */
+struct log_receipt {
+    bool ok;
+    struct err error; /* when not ok: nothing was acknowledged */
+    uint64_t seq;
+    struct digest leaf_hash;
+};
+
+typedef void log_done(void *arg, const struct log_receipt *r);
+
+struct log_entry {
+    enum record_kind kind;
+    struct span body;    /* JSON object text; members of the kind */
+    struct span subject; /* who it concerns, in clear; empty: nobody. Stored only sealed. */
+    const struct log_content *content;
+    size_t content_count;
+};
+
+/*
+ * Queue a record and return at once. Sealing happens in the caller's thread;
+ * `done` is called from the commit thread once the record is durable (or will
+ * never be). False when the queue is full (ERR_LIMIT) or the log cannot be
+ * written (ERR_IO): nothing was queued, `done` will not be called.
+ */
+bool log_submit(struct log *l, const struct log_entry *entry, log_done *done, void *arg,
+                struct err *e) ASSAY_MUST_CHECK;
+/* Submit and wait. */
+bool log_append(struct log *l, const struct log_entry *entry, struct log_receipt *out,
+                struct err *e) ASSAY_MUST_CHECK;
+/* An eventfd that becomes readable when records were acknowledged; owned by the log. */
+int log_eventfd(struct log *l);
+
+/* ---- reading: a snapshot of a log, by its owner or by anyone, read-only and defensive ---- */
+
+struct log_reader;
+
+bool log_reader_open(struct log_reader **out, const char *folder, struct err *e) ASSAY_MUST_CHECK;
+void log_reader_close(struct log_reader *r);
+uint64_t log_reader_size(const struct log_reader *r);
+/* The newest signed checkpoint (a note), and the one of a size if it was kept. */
+bool log_reader_checkpoint(struct log_reader *r, struct buf *note, struct err *e) ASSAY_MUST_CHECK;
+/* Leaf bytes, copied to `a`. */
+bool log_reader_leaf(struct log_reader *r, uint64_t seq, struct arena *a, struct span *leaf,
+                     struct err *e) ASSAY_MUST_CHECK;
+/* Leaves from `seq` in order until visit returns false. */
+bool log_reader_walk(struct log_reader *r, uint64_t seq,
+                     bool (*visit)(void *arg, uint64_t seq, struct span leaf), void *arg,
+                     struct err *e) ASSAY_MUST_CHECK;
+/* Hashes of complete subtrees, for proof_*. */
+struct hash_reader log_reader_hashes(struct log_reader *r);
+/* A tlog-proof receipt for one entry (C2SP tlog-proof): proof, checkpoint; the leaf's bytes as `extra`. */
+bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out,
+                        struct err *e) ASSAY_MUST_CHECK;
+
+#endif

@@ -1,0 +1,373 @@
+/*
+ * The commit thread: numbers, encodes, hashes and writes a batch in one
+ * transaction, signs the tree once that is durable, then tells the callers.
+ * Any failure of the database stops the log: what was not acknowledged may or
+ * may not be there after opening it again, what was acknowledged is.
+ */
+#include "log/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const statements[STATEMENTS] = {
+    [ST_BEGIN] = "BEGIN IMMEDIATE",
+    [ST_COMMIT] = "COMMIT",
+    [ST_ROLLBACK] = "ROLLBACK",
+    [ST_RECORD] = "INSERT INTO record (seq, leaf) VALUES (?1, ?2)",
+    [ST_ENTRY] = "INSERT INTO entry (seq, kind, time, subject, model, outcome) "
+                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [ST_INTENT] = "INSERT INTO open_intent (seq) VALUES (?1)",
+    [ST_OUTCOME] = "DELETE FROM open_intent WHERE seq = ?1",
+    [ST_SUBJECT] =
+        "INSERT INTO subject (id, born, epoch, lookup, pseudonym, key, commitment, name) "
+        "VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [ST_CONTENT_KEY] = "INSERT INTO content_key (seq, subject, key) VALUES (?1, ?2, ?3)",
+    [ST_CONTENT] = "INSERT INTO content (id, ciphertext) VALUES (?1, ?2)",
+    [ST_TILE] = "INSERT INTO tile (id, root, hashes) VALUES (?1, ?2, ?3)",
+    [ST_CHECKPOINT] = "INSERT OR IGNORE INTO checkpoint (size, note) VALUES (?1, ?2)",
+};
+
+static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    struct store *s = arg;
+    (void)db, (void)name;
+    s->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+bool store_open(struct log *l, struct err *e)
+{
+    struct store *s = &l->store;
+    int64_t size = 0, newest = 0;
+    buf_init(&s->leaf, RECORD_MAX);
+    buf_init(&s->note, LOG_NOTE_MAX);
+    if (!sql_open(&s->db, l->path[PATH_DB], SQL_OWN, e))
+        return false;
+    sqlite3_wal_hook(s->db, on_commit, s);
+    for (int i = 0; i < STATEMENTS; i++)
+        if (!(s->st[i] = sql_prepare(s->db, statements[i], e)))
+            return false;
+    if (!sql_int(s->db, "SELECT coalesce(max(seq) + 1, 0) FROM record", &size, e) ||
+        !sql_int(s->db,
+                 "SELECT coalesce(max(time), 0) FROM "
+                 "(SELECT time FROM entry ORDER BY seq DESC LIMIT 1000)",
+                 &newest, e) ||
+        !edge_load(&s->edge, s->db, (uint64_t)size, e))
+        return false;
+    s->newest_us = (uint64_t)newest;
+    edge_frontier(&s->edge, &s->tree);
+    return true;
+}
+
+void store_close(struct log *l)
+{
+    struct store *s = &l->store;
+    for (int i = 0; i < STATEMENTS; i++)
+        sqlite3_finalize(s->st[i]);
+    sql_close(s->db);
+    buf_free(&s->leaf);
+    buf_free(&s->note);
+}
+
+/* ---- one record ---- */
+
+static bool run(struct store *s, enum statement st, struct err *e)
+{
+    return sql_run(s->db, s->st[st], "writing the log", e);
+}
+
+static bool put_tile(void *arg, int64_t id, const struct digest *root, const struct digest *hashes,
+                     struct err *e)
+{
+    struct store *s = arg;
+    sqlite3_bind_int64(s->st[ST_TILE], 1, id);
+    sql_bind_blob(s->st[ST_TILE], 2, root->b, DIGEST_SIZE);
+    sql_bind_blob(s->st[ST_TILE], 3, hashes, TILE_BYTES);
+    return run(s, ST_TILE, e);
+}
+
+static bool put_subject(struct store *s, struct subject *who, struct err *e)
+{
+    sqlite3_stmt *st = s->st[ST_SUBJECT];
+    if (!who || who->stored)
+        return true;
+    sqlite3_bind_int64(st, 1, who->id);
+    sqlite3_bind_int64(st, 2, (int64_t)who->born);
+    sql_bind_blob(st, 3, who->lookup.b, DIGEST_SIZE);
+    sql_bind_blob(st, 4, who->pseudonym.b, SEAL_ID);
+    sql_bind_blob(st, 5, who->wrapped.b, SEAL_WRAPPED);
+    sql_bind_blob(st, 6, who->commitment.b, DIGEST_SIZE);
+    sql_bind_blob(st, 7, who->name.p, who->name.n);
+    if (!run(s, ST_SUBJECT, e))
+        return false;
+    who->stored = true;
+    return true;
+}
+
+static bool put_content(struct store *s, const struct item *i, uint64_t seq, struct err *e)
+{
+    if (i->field_count == 0)
+        return true;
+    sqlite3_bind_int64(s->st[ST_CONTENT_KEY], 1, (int64_t)seq);
+    sqlite3_bind_int64(s->st[ST_CONTENT_KEY], 2, i->subject->id);
+    sql_bind_blob(s->st[ST_CONTENT_KEY], 3, i->key.b, SEAL_WRAPPED);
+    if (!run(s, ST_CONTENT_KEY, e))
+        return false;
+    size_t at = 0;
+    for (size_t k = 0; k < i->field_count; at += (size_t)i->fields[k].size, k++) {
+        sqlite3_bind_int64(s->st[ST_CONTENT], 1, (int64_t)(seq * LOG_PLACES + k));
+        sql_bind_blob(s->st[ST_CONTENT], 2, i->content.p + at, (size_t)i->fields[k].size);
+        if (!run(s, ST_CONTENT, e))
+            return false;
+    }
+    return true;
+}
+
+static void bind_name(sqlite3_stmt *st, int at, struct span s)
+{
+    if (s.n)
+        sqlite3_bind_text64(st, at, (const char *)s.p, s.n, SQLITE_STATIC, SQLITE_UTF8);
+    else
+        sqlite3_bind_null(st, at);
+}
+
+static bool put_entry(struct store *s, const struct item *i, const struct record_head *h,
+                      struct err *e)
+{
+    sqlite3_stmt *st = s->st[ST_ENTRY];
+    sqlite3_bind_int64(st, 1, (int64_t)h->seq);
+    sqlite3_bind_int64(st, 2, (int64_t)i->kind);
+    sqlite3_bind_int64(st, 3, (int64_t)h->wall_us);
+    if (h->has_subject)
+        sql_bind_blob(st, 4, h->subject, SEAL_ID);
+    else
+        sqlite3_bind_null(st, 4);
+    bind_name(st, 5, i->index.model);
+    bind_name(st, 6, i->index.outcome);
+    if (!run(s, ST_ENTRY, e))
+        return false;
+    if (i->kind == RECORD_CALL_INTENT) {
+        sqlite3_bind_int64(s->st[ST_INTENT], 1, (int64_t)h->seq);
+        return run(s, ST_INTENT, e);
+    }
+    if (!i->index.has_intent)
+        return true;
+    sqlite3_bind_int64(s->st[ST_OUTCOME], 1, (int64_t)i->index.intent);
+    return run(s, ST_OUTCOME, e);
+}
+
+static void fill_head(const struct log *l, const struct item *i, struct record_head *h)
+{
+    *h = (struct record_head){
+        .kind = i->kind,
+        .seq = l->store.tree.size,
+        .wall_us = l->clock.wall(l->clock.arg),
+        .boot_us = l->clock.boot(l->clock.arg),
+        .has_subject = i->named,
+    };
+    memcpy(h->id, i->id.b, sizeof h->id);
+    memcpy(h->boot_id, l->boot_id, sizeof h->boot_id);
+    if (i->named)
+        memcpy(h->subject, i->subject->pseudonym.b, sizeof h->subject);
+}
+
+/* Signing times that run backwards would be a lie; small steps of NTP are recorded as they are. */
+static bool clock_ok(const struct store *s, uint64_t now, struct err *e)
+{
+    if (now + LOG_CLOCK_BACK_US >= s->newest_us)
+        return true;
+    return err_set(e, ERR_CONFIG,
+                   "the clock stands %llu s before the newest entry: set the machine's clock right",
+                   (unsigned long long)((s->newest_us - now) / 1000000));
+}
+
+/* What the item itself gets wrong is told to its caller alone and takes no number. */
+static bool encode(struct log *l, struct item *i, struct record_head *h)
+{
+    struct store *s = &l->store;
+    struct err *e = &i->receipt.error;
+    fill_head(l, i, h);
+    buf_clear(&s->leaf);
+    return clock_ok(s, h->wall_us, e) &&
+           record_encode(&s->leaf, h, i->body, i->fields, i->field_count, e);
+}
+
+static bool write_item(struct log *l, struct item *i, struct err *e)
+{
+    struct store *s = &l->store;
+    struct record_head h;
+    err_clear(&i->receipt.error);
+    i->receipt.ok = false;
+    if (!encode(l, i, &h))
+        return true;
+    struct digest hash = record_hash(buf_span(&s->leaf));
+    sqlite3_bind_int64(s->st[ST_RECORD], 1, (int64_t)h.seq);
+    sql_bind_blob(s->st[ST_RECORD], 2, s->leaf.p, s->leaf.n);
+    if (!run(s, ST_RECORD, e) || !put_subject(s, i->subject, e) || !put_content(s, i, h.seq, e) ||
+        !put_entry(s, i, &h, e) || !edge_append(&s->edge, &hash, put_tile, s, e))
+        return false;
+    merkle_append(&s->tree, &hash);
+    if (h.wall_us > s->newest_us)
+        s->newest_us = h.wall_us;
+    i->receipt.ok = true;
+    i->receipt.seq = h.seq;
+    i->receipt.leaf_hash = hash;
+    return true;
+}
+
+/* ---- a batch ---- */
+
+static bool keep_note(struct store *s, struct err *e)
+{
+    if (s->note.n == 0)
+        return true;
+    sqlite3_bind_int64(s->st[ST_CHECKPOINT], 1, (int64_t)s->kept_size);
+    sql_bind_blob(s->st[ST_CHECKPOINT], 2, s->note.p, s->note.n);
+    return run(s, ST_CHECKPOINT, e);
+}
+
+/* Older heads are for consistency proofs: one a second is enough of them. */
+static bool keep_sometimes(struct log *l, struct err *e)
+{
+    struct store *s = &l->store;
+    uint64_t now = l->clock.boot(l->clock.arg);
+    if (now - s->kept_us < LOG_KEPT_EVERY_US)
+        return true;
+    s->kept_us = now;
+    return keep_note(s, e);
+}
+
+bool store_keep(struct log *l, struct err *e)
+{
+    return keep_note(&l->store, e);
+}
+
+bool store_commit(struct log *l, struct item *items, struct err *e)
+{
+    struct store *s = &l->store;
+    bool ok = run(s, ST_BEGIN, e);
+    for (struct item *i = items; ok && i; i = i->next)
+        ok = write_item(l, i, e);
+    ok = ok && keep_sometimes(l, e) && run(s, ST_COMMIT, e);
+    if (!ok && !sqlite3_get_autocommit(s->db))
+        (void)run(s, ST_ROLLBACK, NULL);
+    return ok;
+}
+
+bool store_sign(struct log *l, struct err *e)
+{
+    struct store *s = &l->store;
+    struct checkpoint c = {
+        .origin = l->origin, .size = s->tree.size, .root = merkle_root(&s->tree)};
+    struct buf text;
+    buf_init(&text, LOG_NOTE_MAX);
+    buf_clear(&s->note);
+    checkpoint_put(&text, &c);
+    buf_put_span(&s->note, buf_span(&text));
+    buf_put_u8(&s->note, '\n');
+    pthread_rwlock_rdlock(&l->keys);
+    bool ok = buf_ok(&text) && note_sign(&s->note, buf_span(&text), &l->name, l->key, e);
+    pthread_rwlock_unlock(&l->keys);
+    buf_free(&text);
+    if (!ok || !buf_ok(&s->note))
+        return err_set(e, ERR_MEMORY, "out of memory for a checkpoint");
+    s->kept_size = c.size;
+    head_set(l, buf_span(&s->note));
+    return true;
+}
+
+bool store_truncate(struct log *l, bool *pending, struct err *e)
+{
+    int pages = 0, copied = 0;
+    int result =
+        sqlite3_wal_checkpoint_v2(l->store.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &pages, &copied);
+    *pending = result == SQLITE_BUSY;
+    return *pending || result == SQLITE_OK || sql_fail(l->store.db, "emptying the WAL", e);
+}
+
+/* After the acknowledgements; a reader that holds pages only postpones it. */
+static bool copy_back(struct store *s, struct err *e)
+{
+    if (s->wal_pages < LOG_WAL_PAGES)
+        return true;
+    int result = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    s->wal_pages = 0;
+    return result == SQLITE_OK || result == SQLITE_BUSY || sql_fail(s->db, "copying the WAL", e);
+}
+
+/* ---- acknowledgements ---- */
+
+static void acknowledge(struct log *l, struct item *items, const struct err *failure)
+{
+    uint64_t count = 0;
+    for (struct item *next; items; items = next, count++) {
+        next = items->next;
+        if (failure) {
+            items->receipt.ok = false;
+            items->receipt.error = *failure;
+        }
+        if (items->done)
+            items->done(items->arg, &items->receipt);
+        item_free(l, items);
+    }
+    if (count && write(l->event, &count, sizeof count) != sizeof count)
+        return; /* the counter is full: whoever polls will see it readable anyway */
+}
+
+static void stop_for(struct log *l, const struct err *why)
+{
+    queue_fail(&l->queue, why);
+}
+
+static void commit_items(struct log *l, struct item *items)
+{
+    struct err e = ERR_INIT;
+    bool ok = !queue_failed(&l->queue, &e) && store_commit(l, items, &e) && store_sign(l, &e);
+    if (!ok)
+        stop_for(l, &e);
+    acknowledge(l, items, ok ? NULL : &e);
+    err_clear(&e);
+    if (ok && !copy_back(&l->store, &e))
+        stop_for(l, &e);
+}
+
+static void run_job(struct log *l, struct job *job)
+{
+    bool ok = !queue_failed(&l->queue, job->e) && job->run(l, job->arg, job->e);
+    pthread_mutex_lock(&l->queue.lock);
+    job->ok = ok;
+    job->finished = true;
+    pthread_cond_broadcast(&l->queue.finished);
+    pthread_mutex_unlock(&l->queue.lock);
+}
+
+void *commit_thread(void *arg)
+{
+    struct log *l = arg;
+    struct item *items;
+    struct job *job;
+    while (queue_take(&l->queue, &items, &job)) {
+        if (items)
+            commit_items(l, items);
+        else
+            run_job(l, job);
+    }
+    return NULL;
+}
+
+bool store_append(struct log *l, const struct log_entry *entry, struct log_receipt *out,
+                  struct err *e)
+{
+    struct item *i = NULL;
+    if (!item_new(l, entry, &i, e))
+        return false;
+    bool ok = store_commit(l, i, e) && store_sign(l, e);
+    *out = i->receipt;
+    if (ok && !out->ok) {
+        ok = false;
+        err_at(e, out->error.code, NULL, ERR_NO_OFFSET, "%s", out->error.text);
+    }
+    item_free(l, i);
+    return ok;
+}

@@ -1,0 +1,311 @@
+/*
+ * Making, opening and closing a log, and the two calls that append to it.
+ */
+#include "log/store.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "assay/base/file.h"
+
+static const char *const default_paths[PATHS] = {
+    [PATH_DB] = "log.db", [PATH_HEAD] = "head",   [PATH_KEYRING] = "keyring",
+    [PATH_LOCK] = "lock", [PATH_KEY] = "log.key", [PATH_OPERATOR] = "operator.key",
+};
+
+/* ---- clocks ---- */
+
+static uint64_t wall_now(void *arg)
+{
+    (void)arg;
+    return clock_wall();
+}
+
+static uint64_t boot_now(void *arg)
+{
+    struct timespec t = {0, 0};
+    (void)arg;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+static const struct log_clock real_clock = {wall_now, boot_now, NULL};
+
+/* The kernel's identifier of this boot says which machine it is: hashed with the origin. */
+static bool set_boot_id(struct log *l, struct err *e)
+{
+    static const char domain[] = "assay/boot/v1";
+    char id[64];
+    struct buf b;
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+    size_t n = f ? fread(id, 1, sizeof id, f) : 0;
+    if (f)
+        fclose(f);
+    if (n == 0)
+        return err_set(e, ERR_IO, "/proc/sys/kernel/random/boot_id cannot be read");
+    buf_init(&b, 1 << 17);
+    buf_put(&b, domain, sizeof domain);
+    buf_put_u64be(&b, l->origin.n);
+    buf_put_span(&b, l->origin);
+    buf_put(&b, id, n);
+    struct digest d = sha256_of(buf_span(&b));
+    bool ok = buf_ok(&b) || err_set(e, ERR_MEMORY, "out of memory for the log");
+    buf_free(&b);
+    memcpy(l->boot_id, d.b, sizeof l->boot_id);
+    return ok;
+}
+
+/* ---- the parts ---- */
+
+static bool set_paths(struct log *l, const char *folder, const struct log_paths *p)
+{
+    const char *own[PATHS] = {
+        [PATH_KEY] = p ? p->key : NULL, [PATH_OPERATOR] = p ? p->operator_key : NULL};
+    l->folder = strdup(folder);
+    bool ok = l->folder != NULL;
+    for (int i = 0; ok && i < PATHS; i++) {
+        int n = own[i] ? asprintf(&l->path[i], "%s", own[i])
+                       : asprintf(&l->path[i], "%s/%s", folder, default_paths[i]);
+        if (n < 0)
+            l->path[i] = NULL;
+        ok = n >= 0;
+    }
+    return ok;
+}
+
+static bool init_locks(struct log *l, struct err *e)
+{
+    pthread_condattr_t monotonic;
+    bool ok = pthread_condattr_init(&monotonic) == 0 &&
+              pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+              pthread_rwlock_init(&l->keys, NULL) == 0 &&
+              pthread_mutex_init(&l->subjects.lock, NULL) == 0 &&
+              pthread_mutex_init(&l->head.lock, NULL) == 0 &&
+              pthread_cond_init(&l->head.changed, &monotonic) == 0;
+    pthread_condattr_destroy(&monotonic);
+    return (ok || err_set(e, ERR_MEMORY, "out of memory for the log")) && queue_open(&l->queue, e);
+}
+
+static struct log *allocate(const char *folder, const struct log_paths *p,
+                            const struct log_clock *clock, struct err *e)
+{
+    struct log *l = calloc(1, sizeof *l);
+    bool ok = l != NULL;
+    if (ok) {
+        l->lock = l->event = l->server.listener = l->server.wake = -1;
+        l->clock = clock ? *clock : real_clock;
+        buf_init(&l->head.note, LOG_NOTE_MAX);
+        ok = set_paths(l, folder, p) && (l->names = arena_new(1 << 20)) != NULL;
+    }
+    if (!ok)
+        err_set(e, ERR_MEMORY, "out of memory for the log");
+    else if (init_locks(l, e))
+        return l;
+    log_close(l);
+    return NULL;
+}
+
+/* Every part may be missing: a log that could not be opened ends here too. */
+static void release(struct log *l)
+{
+    server_close(l);
+    client_close(l->client);
+    head_close(l);
+    subjects_close(l);
+    store_close(l);
+    keyring_close(l->keyring);
+    sign_key_free(l->key);
+    buf_free(&l->head.note);
+    if (l->event >= 0)
+        close(l->event);
+    if (l->lock >= 0)
+        close(l->lock);
+    queue_close(&l->queue);
+    arena_free(l->names);
+    for (int i = 0; i < PATHS; i++)
+        free(l->path[i]);
+    free(l->folder);
+    free(l);
+}
+
+static bool load_keys(struct log *l, struct err *e)
+{
+    if (!keyring_open(&l->keyring, l->path[PATH_KEYRING], l->path[PATH_OPERATOR], e) ||
+        !sign_key_load(&l->key, l->path[PATH_KEY], e))
+        return false;
+    struct sign_public public = sign_key_public(l->key);
+    l->origin = arena_span(l->names, keyring_origin(l->keyring));
+    return note_key_make(&l->name, l->origin, NOTE_ED25519, &public, e) && set_boot_id(l, e);
+}
+
+/* ---- making a log ---- */
+
+static bool make_files(struct log *l, struct span origin, struct err *e)
+{
+    struct sign_key *key = NULL;
+    sqlite3 *db = NULL;
+    if (mkdir(l->folder, 0700) != 0 && errno != EEXIST)
+        return err_errno(e, l->folder, "the log's folder cannot be made");
+    if (access(l->path[PATH_DB], F_OK) == 0)
+        return err_at(e, ERR_USAGE, l->path[PATH_DB], ERR_NO_OFFSET, "there is a log already");
+    bool ok = sign_key_create(&key, l->path[PATH_KEY], e) &&
+              keyring_create(l->path[PATH_KEYRING], l->path[PATH_OPERATOR], origin, e) &&
+              sql_open(&db, l->path[PATH_DB], SQL_CREATE, e);
+    sign_key_free(key);
+    sql_close(db);
+    return ok;
+}
+
+bool log_init(const char *folder, struct span origin, const struct log_paths *p, struct err *e)
+{
+    struct note_key probe;
+    struct sign_public nobody = {{0}};
+    bool taken = false;
+    if (!note_key_make(&probe, origin, NOTE_ED25519, &nobody, e))
+        return false;
+    struct log *l = allocate(folder, p, NULL, e);
+    if (!l)
+        return false;
+    mode_t before = umask(077);
+    bool ok = make_files(l, origin, e);
+    umask(before);
+    ok = ok && owner_lock(l, &taken, e) &&
+         (taken || err_set(e, ERR_USAGE, "another process is making this log")) &&
+         load_keys(l, e) && store_open(l, e) && append_genesis(l, e) && store_keep(l, e) &&
+         head_write(l, e);
+    release(l);
+    return ok;
+}
+
+/* ---- opening and closing ---- */
+
+static bool start_threads(struct log *l, struct err *e)
+{
+    if (!head_open(l, e) || !server_open(l, e))
+        return false;
+    if (pthread_create(&l->committer, NULL, commit_thread, l) != 0)
+        return err_set(e, ERR_MEMORY, "no thread for the log");
+    l->committing = true;
+    return true;
+}
+
+static bool own(struct log *l, struct err *e)
+{
+    uint64_t crashed = 0;
+    l->owner = true;
+    return load_keys(l, e) && store_open(l, e) && subjects_open(l, e) && recover(l, &crashed, e) &&
+           append_start(l, crashed, e) && head_write(l, e) && start_threads(l, e);
+}
+
+bool log_open_with(struct log **out, const char *folder, const struct log_paths *p,
+                   const struct log_clock *clock, struct err *e)
+{
+    struct stat st;
+    bool taken = false;
+    struct log *l = allocate(folder, p, clock, e);
+    if (!l)
+        return false;
+    bool ok = stat(l->path[PATH_DB], &st) == 0 ||
+              err_errno(e, l->path[PATH_DB], "there is no log here (assay log init makes one)");
+    l->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ok = ok && (l->event >= 0 || err_errno(e, NULL, "no eventfd"));
+    ok = ok && owner_lock(l, &taken, e);
+    if (ok)
+        ok = taken ? own(l, e) : client_open(&l->client, folder, e);
+    if (!ok) {
+        release(l);
+        return false;
+    }
+    *out = l;
+    return true;
+}
+
+bool log_open(struct log **out, const char *folder, const struct log_paths *p, struct err *e)
+{
+    return log_open_with(out, folder, p, NULL, e);
+}
+
+/* The last leaf, the last checkpoint and the last head; a stopped log gets none. */
+static void finish(struct log *l)
+{
+    struct err e = ERR_INIT;
+    server_close(l);
+    queue_stop(&l->queue);
+    pthread_join(l->committer, NULL);
+    head_close(l);
+    bool whole = !queue_failed(&l->queue, &e) && append_stop(l, &e) && store_keep(l, &e) &&
+                 head_write(l, &e);
+    (void)whole; /* nobody waits for it: the next start says what was missing */
+}
+
+void log_close(struct log *l)
+{
+    if (!l)
+        return;
+    if (l->committing)
+        finish(l);
+    release(l);
+}
+
+bool log_is_owner(const struct log *l)
+{
+    return l->owner;
+}
+
+int log_eventfd(struct log *l)
+{
+    return l->event;
+}
+
+/* ---- appending ---- */
+
+bool log_submit(struct log *l, const struct log_entry *entry, log_done *done, void *arg,
+                struct err *e)
+{
+    struct item *i = NULL;
+    if (l->client)
+        return client_submit(l->client, entry, done, arg, e);
+    if (queue_failed(&l->queue, e) || !item_new(l, entry, &i, e))
+        return false;
+    i->done = done;
+    i->arg = arg;
+    if (queue_put(&l->queue, i, e))
+        return true;
+    item_free(l, i);
+    return false;
+}
+
+struct waiter {
+    sem_t durable;
+    struct log_receipt *out;
+};
+
+static void wake(void *arg, const struct log_receipt *r)
+{
+    struct waiter *w = arg;
+    *w->out = *r;
+    sem_post(&w->durable);
+}
+
+bool log_append(struct log *l, const struct log_entry *entry, struct log_receipt *out,
+                struct err *e)
+{
+    struct waiter w = {.out = out};
+    sem_init(&w.durable, 0, 0);
+    bool ok = log_submit(l, entry, wake, &w, e);
+    if (ok) {
+        while (sem_wait(&w.durable) != 0)
+            ;
+        ok = out->ok || err_at(e, out->error.code, out->error.file[0] ? out->error.file : NULL,
+                               ERR_NO_OFFSET, "%s", out->error.text);
+    }
+    sem_destroy(&w.durable);
+    return ok;
+}

@@ -1,0 +1,266 @@
+/*
+ * Private to src/log: the open log and the parts it is made of.
+ *
+ * Threads: callers seal and queue (entry.c, subject.c, queue.c); one commit
+ * thread owns the writing connection and the tree (commit.c); one keeper
+ * writes the head file (head.c); one thread serves LOG.sock (owner.c). What
+ * the commit thread alone may touch stands in struct store.
+ */
+#ifndef LOG_STORE_H
+#define LOG_STORE_H
+
+#include <pthread.h>
+
+#include "assay/log.h"
+#include "log/tiles.h"
+
+enum {
+    LOG_BATCH_MAX = 4096,                  /* records in one transaction */
+    LOG_QUEUE_MAX = 65536,                 /* records waiting */
+    LOG_QUEUE_BYTES = 256 << 20,           /* ... and their bytes */
+    LOG_ENTRY_BYTES = 64 << 20,            /* body and content of one entry */
+    LOG_PLACES = 256,                      /* content.id = seq * this + place of the field */
+    LOG_SUBJECT_MAX = 4096,                /* bytes of a subject's name */
+    LOG_WAL_PAGES = 2000,                  /* the WAL is copied back beyond this */
+    LOG_CLOCK_BACK_US = 10 * 1000 * 1000,  /* the wall clock may step back by this much */
+    LOG_HEAD_EVERY_NS = 200 * 1000 * 1000, /* the head file is at most this much behind */
+    LOG_KEPT_EVERY_US = 1000 * 1000,       /* signed heads kept in the database */
+    LOG_NOTE_MAX = 1 << 16
+};
+
+/* Clocks in microseconds; passed in so that tests can turn them back. */
+struct log_clock {
+    uint64_t (*wall)(void *arg);
+    uint64_t (*boot)(void *arg);
+    void *arg;
+};
+
+/* ---- subjects: subject.c ---- */
+
+/* Stays in memory while an entry refers to it or it is not stored yet. */
+struct subject {
+    struct subject *next;
+    struct digest lookup;
+    struct seal_id pseudonym;
+    struct seal_key key;
+    int64_t id;
+    uint64_t born;
+    unsigned refs;
+    bool stored; /* set by the commit thread */
+    struct seal_wrapped wrapped;
+    struct digest commitment;
+    struct buf name; /* ciphertext, until stored */
+};
+
+enum { SUBJECT_BUCKETS = 1024, SUBJECTS_KEPT = 8192 };
+
+struct subjects {
+    pthread_mutex_t lock;
+    struct subject *bucket[SUBJECT_BUCKETS];
+    size_t count;
+    int64_t next_id;
+    sqlite3 *db; /* a reader of its own */
+    sqlite3_stmt *find;
+};
+
+struct log;
+
+bool subjects_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+void subjects_close(struct log *l);
+/* The subject of this name in the current epoch, made when new. The empty name
+ * is the subject of content that concerns nobody. */
+bool subject_take(struct log *l, struct span name, struct subject **out,
+                  struct err *e) ASSAY_MUST_CHECK;
+void subject_release(struct log *l, struct subject *s); /* NULL is harmless */
+/* Forget what is cached, wiping keys; commit thread, nothing queued. */
+void subjects_forget(struct log *l);
+
+/* ---- entries on their way: entry.c, queue.c ---- */
+
+/* What the index says of a record beside its head. */
+struct entry_index {
+    struct span model, outcome; /* borrowed from the item's body */
+    bool has_intent;
+    uint64_t intent; /* of a call-outcome: the call-intent's seq */
+};
+
+struct item {
+    struct item *next;
+    enum record_kind kind;
+    struct seal_id id;
+    struct subject *subject; /* NULL: neither subject nor content */
+    bool named;              /* the leaf shows the subject's pseudonym */
+    struct span body;
+    struct entry_index index;
+    struct seal_wrapped key;     /* when there are fields */
+    struct record_field *fields; /* in the order of their names, as in the leaf */
+    size_t field_count;
+    struct buf content; /* the fields' ciphertexts, one after the other */
+    size_t bytes;       /* counted against LOG_QUEUE_BYTES */
+    log_done *done;
+    void *arg;
+    struct log_receipt receipt;
+};
+
+bool item_new(struct log *l, const struct log_entry *entry, struct item **out,
+              struct err *e) ASSAY_MUST_CHECK;
+void item_free(struct log *l, struct item *i);
+bool entry_index_of(struct entry_index *out, enum record_kind kind, struct span body,
+                    struct err *e) ASSAY_MUST_CHECK;
+
+/* Work for the commit thread between two batches: erasure, rotation, checkpoints. */
+typedef bool store_job(struct log *l, void *arg, struct err *e);
+
+struct job {
+    struct job *next;
+    store_job *run;
+    void *arg;
+    struct err *e;
+    bool ok, finished;
+};
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t filled, finished;
+    struct item *first, **last;
+    size_t count, bytes;
+    struct job *jobs;
+    bool stopping;      /* finish what is queued, then end */
+    struct err failure; /* code not ERR_NONE: the log is stopped */
+};
+
+bool queue_open(struct queue *q, struct err *e) ASSAY_MUST_CHECK;
+void queue_close(struct queue *q);
+/* False: full, stopped or closing; the item stays the caller's. */
+bool queue_put(struct queue *q, struct item *i, struct err *e) ASSAY_MUST_CHECK;
+/* Wait for items or a job; false when there will be none. */
+bool queue_take(struct queue *q, struct item **items, struct job **job);
+void queue_stop(struct queue *q);
+/* From now on everything fails with this. */
+void queue_fail(struct queue *q, const struct err *why);
+bool queue_failed(struct queue *q, struct err *e);
+/* Run `run` in the commit thread and wait. */
+bool log_run(struct log *l, store_job *run, void *arg, struct err *e) ASSAY_MUST_CHECK;
+
+/* ---- the commit thread's own: commit.c ---- */
+
+enum statement {
+    ST_BEGIN,
+    ST_COMMIT,
+    ST_ROLLBACK,
+    ST_RECORD,
+    ST_ENTRY,
+    ST_INTENT,
+    ST_OUTCOME,
+    ST_SUBJECT,
+    ST_CONTENT_KEY,
+    ST_CONTENT,
+    ST_TILE,
+    ST_CHECKPOINT,
+    STATEMENTS
+};
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt *st[STATEMENTS];
+    struct edge edge;
+    struct merkle tree;
+    uint64_t newest_us; /* largest wall clock of a leaf */
+    uint64_t kept_us;   /* when a signed head was last kept */
+    uint64_t kept_size;
+    struct buf leaf, note;
+    int wal_pages;
+};
+
+bool store_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+void store_close(struct log *l);
+/* Commit a list of items, in order; sets their receipts. False: the log must stop. */
+bool store_commit(struct log *l, struct item *items, struct err *e) ASSAY_MUST_CHECK;
+/* Sign the tree as it is and tell the keeper. */
+bool store_sign(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+/* Keep the newest signed head in the database. */
+bool store_keep(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+/* Copy the WAL back and empty it; *pending: a reader holds it. */
+bool store_truncate(struct log *l, bool *pending, struct err *e) ASSAY_MUST_CHECK;
+/* Append in the calling thread, before the commit thread runs or within a job. */
+bool store_append(struct log *l, const struct log_entry *entry, struct log_receipt *out,
+                  struct err *e) ASSAY_MUST_CHECK;
+void *commit_thread(void *log);
+
+/* ---- the head file: head.c ---- */
+
+struct head {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t thread;
+    bool running, stopping;
+    struct buf note; /* newest signed */
+    uint64_t version, written;
+};
+
+bool head_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+void head_close(struct log *l); /* after a last write */
+void head_set(struct log *l, struct span note);
+/* The newest signed checkpoint, durable or not yet written to the file. */
+void head_get(struct log *l, struct buf *note);
+bool head_write(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+
+/* ---- one owner: owner.c, client.c ---- */
+
+struct server {
+    pthread_t thread;
+    bool running;
+    int listener, wake;
+    char path[108];
+};
+
+bool server_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+void server_close(struct log *l);
+
+struct client;
+
+bool client_open(struct client **out, const char *folder, struct err *e) ASSAY_MUST_CHECK;
+void client_close(struct client *c);
+bool client_submit(struct client *c, const struct log_entry *entry, log_done *done, void *arg,
+                   struct err *e) ASSAY_MUST_CHECK;
+
+/* ---- the log ---- */
+
+enum path { PATH_DB, PATH_HEAD, PATH_KEYRING, PATH_LOCK, PATH_KEY, PATH_OPERATOR, PATHS };
+
+struct log {
+    char *folder;
+    char *path[PATHS];
+    bool owner;
+    struct client *client; /* when somebody else owns it */
+    int lock, event;
+    struct log_clock clock;
+    uint8_t boot_id[16];
+    pthread_rwlock_t keys; /* around keyring, key and name */
+    struct keyring *keyring;
+    struct sign_key *key;
+    struct note_key name;
+    struct span origin; /* in `names` */
+    struct arena *names;
+    struct store store;
+    struct queue queue;
+    struct subjects subjects;
+    struct head head;
+    struct server server;
+    pthread_t committer;
+    bool committing;
+};
+
+/* log_open with clocks of the caller's. */
+bool log_open_with(struct log **out, const char *folder, const struct log_paths *p,
+                   const struct log_clock *clock, struct err *e) ASSAY_MUST_CHECK;
+/* False: another process owns the log. */
+bool owner_lock(struct log *l, bool *taken, struct err *e) ASSAY_MUST_CHECK;
+
+/* After a crash: rollback, outcomes of open intents; then the start leaf. recover.c */
+bool recover(struct log *l, uint64_t *crashed, struct err *e) ASSAY_MUST_CHECK;
+bool append_start(struct log *l, uint64_t crashed, struct err *e) ASSAY_MUST_CHECK;
+bool append_stop(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+bool append_genesis(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+
+#endif
