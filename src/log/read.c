@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "assay/base/file.h"
+#include "log/socket.h"
 #include "log/store.h"
 
 enum { WALK_ROWS = 1024, WALK_BYTES = 4 << 20 };
@@ -22,23 +24,111 @@ static char *path_in(const struct log_reader *r, const char *name)
     return asprintf(&path, "%s/%s", r->folder, name) < 0 ? NULL : path;
 }
 
-static bool open_database(struct log_reader *r, struct err *e)
+static bool read_size(struct log_reader *r, struct err *e)
 {
     int64_t size = 0;
+    if (!sql_int(r->db, "SELECT coalesce(max(seq) + 1, 0) FROM record", &size, e))
+        return false;
+    if (size < 0)
+        return err_set(e, ERR_INTEGRITY, "the log holds an entry with a negative number");
+    r->size = (uint64_t)size;
+    return true;
+}
+
+static bool open_database(struct log_reader *r, struct err *e)
+{
     char *path = path_in(r, "log.db");
     bool ok = path ? sql_open(&r->db, path, SQL_READ, e)
                    : err_set(e, ERR_MEMORY, "out of memory for a reader");
     free(path);
-    ok = ok && sql_int(r->db, "SELECT coalesce(max(seq) + 1, 0) FROM record", &size, e) &&
-         (r->leaf = sql_prepare(r->db, "SELECT leaf FROM record WHERE seq = ?1", e)) &&
-         (r->walk = sql_prepare(r->db,
-                                "SELECT seq, leaf FROM record WHERE seq >= ?1 AND seq < ?2 "
-                                "ORDER BY seq",
-                                e));
-    if (ok && size < 0)
-        return err_set(e, ERR_INTEGRITY, "the log holds an entry with a negative number");
-    r->size = (uint64_t)size;
+    return ok && (r->leaf = sql_prepare(r->db, "SELECT leaf FROM record WHERE seq = ?1", e)) &&
+           (r->walk = sql_prepare(r->db,
+                                  "SELECT seq, leaf FROM record WHERE seq >= ?1 AND seq < ?2 "
+                                  "ORDER BY seq",
+                                  e));
+}
+
+/* ---- the newest signed checkpoint ---- */
+
+/* The size that a note covers; false when it is no checkpoint. */
+static bool covers(struct span bytes, uint64_t *size, struct arena *a)
+{
+    struct note note;
+    struct checkpoint c;
+    if (!note_parse(&note, bytes, a, NULL) || !checkpoint_parse(&c, note.text, NULL))
+        return false;
+    *size = c.size;
+    return true;
+}
+
+/* Take what covers more than the best so far, and no more than is there. */
+static void consider(struct log_reader *r, struct span note, uint64_t *best, struct arena *a)
+{
+    uint64_t size = 0;
+    if (note.n == 0 || note.n > LOG_NOTE_MAX || !covers(note, &size, a) || size > r->size ||
+        size < *best)
+        return;
+    buf_clear(&r->note);
+    buf_put_span(&r->note, note);
+    *best = size;
+}
+
+static bool consider_kept(struct log_reader *r, uint64_t *best, struct arena *a, struct err *e)
+{
+    sqlite3_stmt *st = sql_prepare(
+        r->db, "SELECT note FROM checkpoint WHERE size <= ?1 ORDER BY size DESC LIMIT 1", e);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, (int64_t)r->size);
+    int step = sqlite3_step(st);
+    bool ok = step == SQLITE_ROW || step == SQLITE_DONE || sql_fail(r->db, "reading heads", e);
+    if (step == SQLITE_ROW)
+        consider(r, sql_blob(st, 0), best, a);
+    sqlite3_finalize(st);
     return ok;
+}
+
+/* The head file is at most a second behind. */
+static void consider_head(struct log_reader *r, uint64_t *best, struct arena *a)
+{
+    struct span head;
+    char *path = path_in(r, "head");
+    if (path && file_read(&head, path, LOG_NOTE_MAX, false, a, NULL))
+        consider(r, head, best, a);
+    free(path);
+}
+
+/* Its owner, if we may ask it, has signed everything it acknowledged. */
+static bool consider_owner(struct log_reader *r, uint64_t *best, struct arena *a, struct err *e)
+{
+    static const uint8_t request = SOCKET_CHECKPOINT;
+    struct buf answer;
+    struct span note = SPAN_EMPTY;
+    int fd = socket_connect(r->folder, NULL);
+    if (fd < 0)
+        return true;
+    buf_init(&answer, LOG_NOTE_MAX);
+    bool ok = true;
+    if (socket_call(fd, (struct span){&request, 1}, &answer, &note, NULL)) {
+        ok = read_size(r, e); /* it may have grown while we asked */
+        consider(r, note, best, a);
+    }
+    buf_free(&answer);
+    close(fd);
+    return ok;
+}
+
+static bool find_checkpoint(struct log_reader *r, struct err *e)
+{
+    uint64_t best = 0, wanted = r->size;
+    struct arena *a = arena_new(4 << 20);
+    bool ok = a ? consider_kept(r, &best, a, e) : err_set(e, ERR_MEMORY, "out of memory");
+    if (ok)
+        consider_head(r, &best, a);
+    if (ok && best < wanted)
+        ok = consider_owner(r, &best, a, e);
+    arena_free(a);
+    return ok && (buf_ok(&r->note) || err_set(e, ERR_MEMORY, "out of memory"));
 }
 
 bool log_reader_open(struct log_reader **out, const char *folder, struct err *e)
@@ -48,7 +138,8 @@ bool log_reader_open(struct log_reader **out, const char *folder, struct err *e)
         free(r);
         return err_set(e, ERR_MEMORY, "out of memory for a reader");
     }
-    if (!open_database(r, e)) {
+    buf_init(&r->note, LOG_NOTE_MAX);
+    if (!open_database(r, e) || !read_size(r, e) || !find_checkpoint(r, e)) {
         log_reader_close(r);
         return false;
     }
@@ -64,6 +155,7 @@ void log_reader_close(struct log_reader *r)
     sqlite3_finalize(r->leaf);
     sqlite3_finalize(r->walk);
     sql_close(r->db);
+    buf_free(&r->note);
     free(r->folder);
     free(r);
 }
@@ -184,64 +276,12 @@ struct hash_reader log_reader_hashes(struct log_reader *r)
     return (struct hash_reader){read_hash, r};
 }
 
-/* ---- checkpoints ---- */
-
-/* Size that a note's checkpoint covers, when this reader can serve it. */
-static bool usable(const struct log_reader *r, struct span bytes, uint64_t *size, struct arena *a)
-{
-    struct note note;
-    struct checkpoint c;
-    if (!note_parse(&note, bytes, a, NULL) || !checkpoint_parse(&c, note.text, NULL) ||
-        c.size > r->size)
-        return false;
-    *size = c.size;
-    return true;
-}
-
-static bool newest_kept(struct log_reader *r, struct arena *a, struct span *note, struct err *e)
-{
-    sqlite3_stmt *st = sql_prepare(
-        r->db, "SELECT note FROM checkpoint WHERE size <= ?1 ORDER BY size DESC LIMIT 1", e);
-    if (!st)
-        return false;
-    sqlite3_bind_int64(st, 1, (int64_t)r->size);
-    int step = sqlite3_step(st);
-    bool ok = step == SQLITE_ROW || step == SQLITE_DONE || sql_fail(r->db, "reading heads", e);
-    struct span s = step == SQLITE_ROW ? sql_blob(st, 0) : SPAN_EMPTY;
-    *note = s.n <= LOG_NOTE_MAX ? arena_span(a, s) : SPAN_EMPTY;
-    sqlite3_finalize(st);
-    return ok;
-}
-
-/* The head file is usually newer than what the database keeps; it may be missing. */
-static bool newest(struct log_reader *r, struct arena *a, struct span *note, struct err *e)
-{
-    struct span kept = SPAN_EMPTY, head = SPAN_EMPTY;
-    uint64_t kept_size = 0, head_size = 0;
-    char *path = path_in(r, "head");
-    if (!path)
-        return err_set(e, ERR_MEMORY, "out of memory for a checkpoint");
-    bool has_head =
-        file_read(&head, path, LOG_NOTE_MAX, false, a, NULL) && usable(r, head, &head_size, a);
-    free(path);
-    if (!newest_kept(r, a, &kept, e))
-        return false;
-    bool has_kept = kept.n && usable(r, kept, &kept_size, a);
-    if (!has_head && !has_kept)
-        return err_set(e, ERR_INTEGRITY, "the log holds no readable checkpoint");
-    *note = has_head && (!has_kept || head_size >= kept_size) ? head : kept;
-    return true;
-}
-
 bool log_reader_checkpoint(struct log_reader *r, struct buf *note, struct err *e)
 {
-    struct span s;
-    struct arena *a = arena_new(4 << 20);
-    bool ok = a ? newest(r, a, &s, e) : err_set(e, ERR_MEMORY, "out of memory for a checkpoint");
-    if (ok)
-        buf_put_span(note, s);
-    arena_free(a);
-    return ok && (buf_ok(note) || err_set(e, ERR_MEMORY, "out of memory for a checkpoint"));
+    if (r->note.n == 0)
+        return err_set(e, ERR_INTEGRITY, "the log holds no readable checkpoint");
+    buf_put_span(note, buf_span(&r->note));
+    return buf_ok(note) || err_set(e, ERR_MEMORY, "out of memory for a checkpoint");
 }
 
 /* ---- receipts ---- */
@@ -282,13 +322,14 @@ static bool prove(struct log_reader *r, uint64_t seq, struct span leaf, const st
 
 bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out, struct err *e)
 {
-    struct span bytes, leaf;
+    struct span leaf, bytes = buf_span(&r->note);
     struct note note;
     struct checkpoint c;
     struct proof p;
     struct arena *a = arena_new(8 << 20);
     bool ok = a || err_set(e, ERR_MEMORY, "out of memory for a receipt");
-    ok = ok && log_reader_leaf(r, seq, a, &leaf, e) && newest(r, a, &bytes, e) &&
+    ok = ok && log_reader_leaf(r, seq, a, &leaf, e) &&
+         (bytes.n || err_set(e, ERR_INTEGRITY, "the log holds no readable checkpoint")) &&
          note_parse(&note, bytes, a, e) && checkpoint_parse(&c, note.text, e) &&
          prove(r, seq, leaf, &c, &p, e) && put_receipt(out, seq, leaf, &p, bytes, e);
     arena_free(a);

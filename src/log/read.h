@@ -13,6 +13,7 @@ struct log_reader {
     struct edge edge;
     struct tiles tiles;
     bool edge_loaded;
+    struct buf note; /* the newest signed checkpoint that covers no more than `size` */
 };
 
 #endif

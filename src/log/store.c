@@ -88,6 +88,7 @@ static bool init_locks(struct log *l, struct err *e)
               pthread_rwlock_init(&l->keys, NULL) == 0 &&
               pthread_mutex_init(&l->subjects.lock, NULL) == 0 &&
               pthread_mutex_init(&l->head.lock, NULL) == 0 &&
+              pthread_mutex_init(&l->server.lock, NULL) == 0 &&
               pthread_cond_init(&l->head.changed, &monotonic) == 0;
     pthread_condattr_destroy(&monotonic);
     return (ok || err_set(e, ERR_MEMORY, "out of memory for the log")) && queue_open(&l->queue, e);
@@ -188,12 +189,12 @@ bool log_init(const char *folder, struct span origin, const struct log_paths *p,
 
 static bool start_threads(struct log *l, struct err *e)
 {
-    if (!head_open(l, e) || !server_open(l, e))
+    if (!head_open(l, e))
         return false;
     if (pthread_create(&l->committer, NULL, commit_thread, l) != 0)
         return err_set(e, ERR_MEMORY, "no thread for the log");
     l->committing = true;
-    return true;
+    return server_open(l, e);
 }
 
 static bool own(struct log *l, struct err *e)
@@ -204,11 +205,31 @@ static bool own(struct log *l, struct err *e)
            append_start(l, crashed, e) && head_write(l, e) && start_threads(l, e);
 }
 
+/* An owner that is starting has the lock and no socket yet; one that is ending, the reverse. */
+static bool own_or_ask(struct log *l, struct err *e)
+{
+    uint64_t start = clock_monotonic();
+    struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    for (;;) {
+        struct err why = ERR_INIT;
+        bool taken = false;
+        if (!owner_lock(l, &taken, e))
+            return false;
+        if (taken)
+            return own(l, e);
+        if (client_open(&l->client, l->folder, l->event, &why))
+            return true;
+        if (clock_monotonic() - start > LOG_OWNER_WAIT_NS)
+            return err_at(e, why.code, why.file[0] ? why.file : NULL, ERR_NO_OFFSET,
+                          "another process owns the log: %s", why.text);
+        nanosleep(&pause, NULL);
+    }
+}
+
 bool log_open_with(struct log **out, const char *folder, const struct log_paths *p,
                    const struct log_clock *clock, struct err *e)
 {
     struct stat st;
-    bool taken = false;
     struct log *l = allocate(folder, p, clock, e);
     if (!l)
         return false;
@@ -216,11 +237,9 @@ bool log_open_with(struct log **out, const char *folder, const struct log_paths 
               err_errno(e, l->path[PATH_DB], "there is no log here (assay log init makes one)");
     l->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ok = ok && (l->event >= 0 || err_errno(e, NULL, "no eventfd"));
-    ok = ok && owner_lock(l, &taken, e);
-    if (ok)
-        ok = taken ? own(l, e) : client_open(&l->client, folder, e);
+    ok = ok && own_or_ask(l, e);
     if (!ok) {
-        release(l);
+        log_close(l);
         return false;
     }
     *out = l;

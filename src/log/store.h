@@ -28,6 +28,9 @@ enum {
     LOG_NOTE_MAX = 1 << 16
 };
 
+/* An owner that starts or ends is waited for this long. */
+#define LOG_OWNER_WAIT_NS (UINT64_C(5) * 1000 * 1000 * 1000)
+
 /* Clocks in microseconds; passed in so that tests can turn them back. */
 struct log_clock {
     uint64_t (*wall)(void *arg);
@@ -205,13 +208,14 @@ void head_set(struct log *l, struct span note);
 void head_get(struct log *l, struct buf *note);
 bool head_write(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 
-/* ---- one owner: owner.c, client.c ---- */
+/* ---- one owner: owner.c, server.c, client.c ---- */
 
 struct server {
     pthread_t thread;
+    pthread_mutex_t lock;
+    struct session *sessions;
     bool running;
     int listener, wake;
-    char path[108];
 };
 
 bool server_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
@@ -219,7 +223,9 @@ void server_close(struct log *l);
 
 struct client;
 
-bool client_open(struct client **out, const char *folder, struct err *e) ASSAY_MUST_CHECK;
+/* `event` counts answers; it stays the caller's. */
+bool client_open(struct client **out, const char *folder, int event,
+                 struct err *e) ASSAY_MUST_CHECK;
 void client_close(struct client *c);
 bool client_submit(struct client *c, const struct log_entry *entry, log_done *done, void *arg,
                    struct err *e) ASSAY_MUST_CHECK;

@@ -1,0 +1,200 @@
+/*
+ * Appending to the log: 64 callers, one caller, and callers with sealed
+ * content, beside fdatasync of the same disk measured before and after each in
+ * the same run. Leaves have about 600 bytes. Then, on a made-up log of many
+ * leaves, what opening it and proving an entry of it cost.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "assay/log.h"
+#include "support/folder.h"
+
+enum { CALLERS = 64, SAMPLES_MAX = 1 << 20, SYNCS = 200 };
+
+#define SECONDS_EACH 4.0
+
+static struct folder place;
+
+static const char body[] =
+    "{\"attempts\":1,\"durability\":\"answer\",\"finish\":[\"stop\"],\"intent\":4503599627370000,"
+    "\"outcome\":\"complete\",\"released_bytes\":1834,"
+    "\"response_id\":\"chatcmpl-7d2c1b7e5f0a4d0f9c3b\",\"status\":200,"
+    "\"timings\":{\"decode_us\":812345,\"first_byte_us\":51234,\"prefill_us\":40211,"
+    "\"queue_us\":35,\"total_us\":871222},"
+    "\"tokens\":{\"estimated\":false,\"input\":412,\"output\":377}}";
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static double percentile(double *v, size_t n, double p)
+{
+    qsort(v, n, sizeof *v, by_value);
+    return n ? v[(size_t)((double)(n - 1) * p)] : 0;
+}
+
+static double ms_since(uint64_t start)
+{
+    return (double)(clock_monotonic() - start) / 1e6;
+}
+
+/* Median milliseconds of appending 4 KiB to a file and syncing it. */
+static double fdatasync_ms(void)
+{
+    static double ms[SYNCS];
+    static const char block[4096];
+    const char *path = folder_path(&place, "sync");
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    for (int i = 0; fd >= 0 && i < SYNCS; i++) {
+        uint64_t start = clock_monotonic();
+        if (pwrite(fd, block, sizeof block, (off_t)i * 4096) != 4096 || fdatasync(fd) != 0)
+            break;
+        ms[i] = ms_since(start);
+    }
+    if (fd >= 0)
+        close(fd);
+    unlink(path);
+    return percentile(ms, SYNCS, 0.5);
+}
+
+struct caller {
+    pthread_t thread;
+    struct log *log;
+    size_t content;
+    double end_s, *ms;
+    size_t count, cap;
+};
+
+static void *call(void *arg)
+{
+    struct caller *c = arg;
+    static char data[4096];
+    struct log_content sealed = {span_str("answer"), {(const uint8_t *)data, c->content}};
+    struct log_entry entry = {.kind = RECORD_CALL_OUTCOME,
+                              .body = span_str(body),
+                              .subject = c->content ? span_str("alice@example.org") : SPAN_EMPTY,
+                              .content = &sealed,
+                              .content_count = c->content ? 1 : 0};
+    uint64_t begin = clock_monotonic();
+    while (ms_since(begin) < c->end_s * 1e3 && c->count < c->cap) {
+        struct log_receipt receipt;
+        struct err e = ERR_INIT;
+        uint64_t start = clock_monotonic();
+        if (!log_append(c->log, &entry, &receipt, &e)) {
+            fprintf(stderr, "bench_log: %s\n", e.text);
+            break;
+        }
+        c->ms[c->count++] = ms_since(start);
+    }
+    return NULL;
+}
+
+struct result {
+    double rate, p50, p99;
+};
+
+static struct result load(struct log *l, int callers, size_t content)
+{
+    static struct caller c[CALLERS];
+    static double all[SAMPLES_MAX];
+    size_t cap = SAMPLES_MAX / (size_t)callers, n = 0;
+    uint64_t start = clock_monotonic();
+    for (int i = 0; i < callers; i++) {
+        c[i] = (struct caller){.log = l, .content = content, .end_s = SECONDS_EACH, .cap = cap};
+        c[i].ms = malloc(cap * sizeof(double));
+        if (!c[i].ms || pthread_create(&c[i].thread, NULL, call, &c[i]) != 0)
+            exit(1);
+    }
+    for (int i = 0; i < callers; i++)
+        pthread_join(c[i].thread, NULL);
+    double seconds = ms_since(start) / 1e3;
+    for (int i = 0; i < callers; i++) {
+        memcpy(all + n, c[i].ms, c[i].count * sizeof(double));
+        n += c[i].count;
+        free(c[i].ms);
+    }
+    return (struct result){(double)n / seconds, percentile(all, n, 0.5), percentile(all, n, 0.99)};
+}
+
+/* `most`: the target is an upper bound. */
+static void line(const char *name, const char *unit, double figure, double reference, double target,
+                 bool most)
+{
+    bool ok = most ? figure <= target : figure >= target;
+    printf("%-28s %8.2f %s  reference %8.2f ms   ratio %6.2f  target %8.2f %s  %s\n", name, figure,
+           unit, reference, reference > 0 ? figure / reference : 0, target, unit,
+           ok ? "ok" : "missed");
+}
+
+static void appending(struct log *l)
+{
+    double sync = fdatasync_ms();
+    struct result r = load(l, CALLERS, 0);
+    sync = (sync + fdatasync_ms()) / 2;
+    line("log_append_64_rate", "/s ", r.rate, sync, 10000, false);
+    line("log_append_64_p50", "ms ", r.p50, sync, 3 * sync + 0.5, true);
+    line("log_append_64_p99", "ms ", r.p99, sync, 50, true);
+    sync = fdatasync_ms();
+    r = load(l, 1, 0);
+    sync = (sync + fdatasync_ms()) / 2;
+    line("log_append_1_p50", "ms ", r.p50, sync, sync + 0.2, true);
+    sync = fdatasync_ms();
+    r = load(l, CALLERS, 4096);
+    sync = (sync + fdatasync_ms()) / 2;
+    line("log_append_4k_sealed_rate", "/s ", r.rate, sync, 3000, false);
+    line("log_append_4k_sealed_p99", "ms ", r.p99, sync, 50, true);
+}
+
+static void reading(double sync)
+{
+    struct log_reader *r = NULL;
+    struct err e = ERR_INIT;
+    struct buf receipt;
+    buf_init(&receipt, 1 << 20);
+    uint64_t start = clock_monotonic();
+    if (log_reader_open(&r, place.path, &e)) {
+        double opened = ms_since(start);
+        start = clock_monotonic();
+        bool ok = log_reader_receipt(r, log_reader_size(r) / 3, &receipt, &e);
+        double proved = ms_since(start);
+        printf("log of %llu entries\n", (unsigned long long)log_reader_size(r));
+        line("log_reader_open", "ms ", opened, sync, 200, true);
+        line("log_receipt_cold", "ms ", ok ? proved : 1e9, sync, 5, true);
+    }
+    if (e.code != ERR_NONE)
+        fprintf(stderr, "bench_log: %s\n", e.text);
+    log_reader_close(r);
+    buf_free(&receipt);
+}
+
+int main(void)
+{
+    struct log *l = NULL;
+    struct err e = ERR_INIT;
+    if (!folder_make(&place))
+        return 1;
+    bool ok = log_init(place.path, span_str("bench.example/log"), NULL, &e) &&
+              log_open(&l, place.path, NULL, &e);
+    if (ok) {
+        appending(l);
+        log_close(l);
+        l = NULL;
+        double sync = fdatasync_ms();
+        uint64_t start = clock_monotonic();
+        ok = log_open(&l, place.path, NULL, &e);
+        line("log_open_owner", "ms ", ms_since(start), sync, 200, true);
+        log_close(l);
+        reading(sync);
+    }
+    if (!ok)
+        fprintf(stderr, "bench_log: %s %s\n", e.file, e.text);
+    folder_remove(&place);
+    return !ok;
+}
