@@ -198,7 +198,8 @@ struct diff_entry {    /* metadata, config, tokenizer, template: one difference 
 struct diff {
     struct tensor_diff *tensors; /* by name */
     size_t tensor_count;
-    size_t counts[TENSOR_REMOVED + 1];
+    size_t counts[TENSOR_REMOVED + 1]; /* without those that could not be read */
+    size_t unread;
     struct diff_entry *entries;
     size_t entry_count;
     size_t entries_more; /* found beyond DIFF_MAX_ENTRIES and not kept */

@@ -99,6 +99,7 @@ static void put_diff(struct json_writer *w, const struct diff *d, const struct d
     jw_object(w);
     for (size_t i = 0; i <= TENSOR_REMOVED; i++)
         jo_u64(w, keys[i], d->counts[i]);
+    jo_u64(w, "unread", d->unread);
     jw_end_object(w);
     put_entries(w, d);
     if (args->tensors || args->all)

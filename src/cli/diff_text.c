@@ -77,11 +77,8 @@ static void put_counts(struct out *o, const struct diff *d)
         if (d->counts[i])
             n += (size_t)snprintf(line + n, sizeof line - n, "%s%zu %s", n ? DOT : "", d->counts[i],
                                   tensor_change_name((enum tensor_change)i));
-    size_t unread = 0;
-    for (size_t i = 0; i < d->tensor_count; i++)
-        unread += d->tensors[i].unread;
-    if (unread)
-        snprintf(line + n, sizeof line - n, ", %zu of them unread", unread);
+    if (d->unread)
+        n += (size_t)snprintf(line + n, sizeof line - n, "%s%zu unread", n ? DOT : "", d->unread);
     out_field(o, "tensors", "%s", n ? line : "none");
     size_t measured =
         d->counts[TENSOR_SAME] + d->counts[TENSOR_CHANGED] + d->counts[TENSOR_RETYPED];

@@ -25,6 +25,7 @@ static void put_files(struct json_writer *w, const struct subject *s)
         jo_u64(w, "parsed", f->parsed);
         jo_known(w, "data_offset", f->data);
         jo_bool(w, "link_outside", f->link_outside);
+        jo_bool(w, "beside", f->beside);
         jo_bool(w, "complete", !f->incomplete && f->source);
         jo_digest(w, "sha256", hashed ? &s->scan.file[i] : NULL, hashed);
         jw_end_object(w);

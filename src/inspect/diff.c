@@ -12,7 +12,10 @@ static bool list_tensors(struct diff *out, const struct pairs *p, struct arena *
         return false;
     for (size_t i = 0; i < p->n; i++) {
         out->tensors[i] = p->v[i].d;
-        out->counts[p->v[i].d.change]++;
+        if (p->v[i].d.unread)
+            out->unread++;
+        else
+            out->counts[p->v[i].d.change]++;
     }
     out->tensor_count = p->n;
     return true;

@@ -418,6 +418,8 @@ static void unknown_heads_are_not_compared(void **state)
     both(&x, "model.layers.0.self_attn.q_proj.weight", "blk.0.attn_q.weight", 16, 32);
     compare(&x, ST, GGUF);
     assert_true(x.diff.tensors[0].unread && isnan(x.diff.tensors[0].distance));
+    assert_int_equal(x.diff.unread, 1);
+    assert_int_equal(x.diff.counts[TENSOR_CHANGED] + x.diff.counts[TENSOR_RETYPED], 0);
     expect(&x, REL_UNDECIDED);
     finish(&x);
 }
