@@ -1,6 +1,6 @@
 /*
- * What the files that read a folder share: the walk (folder_walk.c), what a
- * file's name and first bytes say (weights.c), sets of weights (sets.c), the
+ * What the files that read a folder share: the walk (folder_list.c,
+ * folder_walk.c), what a file's name and first bytes say (weights.c), sets of weights (sets.c), the
  * index of a sharded set (index.c) and the JSON documents (documents.c).
  */
 #ifndef MODEL_FOLDER_H
@@ -9,6 +9,22 @@
 #include "model/reader.h"
 
 enum { FOLDER_SHOWN = 256 }; /* bytes of a name or path in a finding */
+
+/* ---- one folder ---- */
+
+struct folder_name {
+    char *text;
+};
+
+struct folder_names {
+    struct folder_name *v; /* sorted bytewise, in the arena */
+    size_t n;
+    bool more; /* than `most`: these are the smallest */
+    bool no_memory;
+};
+
+/* False when the folder cannot be listed (errno says why). */
+bool folder_list(struct folder_names *out, const char *path, size_t most, struct arena *a);
 
 /* ---- the walk ---- */
 

@@ -147,36 +147,6 @@ static void meet_link(struct walk *w, struct place in, struct place p)
 
 /* ---- folders ---- */
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The names in a folder, sorted; false when it cannot be listed. */
-static bool list(struct walk *w, const char *path, char ***out, size_t *count)
-{
-    char **names = NULL;
-    size_t cap = 0;
-    DIR *d = opendir(path);
-    if (!d)
-        return false;
-    for (const struct dirent *e = readdir(d); e && !w->full && !w->no_memory; e = readdir(d)) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        w->full = ++w->entries > MODEL_MAX_FILES;
-        names = arena_grow(w->scratch, names, *count, &cap, sizeof *names);
-        char *name = names ? arena_str(w->scratch, span_str(e->d_name)) : NULL;
-        w->no_memory = !name;
-        if (name)
-            names[(*count)++] = name;
-    }
-    closedir(d);
-    if (names && *count)
-        qsort(names, *count, sizeof *names, compare_names);
-    *out = names;
-    return true;
-}
-
 /* What tools keep for themselves beside a model. */
 static bool is_skipped(struct place p)
 {
@@ -226,14 +196,17 @@ static void meet(struct walk *w, struct place in, const char *base)
 
 static void walk_into(struct walk *w, struct place p)
 {
-    char **names = NULL;
-    size_t count = 0;
-    if (stat(p.path, &w->above[p.depth]) != 0 || !list(w, p.path, &names, &count)) {
+    struct folder_names names;
+    if (stat(p.path, &w->above[p.depth]) != 0 ||
+        !folder_list(&names, p.path, MODEL_MAX_FILES - w->entries, w->scratch)) {
         note_unread(w, RULE_READ_OPEN, *p.name ? p.name : ".", strerror(errno));
         return;
     }
-    for (size_t i = 0; i < count && !w->no_memory; i++)
-        meet(w, p, names[i]);
+    w->entries += names.n;
+    w->full = w->full || names.more;
+    w->no_memory = w->no_memory || names.no_memory;
+    for (size_t i = 0; i < names.n && !w->no_memory; i++)
+        meet(w, p, names.v[i].text);
 }
 
 static int compare_found(const void *a, const void *b)

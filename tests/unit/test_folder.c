@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "assay/inspect.h"
+#include "model/folder.h"
 
 #include "support/folder.h"
 #include "support/gguf_writer.h"
@@ -496,11 +497,44 @@ static void card_and_licence_are_handed_on(void **state)
     model_free(m);
 }
 
+/* Three orders of making them: what is kept must not depend on the file system's order. */
+static void a_folder_with_too_many_names_keeps_the_first(void **state)
+{
+    static const unsigned steps[] = {1, 7, 39};
+    char name[16];
+    (void)state;
+    for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
+        struct folder many;
+        struct folder_names names;
+        struct arena *a = arena_new(1 << 20);
+        assert_non_null(a);
+        assert_true(folder_make(&many));
+        for (unsigned i = 0; i < 40; i++) {
+            snprintf(name, sizeof name, "f%02u", i * steps[k] % 40);
+            assert_true(folder_put(&many, name, span_str("x")));
+        }
+        assert_true(folder_list(&names, many.path, 9, a));
+        assert_true(names.more && !names.no_memory);
+        assert_int_equal(names.n, 9);
+        for (unsigned i = 0; i < 9; i++) {
+            snprintf(name, sizeof name, "f%02u", i);
+            assert_string_equal(names.v[i].text, name);
+        }
+        assert_true(folder_list(&names, many.path, 40, a));
+        assert_true(names.n == 40 && !names.more);
+        assert_true(folder_list(&names, many.path, 0, a));
+        assert_true(names.n == 0 && names.more);
+        arena_free(a);
+        folder_remove(&many);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, clean)
     const struct CMUnitTest tests[] = {
         TEST(folder_lists_files_by_name),
+        cmocka_unit_test(a_folder_with_too_many_names_keeps_the_first),
         TEST(folder_judges_links),
         TEST(folder_knows_the_hub_cache),
         TEST(folder_never_opens_a_fifo),
