@@ -7,23 +7,6 @@
 
 #include "assay/base/text.h"
 
-size_t first_hidden(struct span s, uint32_t *code_point)
-{
-    for (size_t pos = 0; pos < s.n;) {
-        size_t at = pos;
-        uint8_t b = s.p[pos];
-        if (b >= 0x20 && b < 0x7F) {
-            pos++;
-            continue;
-        }
-        *code_point = utf8_next(s, &pos);
-        bool layout = *code_point == '\n' || *code_point == '\r' || *code_point == '\t';
-        if (!layout && unicode_is_hidden(*code_point))
-            return at;
-    }
-    return SIZE_MAX;
-}
-
 /* Jinja drops one line end at the end of a template (keep_trailing_newline). */
 static struct span without_last_line_end(struct span s)
 {

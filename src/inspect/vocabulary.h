@@ -34,7 +34,8 @@ bool vocabulary_from_json(struct vocabulary *v, struct tokenizer *out) ASSAY_MUS
 void special_tokens(const struct vocabulary *v, struct tokenizer *out);
 /* templates.c: copies that differ, characters that nobody sees. */
 bool check_templates(struct model *m) ASSAY_MUST_CHECK;
-/* Offset of the first hidden character that is no line end or tab, or SIZE_MAX. */
+/* hidden.c: offset of the first hidden character that is neither a line end or tab nor
+ * part of an emoji, or SIZE_MAX. */
 size_t first_hidden(struct span s, uint32_t *code_point);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "inspect/facts.h"
+#include "inspect/vocabulary.h"
 #include "model/reader.h"
 #include "support/documents.h"
 #include "support/gguf_writer.h"
@@ -269,6 +270,58 @@ static void template_with_hidden_characters_is_reported(void **state)
     model_free(m);
 }
 
+static size_t hidden_at(const char *text)
+{
+    uint32_t c;
+    return first_hidden(span_str(text), &c);
+}
+
+static void emoji_are_not_hidden_characters(void **state)
+{
+    static const char *const seen[] = {
+        "\u2764\uFE0F",                           /* a red heart */
+        "\u2139\uFE0E\u00A9\uFE0F",               /* text style, a sign below U+2600 */
+        "1\uFE0F\u20E3 #\uFE0F\u20E3",            /* keycaps */
+        "\U0001F469\u200D\U0001F4BB",             /* a woman at a computer */
+        "\U0001F469\U0001F3FD\u200D\u2695\uFE0F", /* a doctor with a skin tone */
+        "\U0001F3F3\uFE0F\u200D\U0001F308",       /* a rainbow flag */
+        "\U0001F1E9\U0001F1EA",                   /* a flag of two letters */
+        "\U0001F3F4\U000E0067\U000E0062\U000E0073\U000E0063\U000E0074\U000E007F!", /* Scotland */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof seen / sizeof seen[0]; i++)
+        if (hidden_at(seen[i]) != SIZE_MAX)
+            fail_msg("%s is reported at %zu", seen[i], hidden_at(seen[i]));
+}
+
+static void what_emoji_are_made_of_is_hidden_elsewhere(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t at;
+    } hidden[] = {
+        {"\uFE0F", 0},
+        {"a\uFE0F", 1},
+        {"1\uFE0F", 1},            /* no keycap follows */
+        {"\u2764\uFE0F\uFE0F", 6}, /* a second one in a row */
+        {"\u2764\uFE0E\uFE0F", 6},
+        {"\u2764\uFE01", 3},         /* a selector that no emoji has */
+        {"\U0001F600\U000E0100", 4}, /* bytes carried by selectors 17 to 256 */
+        {"a\u200Db", 1},
+        {"\U0001F469\u200D", 4}, /* nothing is joined */
+        {"\U0001F469\u200D\u200D\U0001F4BB", 4},
+        {"\u2764\uFE0E\u200D\u2764", 6},
+        {"\U0001F3F4\U000E0068\U000E0069\U000E007F", 4}, /* tags of no flag: "hi" */
+        {"\U0001F3F4\U000E0067\U000E0062\U000E0073\U000E0063\U000E0074", 4}, /* without an end */
+        {"x\U000E0067", 1},
+        {"\uE000", 0}, /* private use */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+        if (hidden_at(hidden[i].text) != hidden[i].at)
+            fail_msg("case %zu is reported at %zu", i, hidden_at(hidden[i].text));
+}
+
 /* ---- licences ---- */
 
 static struct span *spans(struct model *m, const char *a)
@@ -351,6 +404,8 @@ int main(void)
         cmocka_unit_test(template_copies_must_be_equal),
         cmocka_unit_test(template_with_hidden_characters_is_reported),
         cmocka_unit_test(provenance_ignores_base_models_without_a_name),
+        cmocka_unit_test(emoji_are_not_hidden_characters),
+        cmocka_unit_test(what_emoji_are_made_of_is_hidden_elsewhere),
         cmocka_unit_test(provenance_merges_card_and_adapter),
         cmocka_unit_test(provenance_reports_licences_that_disagree),
     };
