@@ -193,10 +193,10 @@ struct study {
     const struct family *family;
     const struct config_class *class;
     const struct config_class *wrapper; /* the outermost class: whether weights are shared */
-    enum format format; /* container of the weights that are described */
-    uint32_t lead;      /* file whose metadata speaks, or ORIGIN_NO_FILE */
-    struct map keys;    /* of the lead file: key -> metadata index */
-    struct json config; /* the text model's part of config.json */
+    enum format format;                 /* container of the weights that are described */
+    uint32_t lead;                      /* file whose metadata speaks, or ORIGIN_NO_FILE */
+    struct map keys;                    /* of the lead file: key -> metadata index */
+    struct json config;                 /* the text model's part of config.json */
     struct json config_root;
     bool *chosen; /* per file: its tensors are counted */
     struct claim claims[FACT_COUNT];

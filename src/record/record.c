@@ -178,7 +178,8 @@ static void read_head(struct record_head *h, const struct leaf_values *v)
                               .has_subject = v->at[AT_SUBJECT].p != NULL};
     unhex(h->id, v->at[AT_ID]);
     unhex(h->boot_id, v->at[AT_BOOT_ID]);
-    unhex(h->subject, v->at[AT_SUBJECT]);
+    if (h->has_subject)
+        unhex(h->subject, v->at[AT_SUBJECT]);
 }
 
 bool record_check(struct record_head *out, struct span *body, struct span leaf, struct err *e)
