@@ -307,7 +307,7 @@ static void put_scalar(struct json_writer *w, const struct value *v)
     else if (v->type == VALUE_ARRAY)
         jw_null(w);
     else
-        jw_i64(w, v->i);
+        jo_signed(w, v->i);
 }
 
 static bool put_array(struct json_writer *w, const struct value *v)

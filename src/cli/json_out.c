@@ -38,6 +38,17 @@ void jo_number(struct json_writer *w, uint64_t v)
     jw_str(w, digits);
 }
 
+void jo_signed(struct json_writer *w, int64_t v)
+{
+    char digits[24];
+    if (v >= -(int64_t)JSON_SAFE_INTEGER && v <= (int64_t)JSON_SAFE_INTEGER) {
+        jw_i64(w, v);
+        return;
+    }
+    snprintf(digits, sizeof digits, "%" PRId64, v);
+    jw_str(w, digits);
+}
+
 void jo_u64(struct json_writer *w, const char *key, uint64_t v)
 {
     jw_key(w, key);

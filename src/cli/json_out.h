@@ -18,7 +18,8 @@ void jo_head(struct json_writer *w, const char *schema);
 void jo_finish(struct json_writer *w, struct out *o);
 
 void jo_u64(struct json_writer *w, const char *key, uint64_t v);
-void jo_number(struct json_writer *w, uint64_t v);                 /* the value alone */
+void jo_number(struct json_writer *w, uint64_t v); /* the value alone */
+void jo_signed(struct json_writer *w, int64_t v);
 void jo_known(struct json_writer *w, const char *key, uint64_t v); /* 0: null */
 void jo_double(struct json_writer *w, const char *key, double v);
 void jo_bool(struct json_writer *w, const char *key, bool v);
