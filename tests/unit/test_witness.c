@@ -406,6 +406,16 @@ static void refuses_garbage_for_a_cosignature(void **state)
     buf_put_span(&body, buf_span(&note));
     buf_put_span(&body, buf_span(&good));
     check_outcome(200, "text/plain", buf_span(&body), 0, WITNESS_INVALID, ERR_INTEGRITY);
+    /* Signed by the witness, and over more than the checkpoint. */
+    struct buf more;
+    buf_init(&more, 4096);
+    buf_put_span(&more, buf_span(&text));
+    buf_put_str(&more, "\nmore\n");
+    buf_clear(&body);
+    buf_put_str(&body, "more\n\n");
+    put_cosignature(&body, buf_span(&more), &witness_name, witness_key);
+    check_outcome(200, "text/plain", buf_span(&body), 0, WITNESS_INVALID, ERR_INTEGRITY);
+    buf_free(&more);
     /* Every prefix. */
     for (size_t n = 0; n < good.n; n++)
         check_outcome(200, "text/plain", span_sub(buf_span(&good), 0, n), 0, WITNESS_INVALID,
