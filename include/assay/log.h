@@ -96,4 +96,24 @@ struct hash_reader log_reader_hashes(struct log_reader *r);
 bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out,
                         struct err *e) ASSAY_MUST_CHECK;
 
+/* ---- tiles (src/log/export.c) ---- */
+
+struct log_exported {
+    uint64_t size;     /* entries of the checkpoint now in the folder */
+    uint64_t previous; /* of the one that was there before */
+    uint64_t written;  /* files written, the checkpoint not counted */
+    uint64_t kept;     /* files that were there already */
+};
+
+/*
+ * The log as a folder that any web server can serve (C2SP tlog-tiles):
+ * checkpoint, tile/L/N, tile/entries/N. Later exports add to the folder: a tile
+ * that is full and published is never written again, and a folder that publishes
+ * another history, another log or more entries than this one has is refused
+ * (ERR_INTEGRITY, ERR_CONFIG). Every entry is held against the tree, and the tree against
+ * the checkpoint, which is written last, when all the rest is on the disk.
+ */
+bool log_export(struct log_reader *r, const char *folder, const struct progress *p,
+                struct log_exported *out, struct err *e) ASSAY_MUST_CHECK;
+
 #endif
