@@ -44,6 +44,9 @@ all: $(B)/assay $(B)/assay.1
 
 # ---- building ----------------------------------------------------------
 
+# A line a file; V=1 shows whole commands.
+say = $(if $(V),,@printf '  %-6s%s\n' $(1) $@ && )
+
 # Objects depend on the flags they were compiled with.
 $(B)/flags: FORCE
 	@mkdir -p $(B)
@@ -51,37 +54,37 @@ $(B)/flags: FORCE
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -Itests -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(FLAGS) -Itests -MMD -MP -c -o $@ $<
 # Schemas and templates become part of the program.
 EMBED := $(sort $(wildcard schema/*.sql))
 $(B)/embed: tools/embed.c $(B)/flags
-	$(CC) $(BASE) $(WARN) -O1 -o $@ $<
+	$(call say,CC)$(CC) $(BASE) $(WARN) -O1 -o $@ $<
 $(B)/embedded.c: $(B)/embed $(EMBED)
 	@$< $(EMBED) > $@.new && mv $@.new $@
 $(B)/embedded.o: $(B)/embedded.c
-	$(CC) $(FLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(FLAGS) -c -o $@ $<
 $(B)/libassay.a: $(LIB) $(B)/embedded.o
-	@rm -f $@ && ar rcs $@ $^
+	$(call say,AR)rm -f $@ && ar rcs $@ $^
 $(B)/libsupport.a: $(SUPPORT)
-	@rm -f $@ && ar rcs $@ $^
+	$(call say,AR)rm -f $@ && ar rcs $@ $^
 $(B)/assay: $(B)/src/cli/main.o $(B)/libassay.a
-	$(CC) $(FLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(FLAGS) -o $@ $^ $(LIBS)
 $(B)/assay.1: $(B)/assay
 	@$< man > $@
 
 TEST_LIBS = $(B)/libsupport.a $(B)/libassay.a -lcmocka -lcjson $(LIBS)
 $(UNIT) $(REAL) $(MAKER) $(BENCH): $(B)/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libassay.a
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -o $@ $< $(TEST_LIBS)
+	$(call say,LD)$(CC) $(FLAGS) -o $@ $< $(TEST_LIBS)
 # Under VARIANT=fuzz libFuzzer drives the targets; otherwise a plain loop over files does.
 ifeq ($(VARIANT),fuzz)
 $(FUZZ): $(B)/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libassay.a
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $< $(TEST_LIBS)
+	$(call say,LD)$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $< $(TEST_LIBS)
 else
 $(FUZZ): $(B)/%: $(B)/tests/%.o $(B)/tests/fuzz/replay.o $(B)/libsupport.a $(B)/libassay.a
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -o $@ $< $(B)/tests/fuzz/replay.o $(TEST_LIBS)
+	$(call say,LD)$(CC) $(FLAGS) -o $@ $< $(B)/tests/fuzz/replay.o $(TEST_LIBS)
 endif
 
 # ---- testing -----------------------------------------------------------
