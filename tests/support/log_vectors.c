@@ -224,14 +224,19 @@ static void put_bundle(struct log_vectors *v)
     jw_object(&w);
     jw_key(&w, "bundle");
     jw_str(&w, "assay/disclosure/v1");
+    jw_key(&w, "fields");
+    jw_array(&w);
+    jw_object(&w);
     jw_key(&w, "content");
     jw_string(&w, v->prompt);
     jw_key(&w, "field");
     jw_string(&w, v->sealed_prompt.name);
-    jw_key(&w, "receipt");
-    jw_string(&w, buf_span(&v->receipt));
     jw_key(&w, "salt");
     jw_str(&w, hex_of(salt, v->prompt_salt, SEAL_SALT));
+    jw_end_object(&w);
+    jw_end_array(&w);
+    jw_key(&w, "receipt");
+    jw_string(&w, buf_span(&v->receipt));
     jw_end_object(&w);
     buf_put_str(&v->bundle, "\n");
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "assay/base/file.h"
+#include "assay/verify.h"
 #include "support/log_vectors.h"
 #include "support/record_text.h"
 
@@ -149,6 +150,46 @@ static void vectors_verify_and_open(void **state)
     log_vectors_free(&v);
 }
 
+static void verifier_accepts_the_vectors(void **state)
+{
+    (void)state;
+    struct log_vectors v;
+    struct err e = ERR_INIT;
+    struct arena *a = arena_new(8 << 20);
+    struct note_key keys[2];
+    struct verified shown;
+    struct verifier *whole = NULL;
+    assert_true(log_vectors_make(&v, &e));
+    assert_true(note_key_parse(&keys[0], buf_span(&v.log_key), a, &e));
+    assert_true(note_key_parse(&keys[1], buf_span(&v.witness_key), a, &e));
+    struct trust t = {.origin = span_str("example.org/audit"),
+                      .log_keys = &keys[0],
+                      .log_key_count = 1,
+                      .witnesses = &keys[1],
+                      .witness_count = 1,
+                      .required = 1};
+    if (!verify_bundle(&shown, buf_span(&v.bundle), &t, a, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(shown.field_count, 1);
+    assert_true(span_eq(shown.fields[0].content, v.prompt));
+    assert_int_equal(shown.newest_cosignature, 1795392005);
+    t.required = 0;
+    assert_true(verifier_new(&whole, &t, &e));
+    assert_true(verifier_expect(whole, buf_span(&v.checkpoint), &e));
+    for (size_t i = 0; i < VECTOR_LEAVES; i++)
+        if (!verifier_leaf(whole, buf_span(&v.leaf[i]), &e))
+            fail_msg("leaf %zu: %s", i, e.text);
+    if (!verifier_finish(whole, buf_span(&v.new_checkpoint), &shown, a, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(shown.leaves, VECTOR_LEAVES);
+    assert_int_equal(shown.rotations, 1);
+    assert_int_equal(shown.checkpoints, 1);
+    assert_int_equal(shown.open_intents, 0);
+    verifier_free(whole);
+    arena_free(a);
+    log_vectors_free(&v);
+}
+
 int main(int argc, char **argv)
 {
     update = argc == 2 && strcmp(argv[1], "update") == 0;
@@ -157,6 +198,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(document_lists_every_kind_and_member),
         cmocka_unit_test(document_has_the_vectors_that_the_code_computes),
         cmocka_unit_test(vectors_verify_and_open),
+        cmocka_unit_test(verifier_accepts_the_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
