@@ -37,6 +37,7 @@ struct verifier {
     struct arena *keep;  /* the origin */
     struct arena *notes; /* of `expected` */
     enum err_code failed;
+    struct err newer; /* the first leaf of a newer program */
 };
 
 bool verifier_new(struct verifier **out, const struct trust *t, struct err *e)
@@ -79,26 +80,37 @@ static bool fail(struct verifier *v, const struct err *why, uint64_t seq, struct
 
 /* ---- checkpoints ---- */
 
-/* A note against the tree as it stands, signed by the key in use. */
+static bool is_of_tree(const struct verifier *v, const struct checkpoint *c, struct err *e)
+{
+    struct digest root = merkle_root(&v->tree);
+    unsigned long long covered = c->size, there = v->tree.size;
+    if (covered > there)
+        return err_set(e, ERR_INTEGRITY,
+                       "the log was cut: the checkpoint covers %llu leaves, and there are %llu",
+                       covered, there);
+    if (covered < there)
+        return err_set(e, ERR_INTEGRITY, "%llu leaves stand behind the last one that is signed",
+                       there - covered);
+    return digest_eq(&root, &c->root) ||
+           err_set(e, ERR_INTEGRITY,
+                   "the leaves do not give the root of the checkpoint of %llu leaves: one of them "
+                   "was changed, or this is another history",
+                   there);
+}
+
+/* A note against the tree as it stands, signed by the key in use. Behind a leaf
+ * that only a newer program understands, that key is not known. */
 static bool judge(struct verifier *v, struct verified *out, struct span bytes,
                   const struct trust *t, struct arena *a, struct err *e)
 {
     struct note n;
-    struct digest root = merkle_root(&v->tree);
-    if (!note_parse(&n, bytes, a, e) || !checkpoint_judge(out, &n, t, &v->keys.active, 1, e))
+    if (!note_parse(&n, bytes, a, e))
         return false;
-    if (out->checkpoint.size > v->tree.size)
-        return err_set(e, ERR_INTEGRITY,
-                       "the log was cut: the checkpoint covers %llu leaves, and there are %llu",
-                       (unsigned long long)out->checkpoint.size, (unsigned long long)v->tree.size);
-    if (out->checkpoint.size < v->tree.size)
-        return err_set(e, ERR_INTEGRITY, "%llu leaves stand behind the last one that is signed",
-                       (unsigned long long)(v->tree.size - out->checkpoint.size));
-    return digest_eq(&root, &out->checkpoint.root) ||
-           err_set(e, ERR_INTEGRITY,
-                   "the leaves do not give the root of the checkpoint of %llu leaves: one of them "
-                   "was changed, or this is another history",
-                   (unsigned long long)v->tree.size);
+    if (v->newer.code)
+        return checkpoint_parse(&out->checkpoint, n.text, e) &&
+               is_of_tree(v, &out->checkpoint, e) && err_set(e, v->newer.code, "%s", v->newer.text);
+    return checkpoint_judge(out, &n, t, &v->keys.active, 1, e) &&
+           is_of_tree(v, &out->checkpoint, e);
 }
 
 /* Witnesses are asked for at the newest checkpoint alone. */
@@ -114,8 +126,9 @@ static bool judge_older(struct verifier *v, struct span note, struct err *e)
     bool ok = judge(v, &ignored, note, &t, a, &inner);
     arena_free(a);
     v->checkpoints += ok;
-    return ok || err_set(e, inner.code, "older checkpoint of %llu leaves: %s",
-                         (unsigned long long)v->tree.size, inner.text);
+    return ok || inner.code == ERR_UNSUPPORTED ||
+           err_set(e, inner.code, "older checkpoint of %llu leaves: %s",
+                   (unsigned long long)v->tree.size, inner.text);
 }
 
 static bool judge_due(struct verifier *v, struct err *e)
@@ -214,7 +227,12 @@ bool verifier_leaf(struct verifier *v, struct span leaf, struct err *e)
     struct err why = ERR_INIT;
     if (v->failed)
         return err_set(e, v->failed, "verification has failed before");
-    if (!judge_leaf(v, leaf, &why))
+    bool ok = judge_leaf(v, leaf, &why);
+    /* Its bytes are in the tree all the same: the root still tells tampering from news. */
+    if (why.code == ERR_UNSUPPORTED && !v->newer.code)
+        err_set(&v->newer, ERR_UNSUPPORTED, "entry %llu: %s", (unsigned long long)v->tree.size,
+                why.text);
+    if (!ok && why.code != ERR_UNSUPPORTED)
         return fail(v, &why, v->tree.size, e);
     struct digest hash = record_hash(leaf);
     merkle_append(&v->tree, &hash);
