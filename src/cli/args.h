@@ -5,7 +5,7 @@
 #ifndef ASSAY_CLI_ARGS_H
 #define ASSAY_CLI_ARGS_H
 
-#include <stdbool.h>
+#include "cli/options.h"
 
 struct common_args {
     int colour; /* enum colour */
@@ -25,6 +25,31 @@ struct diff_args {
 struct digest_args {
     bool tensors, json, no_cache;
     unsigned threads;
+};
+
+/* Where a log's secrets are, when not in its folder. */
+struct key_args {
+    const char *key, *operator_key;
+};
+
+struct record_args {
+    struct key_args keys;
+    const char *log, *source;
+    unsigned threads;
+    bool json, no_cache;
+};
+
+struct log_init_args {
+    struct key_args keys;
+    const char *origin;
+};
+
+struct log_show_args {
+    bool json;
+};
+
+struct log_prove_args {
+    const char *output;
 };
 
 #endif

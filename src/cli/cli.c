@@ -34,7 +34,7 @@ int cli_error(const struct err *e)
     return e->code == ERR_INTERRUPTED ? EXIT_INTERRUPTED : err_exit_status(e->code);
 }
 
-static int usage_error(const struct command *c, const struct err *e)
+int usage_error(const struct command *c, const struct err *e)
 {
     fprintf(stderr, "assay %s: %s\n", c->name, e->text);
     fprintf(stderr, "usage: assay %s%s%s%s\nTry 'assay help %s'.\n", c->name,
@@ -94,9 +94,11 @@ static int run(const struct command *c, int argc, char **argv)
     return finish(&out, c->run(&call));
 }
 
-int unknown_command(const char *name)
+int unknown_command(size_t count, char *const *words)
 {
-    char shown[160];
+    char name[160], shown[640];
+    snprintf(name, sizeof name, "%s%s%s", words[0], count > 1 ? " " : "",
+             count > 1 ? words[1] : "");
     struct suggestion near = suggest_start(name, strlen(name));
     for (const struct command *c = commands; c->name; c++)
         if (c->group)
@@ -106,6 +108,22 @@ int unknown_command(const char *name)
         fprintf(stderr, "; did you mean '%s'?", suggest_best(&near));
     fputs("\nTry 'assay help'.\n", stderr);
     return EXIT_USAGE;
+}
+
+static const struct command *find_alias(const char *name)
+{
+    const struct command *c = commands;
+    while (strcmp(c->name, name) != 0)
+        c++;
+    return c;
+}
+
+/* `assay log` alone. */
+static bool family_usage(const char *word)
+{
+    struct out o;
+    out_init(&o, stderr, COLOUR_AUTO);
+    return help_family(&o, word);
 }
 
 int cli_main(int argc, char **argv)
@@ -119,10 +137,14 @@ int cli_main(int argc, char **argv)
         help_overview(&o);
         return EXIT_USAGE;
     }
-    const char *name = argv[1];
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
-        if (strcmp(name, aliases[i][0]) == 0)
-            name = aliases[i][1];
-    const struct command *c = command_find(name);
-    return c ? run(c, argc - 2, argv + 2) : unknown_command(name);
+        if (strcmp(argv[1], aliases[i][0]) == 0)
+            return run(find_alias(aliases[i][1]), argc - 2, argv + 2);
+    size_t used = 1;
+    const struct command *c = command_find((size_t)argc - 1, argv + 1, &used);
+    if (!c && used == 1 && family_usage(argv[1]))
+        return EXIT_USAGE;
+    if (!c)
+        return unknown_command(used, argv + 1);
+    return run(c, argc - 1 - (int)used, argv + 1 + used);
 }

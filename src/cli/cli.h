@@ -35,7 +35,7 @@ struct call {
 };
 
 struct command {
-    const char *name;
+    const char *name;             /* one word, or two: "log show" */
     const char *group;            /* heading it stands under; NULL: hidden */
     const char *operands;         /* "PATH..." */
     const char *summary;          /* one line, no full stop */
@@ -49,7 +49,9 @@ struct command {
 extern const struct command commands[]; /* up to one without a name */
 extern const struct option common_options[];
 
-const struct command *command_find(const char *name); /* NULL when there is none */
+/* The command that the first of `count` words name; *used: how many of them its name took.
+ * NULL when there is none; *used is then how many words to call unknown. */
+const struct command *command_find(size_t count, char *const *words, size_t *used);
 
 /* What each exit status means, for help and the manual. */
 struct status_text {
@@ -59,8 +61,10 @@ struct status_text {
 extern const struct status_text status_texts[]; /* up to one without a text */
 
 int cli_main(int argc, char **argv);
-/* Says on standard error that there is no such command; returns EXIT_USAGE. */
-int unknown_command(const char *name);
+/* Says on standard error that there is no command of these words; returns EXIT_USAGE. */
+int unknown_command(size_t count, char *const *words);
+/* As a command's arguments that are wrong in a way the table cannot say; returns EXIT_USAGE. */
+int usage_error(const struct command *c, const struct err *e);
 /* The graver of two statuses. */
 int exit_graver(int a, int b);
 /* `assay: FILE: offset N: TEXT` on standard error; returns the exit status of the error. */
@@ -69,12 +73,19 @@ int cli_error(const struct err *e);
 int run_inspect(const struct call *call);
 int run_diff(const struct call *call);
 int run_digest(const struct call *call);
+int run_record(const struct call *call);
+int run_log_init(const struct call *call);
+int run_log_show(const struct call *call);
+int run_log_checkpoint(const struct call *call);
+int run_log_prove(const struct call *call);
 int run_help(const struct call *call);
 int run_version(const struct call *call);
 int run_man(const struct call *call);
 int run_completion(const struct call *call);
 
 void help_overview(struct out *o);
+/* The commands whose names begin with this word; false when there are none. */
+bool help_family(struct out *o, const char *word);
 void help_command(struct out *o, const struct command *c);
 
 #endif

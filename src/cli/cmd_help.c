@@ -18,9 +18,20 @@ static void print_options(struct out *o, const struct option *table)
     }
 }
 
+static void print_command(struct out *o, const struct command *c)
+{
+    char left[64];
+    snprintf(left, sizeof left, "%s%s%s", c->name, c->operands[0] ? " " : "", c->operands);
+    out_printf(o, "  %-*s", HELP_COLUMN - 2, left);
+    if (strlen(left) > HELP_COLUMN - 4)
+        out_printf(o, "\n%*s", HELP_COLUMN, "");
+    out_wrapped_at(o, HELP_COLUMN, c->summary);
+}
+
 void help_overview(struct out *o)
 {
-    out_put(o, "assay: says exactly what open model files are, without executing them\n\n"
+    out_put(o, "assay: says exactly what open model files are, without executing them, and keeps\n"
+               "an audit log that proves what was recorded\n\n"
                "usage: assay COMMAND [OPTION]... [ARGUMENT]...\n");
     const char *group = NULL;
     for (const struct command *c = commands; c->name; c++) {
@@ -29,10 +40,7 @@ void help_overview(struct out *o)
         if (!group || strcmp(group, c->group) != 0)
             out_heading(o, c->group);
         group = c->group;
-        char left[64];
-        snprintf(left, sizeof left, "%s %s", c->name, c->operands);
-        out_printf(o, "  %-*s", HELP_COLUMN - 2, left);
-        out_wrapped_at(o, HELP_COLUMN, c->summary);
+        print_command(o, c);
     }
     out_put(o, "\n'assay help COMMAND' explains one command.\n");
 }
@@ -86,11 +94,29 @@ void help_command(struct out *o, const struct command *c)
     print_statuses(o);
 }
 
+bool help_family(struct out *o, const char *word)
+{
+    size_t n = strlen(word);
+    bool any = false;
+    for (const struct command *c = commands; c->name; c++) {
+        if (strncmp(c->name, word, n) != 0 || c->name[n] != ' ')
+            continue;
+        if (!any)
+            out_printf(o, "usage: assay %s COMMAND [OPTION]... [ARGUMENT]...\n\n", word);
+        any = true;
+        print_command(o, c);
+    }
+    if (any)
+        out_printf(o, "\n'assay help %s COMMAND' explains one command.\n", word);
+    return any;
+}
+
 const struct status_text status_texts[] = {
     {EXIT_PASS, "everything could be read"},
     {EXIT_DIFFERENT, "diff --exit-code: the two models are not identical"},
     {EXIT_USAGE, "wrong arguments"},
     {EXIT_INCOMPLETE, "something could not be read, or standard output not written"},
+    {EXIT_INTEGRITY, "a log, receipt or checkpoint is not what was signed"},
     {EXIT_INTERRUPTED, "interrupted; what was read so far was shown as incomplete"},
     {0, NULL},
 };
@@ -101,9 +127,12 @@ int run_help(const struct call *call)
         help_overview(call->out);
         return EXIT_PASS;
     }
-    const struct command *c = command_find(call->operands[0]);
-    if (!c)
-        return unknown_command(call->operands[0]);
+    size_t used = 1;
+    const struct command *c = command_find(call->count, call->operands, &used);
+    if (!c && used == 1 && help_family(call->out, call->operands[0]))
+        return EXIT_PASS;
+    if (!c || used < call->count)
+        return unknown_command(c ? call->count : used, call->operands);
     help_command(call->out, c);
     return EXIT_PASS;
 }

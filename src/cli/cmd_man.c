@@ -135,15 +135,37 @@ static void complete_options(struct out *o, const struct option *table)
 
 static void complete_command(struct out *o, const struct command *c)
 {
-    out_printf(o, "    %s) options='", c->name);
+    out_printf(o, "    '%s '*) options='", c->name);
     complete_options(o, c->options);
     complete_options(o, common_options);
     out_put(o, "' ;;\n");
 }
 
+/* Is the first word of this command's name also that of the row before it? */
+static bool same_family(const struct command *c)
+{
+    size_t n = strcspn(c->name, " ");
+    return c > commands && strncmp(c[-1].name, c->name, n) == 0 &&
+           (c[-1].name[n] == ' ' || c[-1].name[n] == '\0');
+}
+
 static void complete_name(struct out *o, const struct command *c)
 {
-    out_printf(o, " %s", c->name);
+    if (!same_family(c))
+        out_printf(o, " %.*s", (int)strcspn(c->name, " "), c->name);
+}
+
+/* `log)` and the second words of the commands that begin so. */
+static void complete_family(struct out *o, const struct command *c)
+{
+    size_t n = strcspn(c->name, " ");
+    if (c->name[n] == '\0' || same_family(c))
+        return;
+    out_printf(o, "        %.*s) COMPREPLY=($(compgen -W '", (int)n, c->name);
+    out_printf(o, " %s", c->name + n + 1);
+    while (c[1].name && same_family(c + 1))
+        out_printf(o, " %s", (++c)->name + n + 1);
+    out_put(o, "' -- \"$word\")); return ;;\n");
 }
 
 int run_completion(const struct call *call)
@@ -162,7 +184,11 @@ int run_completion(const struct call *call)
                "        COMPREPLY=($(compgen -W '");
     each_command(o, complete_name);
     out_put(o, "' -- \"$word\"))\n        return\n    fi\n"
-               "    case ${COMP_WORDS[1]} in\n");
+               "    if [ \"$COMP_CWORD\" -eq 2 ]; then\n"
+               "        case ${COMP_WORDS[1]} in\n");
+    each_command(o, complete_family);
+    out_put(o, "        esac\n    fi\n"
+               "    case \"${COMP_WORDS[1]} ${COMP_WORDS[2]} \" in\n");
     each_command(o, complete_command);
     out_put(o, "    esac\n"
                "    case $word in\n"

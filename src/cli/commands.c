@@ -51,6 +51,43 @@ static const struct option digest_options[] = {
 };
 #undef AT
 
+#define AT(member) offsetof(struct record_args, member)
+static const struct option record_options[] = {
+    {"log", OPTION_TEXT, "FOLDER", AT(log), "the log to record in"},
+    {"source", OPTION_TEXT, "TEXT", AT(source), "where the model was obtained, in your words"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/record.schema.json)"},
+    {"no-cache", OPTION_FLAG, NULL, AT(no_cache), "take every digest anew and remember none"},
+    {"threads", OPTION_NUMBER, "N", AT(threads), "use N threads (default: all cores)"},
+    {"key", OPTION_TEXT, "FILE", AT(keys.key), "the log's signing key (default: log.key)"},
+    {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
+     "the key that wraps the keyring (default: operator.key)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+#define AT(member) offsetof(struct log_init_args, member)
+static const struct option log_init_options[] = {
+    {"origin", OPTION_TEXT, "NAME", AT(origin), "name of the log, such as example.org/audit"},
+    {"key", OPTION_TEXT, "FILE", AT(keys.key),
+     "make the signing key there (default: log.key in FOLDER)"},
+    {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
+     "make the key that wraps the keyring there (default: operator.key in FOLDER)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+static const struct option log_show_options[] = {
+    {"json", OPTION_FLAG, NULL, offsetof(struct log_show_args, json),
+     "write one entry as JSON (schema/log-entry.schema.json)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+static const struct option log_prove_options[] = {
+    {"output", OPTION_TEXT, "FILE", offsetof(struct log_prove_args, output),
+     "write to this new file, not to standard output"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
 const struct command commands[] = {
     {"inspect", "Models", "PATH...", "say what a model is",
      "Reads a model without executing anything in it and shows what it is: architecture, "
@@ -85,8 +122,35 @@ const struct command commands[] = {
      digest_options, 1, 1, run_digest,
      "assay digest model/ > model.sha256|write the manifest\n"
      "cd model && sha256sum -c ../model.sha256|verify it with coreutils alone\n"},
+    {"record", "Audit log", "PATH", "enrol a model in an audit log",
+     "Reads a model as inspect does and appends what was found to a log as one entry: its "
+     "digests, architecture, licences, and findings counted by rule. When the command returns, the "
+     "entry is durable.\n"
+     "A model that could not be read whole is recorded as incomplete, and the exit status is 3. "
+     "What is no model is not recorded.",
+     record_options, 1, 1, run_record,
+     "assay record model/ --log audit --source https://example.org/model|enrol a model\n"},
+    {"log init", "Audit log", "FOLDER", "begin an audit log",
+     "Makes FOLDER with a signing key, a keyring, a database and the first entry of a "
+     "tamper-evident log, and prints the verifier key by which anybody verifies it.",
+     log_init_options, 1, 1, run_log_init,
+     "assay log init audit --origin example.org/audit|begin a log\n"},
+    {"log show", "Audit log", "FOLDER [N]", "show a log, or one of its entries",
+     "Shows what a log says of itself and its newest entries, or entry N in full. It only reads, "
+     "also while a server writes the log, and verifies nothing.",
+     log_show_options, 1, 2, run_log_show, "assay log show audit 3|one entry\n"},
+    {"log checkpoint", "Audit log", "FOLDER", "print a log's newest signed checkpoint",
+     "Prints the newest checkpoint (C2SP tlog-checkpoint): origin, number of entries and the root "
+     "of the tree over them, signed. Whoever keeps it can prove later that history was changed.",
+     NULL, 1, 1, run_log_checkpoint,
+     "assay log checkpoint audit > 2026-11.checkpoint|keep today's state\n"},
+    {"log prove", "Audit log", "FOLDER N", "write the receipt of an entry",
+     "Writes the receipt of entry N (C2SP tlog-proof): the entry, the proof that it is in the log, "
+     "and the signed checkpoint. Anybody verifies it without the log.",
+     log_prove_options, 2, 2, run_log_prove,
+     "assay log prove audit 3 --output 3.tlog-proof|a receipt to hand over\n"},
     {"help", "Help", "[COMMAND]", "explain a command", "Explains a command, or lists all of them.",
-     NULL, 0, 1, run_help, NULL},
+     NULL, 0, 2, run_help, NULL},
     {"version", "Help", "", "print the version", "Prints the version.", NULL, 0, 0, run_version,
      NULL},
     {"completion", "Help", "bash", "print a shell completion script",
@@ -97,10 +161,22 @@ const struct command commands[] = {
     {.name = NULL},
 };
 
-const struct command *command_find(const char *name)
+const struct command *command_find(size_t count, char *const *words, size_t *used)
 {
-    for (const struct command *c = commands; c->name; c++)
-        if (strcmp(c->name, name) == 0)
+    *used = 1;
+    for (const struct command *c = commands; c->name; c++) {
+        size_t n = strlen(words[0]);
+        if (strncmp(c->name, words[0], n) != 0)
+            continue;
+        if (c->name[n] == '\0') {
+            *used = 1;
             return c;
+        }
+        if (c->name[n] != ' ' || count < 2)
+            continue;
+        *used = 2;
+        if (strcmp(c->name + n + 1, words[1]) == 0)
+            return c;
+    }
     return NULL;
 }

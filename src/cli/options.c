@@ -96,6 +96,27 @@ static bool take_number(const struct option *o, const char *value, unsigned *int
     return true;
 }
 
+static bool take_u64(const struct option *o, const char *value, struct option_u64 *into,
+                     struct err *e)
+{
+    char shown[80];
+    if (!text_u64(span_str(value), &into->value) || into->value > OPTION_MAX_U64)
+        return err_set(e, ERR_USAGE, "--%s: expected a number, not '%s'", o->name,
+                       text_shown(shown, sizeof shown, span_str(value)));
+    into->given = true;
+    return true;
+}
+
+static bool take_text(const struct option *o, const char *value, struct option_texts *into,
+                      struct err *e)
+{
+    if (into->count == OPTION_MAX_TEXTS)
+        return err_set(e, ERR_USAGE, "--%s may be given %d times at most", o->name,
+                       OPTION_MAX_TEXTS);
+    into->text[into->count++] = value;
+    return true;
+}
+
 static bool take_choice(const struct option *o, const char *value, int *into, struct err *e)
 {
     size_t n = strlen(value);
@@ -122,6 +143,10 @@ static bool take_value(const struct found *f, const char *value, struct err *e)
         return true;
     case OPTION_NUMBER:
         return take_number(f->option, value, f->into, e);
+    case OPTION_U64:
+        return take_u64(f->option, value, f->into, e);
+    case OPTION_TEXTS:
+        return take_text(f->option, value, f->into, e);
     case OPTION_TEXT:
         *(const char **)f->into = value;
         return true;

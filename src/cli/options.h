@@ -17,11 +17,25 @@
 enum option_kind {
     OPTION_FLAG,   /* bool */
     OPTION_NUMBER, /* unsigned, 1..OPTION_MAX_NUMBER */
+    OPTION_U64,    /* struct option_u64, 0..2^53-1 */
     OPTION_TEXT,   /* const char *, borrowed from argv */
+    OPTION_TEXTS,  /* struct option_texts: may be given several times */
     OPTION_CHOICE  /* int: index into the '|'-separated choices */
 };
 
-enum { OPTION_MAX_NUMBER = 1024, OPTION_ARGS_SIZE = 256 };
+enum { OPTION_MAX_NUMBER = 1024, OPTION_MAX_TEXTS = 16, OPTION_ARGS_SIZE = 512 };
+
+#define OPTION_MAX_U64 ((UINT64_C(1) << 53) - 1)
+
+struct option_u64 {
+    bool given;
+    uint64_t value;
+};
+
+struct option_texts {
+    const char *text[OPTION_MAX_TEXTS]; /* borrowed from argv */
+    size_t count;
+};
 
 struct option {
     const char *name; /* without the dashes; NULL ends a table */

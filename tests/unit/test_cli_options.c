@@ -193,17 +193,39 @@ static bool seen_twice(const struct command *c, const struct option *o)
     return seen != 1;
 }
 
+static size_t size_of(const struct option *o)
+{
+    return o->kind == OPTION_TEXTS ? sizeof(struct option_texts)
+           : o->kind == OPTION_U64 ? sizeof(struct option_u64)
+                                   : sizeof(void *);
+}
+
+/* By the one or two words of its name, whatever follows them. */
+static bool finds_itself(const struct command *c)
+{
+    char name[64];
+    size_t used = 0;
+    assert_true(strlen(c->name) < sizeof name);
+    strcpy(name, c->name);
+    char *space = strchr(name, ' ');
+    if (space)
+        *space = '\0';
+    char after[] = "operand";
+    char *words[] = {name, space ? space + 1 : after, after};
+    return command_find(3, words, &used) == c && used == (space ? 2u : 1u);
+}
+
 static void every_command_is_complete(void **state)
 {
     (void)state;
     for (const struct command *c = commands; c->name; c++) {
         assert_non_null(c->run);
-        assert_ptr_equal(command_find(c->name), c);
+        assert_true(finds_itself(c));
         assert_true(strlen(c->summary) < 60 && c->description[0]);
         for (const struct option *o = c->options; o && o->name; o++) {
             assert_false(seen_twice(c, o));
             assert_true((o->kind == OPTION_FLAG) == (o->value == NULL));
-            assert_true(o->at + sizeof(void *) <= OPTION_ARGS_SIZE);
+            assert_true(o->at + size_of(o) <= OPTION_ARGS_SIZE);
         }
     }
 }
