@@ -42,23 +42,23 @@ static bool create(sqlite3 *db, struct err *e)
 
 /* ---- comparing ---- */
 
-static bool same_column(sqlite3_stmt *a, sqlite3_stmt *b, int at)
-{
-    int n = sqlite3_column_bytes(a, at);
-    const void *p = sqlite3_column_blob(a, at), *q = sqlite3_column_blob(b, at);
-    return n == sqlite3_column_bytes(b, at) && (n == 0 || (p && q && memcmp(p, q, (size_t)n) == 0));
-}
-
-static bool differs(sqlite3_stmt *theirs, bool extra, struct err *e)
+static bool refuse(sqlite3_stmt *st, const char *how, struct err *e)
 {
     char type[32], name[96];
-    int at = extra ? 0 : 1;
-    (void)at;
-    text_shown(type, sizeof type, sql_blob(theirs, 0));
-    text_shown(name, sizeof name, sql_blob(theirs, 1));
+    text_shown(type, sizeof type, sql_blob(st, 0));
+    text_shown(name, sizeof name, sql_blob(st, 1));
     return err_set(e, ERR_INTEGRITY,
-                   "the database's schema is not a log's: %s \"%s\" %s; it was not read", type,
-                   name, extra ? "does not belong there" : "is missing or has another text");
+                   "the database's schema is not a log's: %s \"%s\" %s; nothing was read from it",
+                   type, name, how);
+}
+
+/* Both lists are in the order of type, name and table. */
+static int order(sqlite3_stmt *a, sqlite3_stmt *b)
+{
+    int way = 0;
+    for (int i = 0; way == 0 && i < 3; i++)
+        way = span_cmp(sql_blob(a, i), sql_blob(b, i));
+    return way;
 }
 
 static bool compare(sqlite3 *db, sqlite3_stmt *ours, sqlite3_stmt *theirs, struct err *e)
@@ -67,17 +67,16 @@ static bool compare(sqlite3 *db, sqlite3_stmt *ours, sqlite3_stmt *theirs, struc
         int a = sqlite3_step(ours), b = sqlite3_step(theirs);
         if (b != SQLITE_ROW && b != SQLITE_DONE)
             return sql_fail(db, "reading the schema", e);
+        if (a != SQLITE_ROW && a != SQLITE_DONE)
+            return err_set(e, ERR_MEMORY, "out of memory for the schema");
         if (a == SQLITE_DONE && b == SQLITE_DONE)
             return true;
-        if (a == SQLITE_DONE)
-            return differs(theirs, true, e);
-        if (a != SQLITE_ROW)
-            return err_set(e, ERR_MEMORY, "out of memory for the schema");
-        if (b == SQLITE_DONE)
-            return differs(ours, false, e);
-        for (int i = 0; i < 4; i++)
-            if (!same_column(ours, theirs, i))
-                return differs(theirs, !same_column(ours, theirs, 1), e);
+        int way = a == SQLITE_DONE ? 1 : b == SQLITE_DONE ? -1 : order(ours, theirs);
+        if (way != 0)
+            return way < 0 ? refuse(ours, "is missing", e)
+                           : refuse(theirs, "does not belong there", e);
+        if (!span_eq(sql_blob(ours, 3), sql_blob(theirs, 3)))
+            return refuse(theirs, "has another text", e);
     }
 }
 
