@@ -10,18 +10,22 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char insert_entry[] = "INSERT INTO entry (seq, kind, time, subject, model, outcome) "
+                                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+static const char insert_subject[] =
+    "INSERT INTO subject (id, born, epoch, lookup, pseudonym, key, commitment, name) "
+    "VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7)";
+
 static const char *const statements[STATEMENTS] = {
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_COMMIT] = "COMMIT",
     [ST_ROLLBACK] = "ROLLBACK",
     [ST_RECORD] = "INSERT INTO record (seq, leaf) VALUES (?1, ?2)",
-    [ST_ENTRY] = "INSERT INTO entry (seq, kind, time, subject, model, outcome) "
-                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [ST_ENTRY] = insert_entry,
     [ST_INTENT] = "INSERT INTO open_intent (seq) VALUES (?1)",
     [ST_OUTCOME] = "DELETE FROM open_intent WHERE seq = ?1",
-    [ST_SUBJECT] =
-        "INSERT INTO subject (id, born, epoch, lookup, pseudonym, key, commitment, name) "
-        "VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [ST_SUBJECT] = insert_subject,
     [ST_CONTENT_KEY] = "INSERT INTO content_key (seq, subject, key) VALUES (?1, ?2, ?3)",
     [ST_CONTENT] = "INSERT INTO content (id, ciphertext) VALUES (?1, ?2)",
     [ST_TILE] = "INSERT INTO tile (id, root, hashes) VALUES (?1, ?2, ?3)",

@@ -322,10 +322,10 @@ static bool prove(struct log_reader *r, uint64_t seq, struct span leaf, const st
 
 bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out, struct err *e)
 {
-    struct span leaf, bytes = buf_span(&r->note);
-    struct note note;
-    struct checkpoint c;
-    struct proof p;
+    struct span leaf = SPAN_EMPTY, bytes = buf_span(&r->note);
+    struct note note = {.count = 0};
+    struct checkpoint c = {.size = 0};
+    struct proof p = {.count = 0};
     struct arena *a = arena_new(8 << 20);
     bool ok = a || err_set(e, ERR_MEMORY, "out of memory for a receipt");
     ok = ok && log_reader_leaf(r, seq, a, &leaf, e) &&

@@ -71,9 +71,10 @@ static bool load_leaves(struct edge *t, sqlite3 *db, struct err *e)
     bool ok = step == SQLITE_DONE || step == SQLITE_ROW || sql_fail(db, "reading leaves", e);
     sqlite3_finalize(st);
     t->count[0] = n;
+    uint64_t found = from + n;
     return ok &&
-           (from + n == t->size || err_set(e, ERR_INTEGRITY, "entry %llu is missing from the log",
-                                           (unsigned long long)(from + n)));
+           (found == t->size || err_set(e, ERR_INTEGRITY, "entry %llu is missing from the log",
+                                        (unsigned long long)found));
 }
 
 static bool load_level(struct edge *t, unsigned level, sqlite3_stmt *st, struct err *e)

@@ -108,7 +108,7 @@ static void every_change_of_the_schema_is_refused(void **state)
         {"CREATE UNIQUE INDEX u ON record (leaf)", "index \"u\" does not belong there"},
         {"DROP INDEX entry_kind", "index \"entry_kind\" is missing"},
         {"DROP TABLE cosignature", "table \"cosignature\" is missing"},
-        {"ALTER TABLE record ADD COLUMN more", "table \"record\" has another text"},
+        {"ALTER TABLE record ADD COLUMN more TEXT", "table \"record\" has another text"},
         {"DROP TABLE record; CREATE VIEW record AS SELECT seq, x'7b7d' AS leaf FROM entry",
          "record"},
     };
