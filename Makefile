@@ -139,6 +139,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/share/assay/schema
 	install -m 644 schema/*.json $(DESTDIR)$(PREFIX)/share/assay/schema/
 dist:
+	@mkdir -p build
 	git archive --prefix=assay-$(VERSION)/ -o build/assay-$(VERSION).tar.gz HEAD
 clean:
 	rm -rf build
