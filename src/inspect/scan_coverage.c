@@ -39,14 +39,15 @@ static bool all_zero(const uint8_t *p, size_t n)
     return true;
 }
 
-/* Alignment explains a gap shorter than itself that ends where the next thing begins. */
+/* Alignment explains a gap shorter than itself that ends where the next thing begins. The end
+ * of a file that was not read whole ends nothing. */
 static bool aligned_gap(const struct model_file *f, uint64_t from, uint64_t to)
 {
     uint64_t alignment = f->alignment ? f->alignment : 1;
     uint64_t base = from >= f->data ? f->data : 0;
     if (to - from >= alignment || to - from > SCAN_PADDING)
         return false;
-    return (to - base) % alignment == 0 || to == f->data || to == f->size;
+    return (to - base) % alignment == 0 || to == f->data || (to == f->size && !f->incomplete);
 }
 
 static bool has_layout(enum format f)

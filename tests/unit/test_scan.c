@@ -251,6 +251,23 @@ static void coverage_points_at_hidden_bytes(void **state)
     gw_free(&g);
 }
 
+static void coverage_finds_no_padding_where_the_header_breaks_off(void **state)
+{
+    (void)state;
+    struct gguf_writer g;
+    struct model *m = NULL;
+    struct err e = ERR_INIT;
+    gguf_fixture(&g);
+    struct span cut = span_sub(gw_span(&g), 0, 40); /* inside the first key */
+    assert_true(model_read_memory(&m, "cut.gguf", cut, &e));
+    struct scan s = scan_with(m, false, false, 1);
+    expect_sum(m, &s.coverage);
+    assert_int_equal(findings_of(m, RULE_COVERAGE_PADDING), 0);
+    assert_int_equal(findings_of(m, RULE_COVERAGE_UNEXPLAINED), 1);
+    model_free(m);
+    gw_free(&g);
+}
+
 /* ---- files that move ---- */
 
 static char folder[] = "/tmp/assay-scan-XXXXXX";
@@ -502,6 +519,7 @@ int main(void)
         cmocka_unit_test(coverage_adds_up_for_every_prefix),
         cmocka_unit_test(coverage_explains_every_byte_of_a_clean_file),
         cmocka_unit_test(coverage_points_at_hidden_bytes),
+        cmocka_unit_test(coverage_finds_no_padding_where_the_header_breaks_off),
         cmocka_unit_test(scan_finds_a_file_that_shrank),
         cmocka_unit_test(scan_finds_a_file_that_was_written_to),
         cmocka_unit_test(scan_reports_progress_and_stops_when_told),
