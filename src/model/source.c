@@ -169,8 +169,7 @@ static bool read_at(const struct source *s, uint8_t *p, uint64_t offset, size_t 
         }
         if (got == 0)
             return err_at(e, ERR_CHANGED, s->path, offset,
-                          "the file ends here and had %llu bytes when it was opened: "
-                          "stop whatever writes it and read it again",
+                          "the file ends here and had %llu bytes when it was opened",
                           (unsigned long long)s->stamp.size);
         p += got;
         offset += (uint64_t)got;
@@ -205,8 +204,7 @@ bool source_unchanged(const struct source *s, struct err *e)
         now.ctime_ns == s->stamp.ctime_ns)
         return true;
     return err_at(e, ERR_CHANGED, s->path, ERR_NO_OFFSET,
-                  "changed while it was read (%llu bytes before, %llu now): "
-                  "stop whatever writes it and read it again",
+                  "changed while it was read (%llu bytes before, %llu now)",
                   (unsigned long long)s->stamp.size, (unsigned long long)now.size);
 }
 
