@@ -204,7 +204,7 @@ struct diff {
     size_t entry_count;
     size_t entries_more; /* found beyond DIFF_MAX_ENTRIES and not kept */
     enum relation relation;
-    bool reversed;       /* quantised, and it is A that has fewer bits */
+    bool reversed;       /* quantised or adapter, with A and B exchanged */
     const char *because; /* the numbers behind the relation, one line */
     /* Over all compared tensors, weighted by elements; NaN when none was. */
     double distance, cosine, changed;

@@ -22,7 +22,7 @@ bool diff_measured(const struct tensor_diff *d)
     return d->change == TENSOR_SAME || d->change == TENSOR_CHANGED || d->change == TENSOR_RETYPED;
 }
 
-static const char *sentence(enum relation r)
+static const char *sentence(enum relation r, bool reversed)
 {
     switch (r) {
     case REL_IDENTICAL:
@@ -30,11 +30,11 @@ static const char *sentence(enum relation r)
     case REL_REPACKED:
         return "B is A re-packed";
     case REL_QUANTISED:
-        return "B is A quantised";
+        return reversed ? "A is B quantised" : "B is A quantised";
     case REL_FINE_TUNED:
         return "B is A fine-tuned";
     case REL_ADAPTER:
-        return "B is an adapter for A";
+        return reversed ? "A is an adapter for B" : "B is an adapter for A";
     case REL_SAME_ARCHITECTURE:
         return "B has A's architecture and other weights";
     case REL_UNRELATED:

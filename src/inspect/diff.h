@@ -125,7 +125,8 @@ bool diff_relation(struct diff *out, const struct pairs *p, const struct model *
 /* ---- diff_adapter.c ---- */
 
 /* *applies when exactly one side is a low-rank adapter; then *r and its words. */
-bool diff_adapter(bool *applies, enum relation *r, struct buf *text, const struct model *a,
-                  const struct model *b, struct arena *arena) ASSAY_MUST_CHECK;
+bool diff_adapter(bool *applies, struct diff *out, enum relation *r, struct buf *text,
+                  const struct model *a, const struct model *b,
+                  struct arena *arena) ASSAY_MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Is B a low-rank adapter for A? Its tensors come in pairs: A [rank, in] and
- * B [out, rank]; it fits when the weight it names exists in A as [out, in].
+ * Is one of the two a low-rank adapter for the other? Its tensors come in pairs: A [rank, in]
+ * and B [out, rank]; it fits when the weight it names exists in the base as [out, in].
  * The base that the adapter itself names is quoted, never believed.
  */
 #include "inspect/diff.h"
@@ -116,28 +116,26 @@ static void put_named_base(struct buf *text, const struct model *b)
         buf_printf(text, "; it names %s as its base", text_shown(shown, sizeof shown, name));
 }
 
-bool diff_adapter(bool *applies, enum relation *r, struct buf *text, const struct model *a,
-                  const struct model *b, struct arena *arena)
+bool diff_adapter(bool *applies, struct diff *out, enum relation *r, struct buf *text,
+                  const struct model *a, const struct model *b, struct arena *arena)
 {
     struct lora l = {0};
     bool of_a = is_adapter(a), of_b = is_adapter(b);
     *applies = of_a != of_b && a->tensor_count > 0 && b->tensor_count > 0;
     if (!*applies)
         return true;
-    if (of_a) {
-        *r = REL_UNRELATED;
-        buf_put_str(text, "A is an adapter and B is not: compare them the other way round");
-        return true;
-    }
-    if (!take_lora(&l, a, b, arena))
+    const struct model *base = of_a ? b : a, *adapter = of_a ? a : b;
+    if (!take_lora(&l, base, adapter, arena))
         return false;
     *r = l.pairs > 0 && l.fitting == l.pairs ? REL_ADAPTER : REL_UNRELATED;
-    buf_printf(text, "B holds %zu low-rank pairs", l.pairs);
+    out->reversed = of_a && *r == REL_ADAPTER;
+    buf_printf(text, "%s holds %zu low-rank pairs", of_a ? "A" : "B", l.pairs);
     if (l.rank_most)
         buf_printf(text, " of rank %llu", (unsigned long long)l.rank_least);
     if (l.rank_most != l.rank_least)
         buf_printf(text, " to %llu", (unsigned long long)l.rank_most);
-    buf_printf(text, ", %zu of which fit a weight of A by name and shape", l.fitting);
-    put_named_base(text, b);
+    buf_printf(text, ", %zu of which fit a weight of %s by name and shape", l.fitting,
+               of_a ? "B" : "A");
+    put_named_base(text, adapter);
     return true;
 }

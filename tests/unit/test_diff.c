@@ -56,6 +56,45 @@ static void rounding_to_bf16_is_quantised(void **state)
     bench_finish(&x);
 }
 
+/* Values of BF16, some too small for F16: the F16 file is made from the BF16 one, whatever the bits. */
+static void bf16_written_as_f16_was_rounded_from_bf16(void **state)
+{
+    static const struct {
+        enum dtype a, b;
+        bool reversed;
+    } ways[] = {{DTYPE_BF16, DTYPE_F16, false}, {DTYPE_F16, DTYPE_BF16, true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        struct bench x;
+        bench_start(&x);
+        bench_two_alike(&x, ways[i].a, ways[i].b);
+        for (uint64_t k = 0; k < x.a.t[0].elements; k++) {
+            uint32_t bits;
+            memcpy(&bits, &x.a.t[0].values[k], sizeof bits);
+            bits &= 0xffff0000;
+            memcpy(&x.a.t[0].values[k], &bits, sizeof bits);
+        }
+        x.a.t[0].values[0] = 0x1p-30f;
+        built_copy(&x.b.t[0], &x.a.t[0]);
+        bench_compare(&x, ST, ST);
+        bench_expect(&x, REL_QUANTISED);
+        assert_int_equal(x.diff.reversed, ways[i].reversed);
+        bench_finish(&x);
+    }
+}
+
+static void the_coarser_of_two_roundings_is_the_quantised_one(void **state)
+{
+    struct bench x;
+    (void)state;
+    bench_start(&x);
+    bench_two_alike(&x, DTYPE_BF16, DTYPE_F16);
+    bench_compare(&x, ST, ST);
+    bench_expect(&x, REL_QUANTISED);
+    assert_true(x.diff.reversed);
+    bench_finish(&x);
+}
+
 static void some_changed_elements_are_fine_tuning(void **state)
 {
     struct bench x;
@@ -127,6 +166,20 @@ static void low_rank_pairs_are_an_adapter(void **state)
                 32, 4);
     bench_compare(&x, ST, ST);
     bench_expect(&x, REL_ADAPTER);
+    bench_finish(&x);
+}
+
+static void an_adapter_may_come_first(void **state)
+{
+    struct bench x;
+    (void)state;
+    bench_start(&x);
+    builder_add(&x.b, "model.layers.0.self_attn.q_proj.weight", DTYPE_F32, 32, 16);
+    builder_add(&x.a, "model.layers.0.self_attn.q_proj.lora_A.weight", DTYPE_F32, 4, 16);
+    builder_add(&x.a, "model.layers.0.self_attn.q_proj.lora_B.weight", DTYPE_F32, 32, 4);
+    bench_compare(&x, ST, ST);
+    bench_expect(&x, REL_ADAPTER);
+    assert_true(x.diff.reversed);
     bench_finish(&x);
 }
 
@@ -312,6 +365,9 @@ int main(void)
         cmocka_unit_test(same_bytes_are_identical),
         cmocka_unit_test(lossless_retyping_is_repacking),
         cmocka_unit_test(rounding_to_bf16_is_quantised),
+        cmocka_unit_test(bf16_written_as_f16_was_rounded_from_bf16),
+        cmocka_unit_test(the_coarser_of_two_roundings_is_the_quantised_one),
+        cmocka_unit_test(an_adapter_may_come_first),
         cmocka_unit_test(some_changed_elements_are_fine_tuning),
         cmocka_unit_test(distance_cosine_and_share_follow_their_definitions),
         cmocka_unit_test(other_values_are_the_same_architecture),
