@@ -51,7 +51,7 @@ static void put_relation(struct out *o, const struct comparison *c)
     const char *because = c->diff.because ? c->diff.because : "";
     if (!c->complete)
         out_style(o, STYLE_BAD, "INCOMPLETE: as far as was read, ");
-    out_style(o, STYLE_BOLD, c->diff.reversed ? "A is B quantised" : sentence(c->diff.relation));
+    out_style(o, STYLE_BOLD, sentence(c->diff.relation, c->diff.reversed));
     out_put(o, "\n");
     snprintf(line, sizeof line, "%s", because);
     if (line[0])
@@ -61,12 +61,15 @@ static void put_relation(struct out *o, const struct comparison *c)
 
 static void put_model(struct out *o, const char *label, const struct model *m)
 {
-    char path[SHOW_SIZE];
+    char path[SHOW_SIZE], faults[64];
     show_text(path, span_str(m->path), 300);
     size_t findings = 0;
     for (size_t i = 0; i < m->verdict.count; i++)
         findings += m->verdict.findings[i].count;
-    out_field(o, label, "%s (%zu tensors%s%zu findings)", path, m->tensor_count, DOT, findings);
+    snprintf(faults, sizeof faults, DOT "%zu finding%s in reading", findings,
+             findings == 1 ? "" : "s");
+    out_field(o, label, "%s (%zu tensor%s%s)", path, m->tensor_count,
+              m->tensor_count == 1 ? "" : "s", findings ? faults : "");
 }
 
 static void put_counts(struct out *o, const struct diff *d)
