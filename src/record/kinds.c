@@ -281,10 +281,9 @@ OBJECT(upstream, "who computes");
 static const struct member call_intent_members[] = {
     MUST_WORD("api", apis, "what was asked for"),
     MAY("credential", DIGEST, "keyed hash of the client's credential"),
-    MUST_WORD("durability", durabilities, "what is durable before it is released: the answer as a whole, each window of a stream, or only what comes before the end of a stream"),
+    MUST_WORD("durability", durabilities, "what is held back until it is durable: the answer as a whole, each window of a stream, or the end of a stream alone"),
     MUST_OBJECT("model", &model_ref, "which model"),
     MAY("policy", STRING, "policy in force"),
-    MAY("request_bytes", COUNT, "bytes of the request's body"),
     MUST_WORD("route", routes, "who computes"),
     MAY_OBJECT("sampling", &sampling, "sampling parameters"),
     MUST("stream", BOOL, "the answer is streamed"),
@@ -312,7 +311,7 @@ OBJECT(tokens, "token counts");
 
 static const struct member call_outcome_members[] = {
     MUST("attempts", COUNT, "times that the upstream was asked, 1 for the engine"),
-    MUST_WORD("durability", durabilities, "what was durable before it was released"),
+    MUST_WORD("durability", durabilities, "what was held back until it was durable"),
     MAY("error", STRING, "short code of the error, nothing of the content"),
     MAY_LIST("finish", STRING, "why each answer ended, in order"),
     MUST("intent", COUNT, "index of the intent that this closes"),
@@ -422,7 +421,7 @@ const struct shape record_kinds[RECORD_KINDS] = {
     [RECORD_KEY] = KIND("key", key, "the log's key changes, signed by the old and the new one"),
     [RECORD_MODEL] = KIND("model", model, "a model was enrolled: what its bytes are"),
     [RECORD_DATASET] = KIND("dataset", dataset, "a data set was enrolled"),
-    [RECORD_TRAINING] = KIND("training", training, "a moment of a training run"),
+    [RECORD_TRAINING] = KIND("training", training, "a training run begins, reaches a checkpoint, ends or fails"),
     [RECORD_CALL_INTENT] = KIND("call-intent", call_intent, "a call was accepted; durable before anything is forwarded or computed"),
     [RECORD_CALL_OUTCOME] = KIND("call-outcome", call_outcome, "a call ended; durable before the end of its answer is released"),
     [RECORD_REPLAY] = KIND("replay", replay, "a logged call was executed again"),
@@ -435,6 +434,6 @@ const struct shape record_kinds[RECORD_KINDS] = {
     [RECORD_STOP] = KIND("stop", stop, "the owner closed the log"),
     [RECORD_HOLD] = KIND("hold", hold, "a legal hold was placed or released"),
     [RECORD_RESTORE] = KIND("restore", restore, "the log was restored from a backup: what came after it is lost"),
-    [RECORD_REFUSED] = KIND("refused", refused, "requests that were refused before they were calls, counted over a second"),
+    [RECORD_REFUSED] = KIND("refused", refused, "requests were refused before they were calls; they are counted, a leaf for at most every second"),
 };
 /* clang-format on */
