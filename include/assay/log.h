@@ -96,6 +96,29 @@ struct hash_reader log_reader_hashes(struct log_reader *r);
 bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out,
                         struct err *e) ASSAY_MUST_CHECK;
 
+/* ---- what witnesses added (src/log/cosign.c) ---- */
+
+/*
+ * Keep cosignature lines (witness_cosign verified them) with the checkpoint
+ * that they are for, a note signed by this log; durable when it returns.
+ */
+bool log_keep_cosignatures(struct log *l, struct span checkpoint, struct span lines,
+                           struct err *e) ASSAY_MUST_CHECK;
+
+struct log_cosigned {
+    uint64_t size; /* entries of the checkpoint */
+    uint64_t time; /* Unix seconds that the witness signed; 0: there is none */
+};
+
+/* The newest cosignature of one witness, or of any when `witness` is NULL. As it was stored:
+ * whether it holds is for verify_checkpoint to say. */
+bool log_reader_cosigned(struct log_reader *r, const struct note_key *witness,
+                         struct log_cosigned *out, struct err *e) ASSAY_MUST_CHECK;
+/* The checkpoint that was cosigned last, with a line of each of its witnesses, for
+ * verify_checkpoint. ERR_USAGE when there is none. */
+bool log_reader_cosigned_note(struct log_reader *r, struct buf *note,
+                              struct err *e) ASSAY_MUST_CHECK;
+
 /* ---- tiles (src/log/export.c) ---- */
 
 struct log_exported {

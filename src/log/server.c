@@ -48,6 +48,7 @@ static bool op_checkpoint(struct log *l, struct cursor *c, struct buf *result, s
 static const struct server_op ops[] = {
     {SOCKET_APPEND, op_append},
     {SOCKET_CHECKPOINT, op_checkpoint},
+    {SOCKET_COSIGNED, cosign_serve},
 };
 
 static bool run_op(struct log *l, struct span request, struct buf *result, struct err *e)

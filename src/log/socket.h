@@ -15,7 +15,7 @@ enum {
     SOCKET_WAIT_S = 30 /* an answer comes within this */
 };
 
-enum socket_op { SOCKET_APPEND = 1, SOCKET_CHECKPOINT = 2 };
+enum socket_op { SOCKET_APPEND = 1, SOCKET_CHECKPOINT = 2, SOCKET_COSIGNED = 3 };
 
 /* One operation of the owner: arguments in, result out. */
 struct server_op {

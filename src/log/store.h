@@ -218,6 +218,9 @@ struct server {
     int listener, wake;
 };
 
+/* SOCKET_COSIGNED: u32le length and checkpoint, then lines. cosign.c */
+bool cosign_serve(struct log *l, struct cursor *arguments, struct buf *result,
+                  struct err *e) ASSAY_MUST_CHECK;
 bool server_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 void server_close(struct log *l);
 
