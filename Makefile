@@ -136,8 +136,9 @@ demo-models: $(MAKER)
 install: all
 	install -D -m 755 $(B)/assay $(DESTDIR)$(PREFIX)/bin/assay
 	install -D -m 644 $(B)/assay.1 $(DESTDIR)$(PREFIX)/share/man/man1/assay.1
-	install -d $(DESTDIR)$(PREFIX)/share/assay/schema
+	install -d $(DESTDIR)$(PREFIX)/share/assay/schema/records
 	install -m 644 schema/*.json $(DESTDIR)$(PREFIX)/share/assay/schema/
+	install -m 644 schema/records/*.json $(DESTDIR)$(PREFIX)/share/assay/schema/records/
 dist:
 	@mkdir -p build
 	git archive --prefix=assay-$(VERSION)/ -o build/assay-$(VERSION).tar.gz HEAD
