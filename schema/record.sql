@@ -44,3 +44,8 @@ CREATE TABLE cosignature ( -- what witnesses added to checkpoints
     time INTEGER NOT NULL,    -- Unix seconds that the witness signed
     line BLOB NOT NULL        -- the signature line with its line end
 ) STRICT;
+
+CREATE TABLE erasure ( -- erasures whose keys are destroyed and whose leaf is not written yet
+    epoch INTEGER PRIMARY KEY, -- under which the survivors are wrapped; unique to each erasure
+    body  BLOB NOT NULL        -- members of the leaf to come
+) STRICT;

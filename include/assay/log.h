@@ -74,6 +74,79 @@ bool log_append(struct log *l, const struct log_entry *entry, struct log_receipt
 /* An eventfd that becomes readable when records were acknowledged; owned by the log. */
 int log_eventfd(struct log *l);
 
+/*
+ * ---- operations ----
+ *
+ * Done by the owner in its commit thread, or asked of it over LOG.sock by whoever
+ * has the log open as a client. Each appends the entry that says so before its
+ * result is handed out.
+ */
+
+/* Who ordered it and why. Both stand in the leaf in clear: no personal data. */
+struct log_order {
+    struct span by, basis;
+};
+
+struct log_erased {
+    bool pending;   /* keys are destroyed, but a reader holds the WAL, which still has their bytes:
+                     no leaf yet; it is tried again with later entries, by log_erase_resume, and
+                     when the log is opened or closed */
+    uint64_t seq;   /* the erasure leaf, when not pending */
+    uint64_t epoch; /* destroyed, with all before it */
+    uint64_t epoch_now; /* under which the survivors are wrapped */
+    uint64_t keys;      /* wrapped keys destroyed */
+    uint64_t entries;   /* whose content can no longer be opened */
+};
+
+/*
+ * Erase everything sealed for a subject (its name in clear), or the content of one
+ * entry: destroy the keys, wrap what survives anew, advance the keyring and destroy
+ * the epochs before, empty the WAL, append the erasure leaf; only then is it erased.
+ * Appending waits meanwhile. A crash between is made good when the log is opened.
+ * `certificate` (may be NULL) gets the signed note of log_erase_certificate.
+ * ERR_POLICY: under legal hold (that refusal is an entry). ERR_USAGE: nothing of that
+ * subject or entry is sealed. ERR_INTEGRITY: the entry was erased before.
+ */
+bool log_erase_subject(struct log *l, struct span subject, const struct log_order *o,
+                       struct log_erased *out, struct buf *certificate,
+                       struct err *e) ASSAY_MUST_CHECK;
+bool log_erase_entry(struct log *l, uint64_t seq, const struct log_order *o, struct log_erased *out,
+                     struct buf *certificate, struct err *e) ASSAY_MUST_CHECK;
+/* Finish what was pending; *left: erasures that still are. */
+bool log_erase_resume(struct log *l, uint64_t *left, struct err *e) ASSAY_MUST_CHECK;
+/* The certificate of the erasure leaf `seq`: a note signed by the log whose text is one
+ * JSON object (docs/operating.md, "Erasure"). Appends to *out. */
+bool log_erase_certificate(struct log *l, uint64_t seq, struct buf *out,
+                           struct err *e) ASSAY_MUST_CHECK;
+
+/* What a legal hold covers: a subject, the entries from `from` until before `to`, or,
+ * when neither is given, the whole log. */
+struct log_hold {
+    struct span subject;
+    uint64_t from, to;
+};
+
+bool log_hold_set(struct log *l, const struct log_hold *what, const struct log_order *o,
+                  struct seal_id *hold, struct err *e) ASSAY_MUST_CHECK;
+/* ERR_USAGE when no hold of that name is in force. */
+bool log_hold_release(struct log *l, const struct seal_id *hold, const struct log_order *o,
+                      struct err *e) ASSAY_MUST_CHECK;
+
+struct log_disclosure {
+    uint64_t seq;      /* the entry */
+    struct span field; /* its sealed field */
+    struct span recipient;
+    struct log_order order;
+};
+
+/*
+ * Open one field of one entry to somebody: the disclosure leaf (*leaf) first, then the
+ * bundle (docs/log-format.md, "Disclosures"), appended to *out. ERR_INTEGRITY: erased, or
+ * damaged. ERR_USAGE: no such entry or field.
+ */
+bool log_disclose(struct log *l, const struct log_disclosure *what, uint64_t *leaf, struct buf *out,
+                  struct err *e) ASSAY_MUST_CHECK;
+
 /* ---- reading: a snapshot of a log, by its owner or by anyone, read-only and defensive ---- */
 
 struct log_reader;

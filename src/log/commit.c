@@ -4,7 +4,7 @@
  * Any failure of the database stops the log: what was not acknowledged may or
  * may not be there after opening it again, what was acknowledged is.
  */
-#include "log/store.h"
+#include "log/ops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -336,6 +336,38 @@ static void commit_items(struct log *l, struct item *items)
         stop_for(l, &e);
 }
 
+/* Callbacks run in the commit thread and may submit: they must not wait for it. */
+static _Thread_local bool in_commit_thread;
+
+void store_seal_begin(struct log *l)
+{
+    if (!in_commit_thread)
+        pthread_rwlock_rdlock(&l->sealing);
+}
+
+void store_seal_end(struct log *l)
+{
+    if (!in_commit_thread)
+        pthread_rwlock_unlock(&l->sealing);
+}
+
+bool store_exclude(struct log *l, struct err *e)
+{
+    struct item *items;
+    pthread_rwlock_wrlock(&l->sealing);
+    while ((items = queue_cut(&l->queue)))
+        commit_items(l, items);
+    if (!queue_failed(&l->queue, e))
+        return true;
+    pthread_rwlock_unlock(&l->sealing);
+    return false;
+}
+
+void store_admit(struct log *l)
+{
+    pthread_rwlock_unlock(&l->sealing);
+}
+
 static void run_job(struct log *l, struct job *job)
 {
     bool ok = !queue_failed(&l->queue, job->e) && job->run(l, job->arg, job->e);
@@ -351,11 +383,13 @@ void *commit_thread(void *arg)
     struct log *l = arg;
     struct item *items;
     struct job *job;
+    in_commit_thread = true;
     while (queue_take(&l->queue, &items, &job)) {
         if (items)
             commit_items(l, items);
         else
             run_job(l, job);
+        erase_retry(l);
     }
     return NULL;
 }

@@ -72,13 +72,22 @@ static struct item *cut(struct queue *q)
     return first;
 }
 
+struct item *queue_cut(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    struct item *items = q->first ? cut(q) : NULL;
+    pthread_mutex_unlock(&q->lock);
+    return items;
+}
+
+/* A job first: under load there are always items. */
 bool queue_take(struct queue *q, struct item **items, struct job **job)
 {
     pthread_mutex_lock(&q->lock);
     while (!q->first && !q->jobs && !q->stopping)
         pthread_cond_wait(&q->filled, &q->lock);
-    *items = q->first ? cut(q) : NULL;
-    *job = *items ? NULL : q->jobs;
+    *job = q->jobs;
+    *items = *job || !q->first ? NULL : cut(q);
     if (*job)
         q->jobs = (*job)->next;
     pthread_mutex_unlock(&q->lock);

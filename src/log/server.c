@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "log/ops.h"
 #include "log/store.h"
 
 struct session {
@@ -58,6 +59,8 @@ static bool run_op(struct log *l, struct span request, struct buf *result, struc
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         if (ops[i].code == code)
             return ops[i].run(l, &c, result, e);
+    if (op_known(code))
+        return op_serve(l, code, &c, result, e);
     return err_set(e, ERR_UNSUPPORTED,
                    "the log's owner does not know operation %u: it is another version", code);
 }

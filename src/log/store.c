@@ -1,7 +1,7 @@
 /*
  * Making, opening and closing a log, and the two calls that append to it.
  */
-#include "log/store.h"
+#include "log/ops.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -83,9 +83,14 @@ static bool set_paths(struct log *l, const char *folder, const struct log_paths 
 static bool init_locks(struct log *l, struct err *e)
 {
     pthread_condattr_t monotonic;
+    pthread_rwlockattr_t writers_first; /* an erasure must not wait for a pause of the callers */
     bool ok = pthread_condattr_init(&monotonic) == 0 &&
               pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
               pthread_rwlock_init(&l->keys, NULL) == 0 &&
+              pthread_rwlockattr_init(&writers_first) == 0 &&
+              pthread_rwlockattr_setkind_np(&writers_first,
+                                            PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) == 0 &&
+              pthread_rwlock_init(&l->sealing, &writers_first) == 0 &&
               pthread_mutex_init(&l->subjects.lock, NULL) == 0 &&
               pthread_mutex_init(&l->head.lock, NULL) == 0 &&
               pthread_mutex_init(&l->server.lock, NULL) == 0 &&
@@ -202,7 +207,8 @@ static bool own(struct log *l, struct err *e)
     uint64_t crashed = 0;
     l->owner = true;
     return load_keys(l, e) && store_open(l, e) && subjects_open(l, e) && recover(l, &crashed, e) &&
-           append_start(l, crashed, e) && head_write(l, e) && start_threads(l, e);
+           append_start(l, crashed, e) && erase_recover(l, e) && head_write(l, e) &&
+           start_threads(l, e);
 }
 
 /* An owner that is starting has the lock and no socket yet; one that is ending, the reverse. */
@@ -259,8 +265,8 @@ static void finish(struct log *l)
     queue_stop(&l->queue);
     pthread_join(l->committer, NULL);
     head_close(l);
-    bool whole = !queue_failed(&l->queue, &e) && append_stop(l, &e) && store_keep(l, &e) &&
-                 head_write(l, &e);
+    bool whole = !queue_failed(&l->queue, &e) && erase_recover(l, &e) && append_stop(l, &e) &&
+                 store_keep(l, &e) && head_write(l, &e);
     (void)whole; /* nobody waits for it: the next start says what was missing */
 }
 
@@ -291,14 +297,17 @@ bool log_submit(struct log *l, const struct log_entry *entry, log_done *done, vo
     struct item *i = NULL;
     if (l->client)
         return client_submit(l->client, entry, done, arg, e);
-    if (queue_failed(&l->queue, e) || !item_new(l, entry, &i, e))
-        return false;
-    i->done = done;
-    i->arg = arg;
-    if (queue_put(&l->queue, i, e))
-        return true;
-    item_free(l, i);
-    return false;
+    store_seal_begin(l);
+    bool ok = !queue_failed(&l->queue, e) && item_new(l, entry, &i, e);
+    if (ok) {
+        i->done = done;
+        i->arg = arg;
+        ok = queue_put(&l->queue, i, e);
+        if (!ok)
+            item_free(l, i);
+    }
+    store_seal_end(l);
+    return ok;
 }
 
 struct waiter {

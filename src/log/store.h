@@ -75,6 +75,9 @@ void subjects_close(struct log *l);
 bool subject_take(struct log *l, struct span name, struct subject **out,
                   struct err *e) ASSAY_MUST_CHECK;
 void subject_release(struct log *l, struct subject *s); /* NULL is harmless */
+/* What stands for a name in the table `subject` under the key of an epoch. */
+bool subject_lookup(struct digest *out, const struct seal_key *epoch_key, struct span name,
+                    struct err *e) ASSAY_MUST_CHECK;
 /* Forget what is cached, wiping keys; commit thread, nothing queued. */
 void subjects_forget(struct log *l);
 
@@ -142,6 +145,8 @@ void queue_stop(struct queue *q);
 /* From now on everything fails with this. */
 void queue_fail(struct queue *q, const struct err *why);
 bool queue_failed(struct queue *q, struct err *e);
+/* What is queued now, up to a batch, without waiting; NULL: nothing. */
+struct item *queue_cut(struct queue *q);
 /* Run `run` in the commit thread and wait. */
 bool log_run(struct log *l, store_job *run, void *arg, struct err *e) ASSAY_MUST_CHECK;
 
@@ -173,6 +178,8 @@ struct store {
     uint64_t kept_size;
     struct buf leaf, note;
     int wal_pages;
+    bool erasing; /* an erasure is pending: a reader holds the WAL */
+    uint64_t erase_tried_us;
 };
 
 bool store_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
@@ -185,6 +192,15 @@ bool store_sign(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 bool store_keep(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 /* Copy the WAL back and empty it; *pending: a reader holds it. */
 bool store_truncate(struct log *l, bool *pending, struct err *e) ASSAY_MUST_CHECK;
+/*
+ * Within a job: keep callers from sealing and commit what they have sealed, so that no
+ * entry is on its way with keys that the job changes. store_admit ends it.
+ */
+bool store_exclude(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+void store_admit(struct log *l);
+/* Around sealing and queueing an entry. */
+void store_seal_begin(struct log *l);
+void store_seal_end(struct log *l);
 /* Append in the calling thread, before the commit thread runs or within a job. */
 bool store_append(struct log *l, const struct log_entry *entry, struct log_receipt *out,
                   struct err *e) ASSAY_MUST_CHECK;
@@ -245,7 +261,8 @@ struct log {
     int lock, event;
     struct log_clock clock;
     uint8_t boot_id[16];
-    pthread_rwlock_t keys; /* around keyring, key and name */
+    pthread_rwlock_t keys;    /* around keyring, key and name */
+    pthread_rwlock_t sealing; /* read: from taking a subject until its entry is queued */
     struct keyring *keyring;
     struct sign_key *key;
     struct note_key name;

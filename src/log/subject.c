@@ -75,8 +75,8 @@ static void evict(struct subjects *t)
         }
 }
 
-static bool lookup_of(struct digest *out, const struct seal_key *epoch_key, struct span name,
-                      struct err *e)
+bool subject_lookup(struct digest *out, const struct seal_key *epoch_key, struct span name,
+                    struct err *e)
 {
     struct seal_key derived, lookup;
     bool ok = seal_field_key(&derived, epoch_key, span_str("subject-lookup"), e) &&
@@ -166,8 +166,8 @@ bool subject_take(struct log *l, struct span name, struct subject **out, struct 
         return err_set(e, ERR_LIMIT, "a subject's name is longer than %d bytes", LOG_SUBJECT_MAX);
     pthread_rwlock_rdlock(&l->keys);
     uint64_t epoch = keyring_epoch(l->keyring);
-    bool ok =
-        keyring_key(l->keyring, epoch, &epoch_key, e) && lookup_of(&lookup, &epoch_key, name, e);
+    bool ok = keyring_key(l->keyring, epoch, &epoch_key, e) &&
+              subject_lookup(&lookup, &epoch_key, name, e);
     if (ok) {
         pthread_mutex_lock(&l->subjects.lock);
         ok = find_or_make(l, name, &lookup, &epoch_key, epoch, out, e);

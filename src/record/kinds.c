@@ -404,9 +404,9 @@ static const struct member erasure_members[] = {
     MAY_LIST("unreachable", STRING, "what the erasure does not reach"),
 };
 
-WORDS(hold_actions, "place", "release");
+WORDS(hold_actions, "place", "release", "blocked");
 static const struct member hold_members[] = {
-    MUST_WORD("action", hold_actions, "place a legal hold or release it"),
+    MUST_WORD("action", hold_actions, "place a legal hold, release it, or: it blocked an erasure"),
     MUST("basis", STRING, "why"),
     MUST("by", STRING, "who ordered it"),
     MAY_OBJECTS("entries", &range, "entries under hold; neither these nor subjects: the whole log"),

@@ -1,0 +1,155 @@
+/*
+ * Stored subjects, found by name and opened: a subject has a row for each epoch in which
+ * it was met, and every operation on a person concerns all of them.
+ */
+#include "log/ops.h"
+
+#include <string.h>
+
+static bool add_row(struct subject_rows *r, int64_t id, struct span pseudonym, struct arena *a,
+                    struct err *e)
+{
+    int64_t *ids = arena_grow(a, r->id, r->count, &r->cap_id, sizeof *ids);
+    struct seal_id *names = arena_grow(a, r->pseudonym, r->count, &r->cap_pseudonym, sizeof *names);
+    if (!ids || !names)
+        return err_set(e, ERR_MEMORY, "out of memory for subjects");
+    r->id = ids;
+    r->pseudonym = names;
+    if (pseudonym.n != SEAL_ID)
+        return err_set(e, ERR_INTEGRITY, "a stored subject is damaged");
+    ids[r->count] = id;
+    memcpy(names[r->count++].b, pseudonym.p, SEAL_ID);
+    return true;
+}
+
+static bool rows_of_epoch(struct log *l, uint64_t epoch, struct span name, sqlite3_stmt *st,
+                          struct subject_rows *out, struct arena *a, struct err *e)
+{
+    struct seal_key key;
+    struct digest lookup;
+    bool ok = keyring_key(l->keyring, epoch, &key, e) && subject_lookup(&lookup, &key, name, e);
+    seal_wipe(&key, sizeof key);
+    if (!ok)
+        return false;
+    sql_bind_blob(st, 1, lookup.b, DIGEST_SIZE);
+    sqlite3_bind_int64(st, 2, (int64_t)epoch);
+    int step = SQLITE_DONE;
+    while (ok && (step = sqlite3_step(st)) == SQLITE_ROW)
+        ok = add_row(out, sqlite3_column_int64(st, 0), sql_blob(st, 1), a, e);
+    if (ok && step != SQLITE_DONE)
+        ok = sql_fail(l->store.db, "reading subjects", e);
+    sqlite3_reset(st);
+    return ok;
+}
+
+bool subject_rows_of(struct log *l, struct span name, struct subject_rows *out, struct arena *a,
+                     struct err *e)
+{
+    sqlite3 *db = l->store.db;
+    *out = (struct subject_rows){.count = 0};
+    sqlite3_stmt *epochs = sql_prepare(db, "SELECT DISTINCT epoch FROM subject", e);
+    sqlite3_stmt *rows = sql_prepare(
+        db, "SELECT id, pseudonym FROM subject WHERE lookup = ?1 AND epoch = ?2 ORDER BY id", e);
+    bool ok = epochs && rows;
+    int step = SQLITE_DONE;
+    while (ok && (step = sqlite3_step(epochs)) == SQLITE_ROW)
+        ok = rows_of_epoch(l, (uint64_t)sqlite3_column_int64(epochs, 0), name, rows, out, a, e);
+    if (ok && step != SQLITE_DONE)
+        ok = sql_fail(db, "reading subjects", e);
+    sqlite3_finalize(epochs);
+    sqlite3_finalize(rows);
+    return ok;
+}
+
+static bool open_name(struct log *l, sqlite3_stmt *st, struct subject_row *row, struct arena *a,
+                      struct err *e)
+{
+    struct sealed_field f = {.name = span_str("subject")};
+    uint8_t r[SEAL_SALT];
+    struct span commitment = sql_blob(st, 3), ciphertext = sql_blob(st, 4);
+    if (commitment.n != DIGEST_SIZE)
+        return err_set(e, ERR_INTEGRITY, "a stored subject is damaged");
+    memcpy(f.commitment.b, commitment.p, DIGEST_SIZE);
+    f.ciphertext = sha256_of(ciphertext);
+    f.size = ciphertext.n;
+    struct seal_key field_key;
+    bool ok =
+        seal_field_key(&field_key, &row->key, f.name, e) &&
+        seal_open(&row->name, r, &f, &field_key, l->origin, &row->pseudonym, ciphertext, a, e);
+    seal_wipe(&field_key, sizeof field_key);
+    return ok;
+}
+
+static bool open_row(struct log *l, sqlite3_stmt *st, struct subject_row *row, struct arena *a,
+                     struct err *e)
+{
+    struct seal_key epoch_key;
+    struct seal_wrapped wrapped;
+    struct span pseudonym = sql_blob(st, 1), key = sql_blob(st, 2);
+    row->epoch = (uint64_t)sqlite3_column_int64(st, 0);
+    if (pseudonym.n != SEAL_ID || key.n != SEAL_WRAPPED)
+        return err_set(e, ERR_INTEGRITY, "a stored subject is damaged");
+    memcpy(row->pseudonym.b, pseudonym.p, SEAL_ID);
+    memcpy(wrapped.b, key.p, SEAL_WRAPPED);
+    bool ok = keyring_key(l->keyring, row->epoch, &epoch_key, e) &&
+              seal_key_unwrap(&row->key, &epoch_key, &wrapped, e) && open_name(l, st, row, a, e);
+    seal_wipe(&epoch_key, sizeof epoch_key);
+    return ok;
+}
+
+bool subject_row_open(struct log *l, int64_t id, struct subject_row *out, struct arena *a,
+                      struct err *e)
+{
+    sqlite3_stmt *st =
+        sql_prepare(l->store.db,
+                    "SELECT epoch, pseudonym, key, commitment, name FROM subject WHERE id = ?1", e);
+    if (!st)
+        return false;
+    *out = (struct subject_row){.id = id};
+    sqlite3_bind_int64(st, 1, id);
+    int step = sqlite3_step(st);
+    bool ok =
+        step == SQLITE_ROW || step == SQLITE_DONE || sql_fail(l->store.db, "reading subjects", e);
+    if (ok && step == SQLITE_DONE)
+        ok = err_set(e, ERR_INTEGRITY, "the subject of an entry's content is missing");
+    ok = ok && open_row(l, st, out, a, e);
+    sqlite3_finalize(st);
+    return ok;
+}
+
+/* The leaf says whether there ever was content. */
+static bool no_key(sqlite3 *db, uint64_t seq, struct err *e)
+{
+    struct record r;
+    struct arena *a = arena_new(4 << 20);
+    bool ok = a || err_set(e, ERR_MEMORY, "out of memory for an entry");
+    if (ok && op_leaf(db, seq, &r, a, e)) {
+        if (r.field_count)
+            err_set(e, ERR_INTEGRITY, "the content of entry %llu was erased",
+                    (unsigned long long)seq);
+        else
+            err_set(e, ERR_USAGE, "entry %llu has no sealed content", (unsigned long long)seq);
+    }
+    arena_free(a);
+    return false;
+}
+
+bool content_key_of(sqlite3 *db, uint64_t seq, int64_t *subject, struct seal_wrapped *key,
+                    struct err *e)
+{
+    sqlite3_stmt *st = sql_prepare(db, "SELECT subject, key FROM content_key WHERE seq = ?1", e);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, (int64_t)seq);
+    int step = sqlite3_step(st);
+    bool ok = step == SQLITE_ROW || step == SQLITE_DONE || sql_fail(db, "reading keys", e);
+    if (step == SQLITE_ROW) {
+        struct span k = sql_blob(st, 1);
+        *subject = sqlite3_column_int64(st, 0);
+        ok = k.n == SEAL_WRAPPED || err_set(e, ERR_INTEGRITY, "a stored key is damaged");
+        if (ok)
+            memcpy(key->b, k.p, SEAL_WRAPPED);
+    }
+    sqlite3_finalize(st);
+    return ok && (step == SQLITE_ROW || no_key(db, seq, e));
+}
