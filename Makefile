@@ -29,7 +29,7 @@ LIBS := -lcrypto -lcurl -lsqlite3 -lyaml -lm
 
 programs = $(patsubst tests/$(1)/%.c,$(B)/$(1)/%,$(sort $(wildcard tests/$(1)/$(2)*.c)))
 SRC  := $(sort $(wildcard src/*/*.c))
-LIB  := $(patsubst %.c,$(B)/%.o,$(filter-out src/cli/main.c,$(SRC)))
+LIB  := $(patsubst %.c,$(B)/%.o,$(filter-out src/cli/main.c src/verifier/main.c,$(SRC)))
 SUPPORT := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 UNIT  := $(call programs,unit,test_)
 REAL  := $(call programs,conformance,)
@@ -38,7 +38,7 @@ BENCH := $(call programs,bench,bench_)
 FUZZ  := $(call programs,fuzz,fuzz_)
 
 .PHONY: all check test conformance asan tsan fuzz fuzz-replay bench lint demo deps \
-        golden-update install dist clean units FORCE
+        golden-update install dist clean units verifier FORCE
 
 all: $(B)/assay $(B)/assay.1
 
@@ -69,6 +69,12 @@ $(B)/libsupport.a: $(SUPPORT)
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
 $(B)/assay: $(B)/src/cli/main.o $(B)/libassay.a
 	$(call say,LD)$(CC) $(FLAGS) -o $@ $^ $(LIBS)
+# The auditor's program: neither the database nor the model readers are in it.
+VERIFIER := $(patsubst %.c,$(B)/%.o,$(sort $(foreach m,base digest sign record seal verify,\
+              $(wildcard src/$(m)/*.c)) src/verifier/main.c))
+verifier: $(B)/assay-verify
+$(B)/assay-verify: $(VERIFIER)
+	$(call say,LD)$(CC) $(FLAGS) -o $@ $^ -lcrypto -lm
 $(B)/assay.1: $(B)/assay
 	@$< man > $@
 

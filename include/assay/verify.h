@@ -62,6 +62,7 @@ struct verified {
     uint64_t rotations;      /* changes of the key, each signed by both */
     uint64_t restores;       /* times the log went on from a backup */
     uint64_t clock_back;     /* leaves whose wall clock is before their predecessor's */
+    uint64_t boot_back;      /* leaves whose boot clock is, in the same boot */
     uint64_t open_intents;   /* calls without an outcome */
     uint64_t stray_outcomes; /* outcomes that close no open intent */
     bool intents_overflowed; /* more calls were open at once than are followed */
@@ -99,5 +100,15 @@ void verifier_free(struct verifier *v);
  * every tile is computed again from the entries. */
 bool verify_export(struct verified *out, const char *folder, const struct trust *t, struct arena *a,
                    struct err *e) ASSAY_MUST_CHECK;
+
+/* What a file or folder is, by its content. */
+enum verified_kind { VERIFIED_CHECKPOINT, VERIFIED_RECEIPT, VERIFIED_DISCLOSURE, VERIFIED_EXPORT };
+
+/* Whatever stands at `path`; *kind is set even when it does not verify. */
+bool verify_path(struct verified *out, enum verified_kind *kind, const char *path,
+                 const struct trust *t, struct arena *a, struct err *e) ASSAY_MUST_CHECK;
+/* A screenful for people, appended: what was shown, and what was not. */
+void verified_text(struct buf *out, enum verified_kind kind, const struct verified *v);
+const char *verified_kind_name(enum verified_kind kind);
 
 #endif

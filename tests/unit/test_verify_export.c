@@ -169,6 +169,58 @@ static void an_endless_claim_ends_at_the_first_missing_file(void **state)
     folder_remove(&f);
 }
 
+/* ---- whatever one was handed ---- */
+
+static enum verified_kind kind_of(const char *path, const struct trust *t, struct buf *text)
+{
+    struct arena *a = arena_new(16 << 20);
+    enum verified_kind kind;
+    struct verified v;
+    struct err e = ERR_INIT;
+    buf_clear(text);
+    if (!verify_path(&v, &kind, path, t, a, &e))
+        fail_msg("%s: %s", path, e.text);
+    verified_text(text, kind, &v);
+    arena_free(a);
+    return kind;
+}
+
+static void files_are_told_apart_and_described(void **state)
+{
+    (void)state;
+    struct folder f;
+    struct paper_log l;
+    struct paper_sealed s;
+    struct buf b, text;
+    struct trust none = {.required = 0};
+    buf_init(&b, 1 << 20);
+    buf_init(&text, 1 << 20);
+    make(&f, 600);
+    paper_start(&l);
+    paper_fill(&l, 5);
+    paper_seal(&l, span_str("hello\x1b[2J"), &s);
+    paper_receipt(&l, 3, 6, 1, &b);
+    assert_true(folder_put(&f, "receipt", buf_span(&b)));
+    buf_clear(&b);
+    paper_bundle(&l, &s, 6, &b);
+    assert_true(folder_put(&f, "bundle", buf_span(&b)));
+    paper_free(&l);
+    assert_int_equal(kind_of(f.path, &none, &text), VERIFIED_EXPORT);
+    assert_non_null(strstr(buf_cstr(&text), "NOT SHOWN   whose log it is"));
+    assert_int_equal(kind_of(f.path, &trusted, &text), VERIFIED_EXPORT);
+    assert_null(strstr(buf_cstr(&text), "whose log it is"));
+    assert_int_equal(kind_of(folder_path(&f, "checkpoint"), &none, &text), VERIFIED_CHECKPOINT);
+    assert_non_null(strstr(buf_cstr(&text), "NOT SHOWN   who signed it"));
+    assert_int_equal(kind_of(folder_path(&f, "receipt"), &trusted, &text), VERIFIED_RECEIPT);
+    assert_non_null(strstr(buf_cstr(&text), "signed by example.org/paper+"));
+    assert_non_null(strstr(buf_cstr(&text), "no known witness"));
+    assert_int_equal(kind_of(folder_path(&f, "bundle"), &trusted, &text), VERIFIED_DISCLOSURE);
+    assert_non_null(strstr(buf_cstr(&text), "prompt, 9 bytes: hello\\x1B[2J\n"));
+    buf_free(&b);
+    buf_free(&text);
+    folder_remove(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +229,7 @@ int main(void)
         cmocka_unit_test(altered_cut_longer_and_missing_files_are_found),
         cmocka_unit_test(bundles_and_tiles_in_exchange_are_found),
         cmocka_unit_test(checkpoint_of_another_size_is_refused),
+        cmocka_unit_test(files_are_told_apart_and_described),
         cmocka_unit_test(an_endless_claim_ends_at_the_first_missing_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
