@@ -22,11 +22,14 @@ enum {
 struct view {
     struct model *model;
     const struct tensor *t;
-    uint64_t base;     /* element number of row 0, column 0 */
-    uint64_t row_step; /* elements from a row to the next */
-    uint64_t col_step; /* elements from a column to the next: 1 unless transposed */
-    uint64_t head;     /* rows of a head whose halves the other side interleaves; 0: none */
-    float add;         /* what the other side's converter added to each element */
+    uint64_t base;       /* element number of row 0, column 0 */
+    uint64_t row_step;   /* elements from a row to the next */
+    uint64_t col_step;   /* elements from a column to the next: 1 unless transposed */
+    uint64_t group;      /* rows of one expert, where experts do not follow row by row; 0: none */
+    uint64_t group_step; /* elements from an expert to the next */
+    const struct tensor *scales; /* of MXFP4 as transformers stores it, in two tensors */
+    uint64_t head; /* rows of a head whose halves the other side interleaves; 0: none */
+    float add;     /* what the other side's converter added to each element */
 };
 
 struct sums {
@@ -60,7 +63,11 @@ enum name_rule {
     NAME_TRANSPOSE /* Conv1D of GPT-2: [in, out] becomes [out, in] */
 };
 
-enum name_part { PART_WHOLE, PART_FIRST_HALF, PART_SECOND_HALF };
+/* Gate and up in one tensor: one after the other, or row by row in turn. */
+enum name_part { PART_WHOLE, PART_FIRST_HALF, PART_SECOND_HALF, PART_EVEN, PART_ODD };
+
+/* Two ways to store experts under one name: gpt-oss keeps [in, out], the others [out, in]. */
+enum name_layout { LAYOUT_ANY, LAYOUT_OUT_IN, LAYOUT_IN_OUT };
 
 enum { NAME_MAX = 192, NAME_CANDIDATES = 4 };
 
@@ -69,6 +76,9 @@ struct candidate {
     char name[NAME_MAX];
     enum name_rule rule;
     enum name_part part;
+    enum name_layout layout;
+    bool blocks; /* MXFP4 without its scales */
+    bool bias;
     bool has_expert, has_layer;
     uint64_t expert; /* index into the stacked tensor */
     uint64_t layer;
@@ -81,6 +91,9 @@ bool name_explained(struct span name, bool gguf);
 /* Do converters permute Q and K, or add 1 to norms, for this architecture? */
 bool arch_permutes(struct span arch);
 bool arch_shifts_norms(struct span arch);
+enum name_layout arch_expert_layout(struct span arch);
+/* What the elements decode as. */
+enum dtype view_dtype(const struct view *v);
 /* Low-rank adapter tensors in either container: 'A', 'B' or 0. On success
  * *stem is the name without the part that says so. */
 char name_lora(struct span name, struct span *stem);

@@ -17,69 +17,83 @@ struct row {
     const char *gguf;
     enum name_rule rule;
     enum name_part part;
+    enum name_layout layout;
 };
 
 /* Several rows of one name: alternatives in order, or, with parts, all of them. */
 static const struct row blocks[] = {
     /* the skeleton shared by llama, mistral, qwen, gemma, phi3, granite, smollm3, olmo2 */
-    {"input_layernorm", "attn_norm", NAME_NORM, PART_WHOLE},
-    {"self_attn.q_proj", "attn_q", NAME_HEADS_Q, PART_WHOLE},
-    {"self_attn.k_proj", "attn_k", NAME_HEADS_K, PART_WHOLE},
-    {"self_attn.v_proj", "attn_v", NAME_PLAIN, PART_WHOLE},
-    {"self_attn.o_proj", "attn_output", NAME_PLAIN, PART_WHOLE},
-    {"self_attn.q_norm", "attn_q_norm", NAME_NORM, PART_WHOLE},
-    {"self_attn.k_norm", "attn_k_norm", NAME_NORM, PART_WHOLE},
-    {"self_attn.qkv_proj", "attn_qkv", NAME_PLAIN, PART_WHOLE},
-    {"self_attn.sinks", "attn_sinks", NAME_PLAIN, PART_WHOLE},
+    {"input_layernorm", "attn_norm", NAME_NORM, PART_WHOLE, LAYOUT_ANY},
+    {"self_attn.q_proj", "attn_q", NAME_HEADS_Q, PART_WHOLE, LAYOUT_ANY},
+    {"self_attn.k_proj", "attn_k", NAME_HEADS_K, PART_WHOLE, LAYOUT_ANY},
+    {"self_attn.v_proj", "attn_v", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"self_attn.o_proj", "attn_output", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"self_attn.q_norm", "attn_q_norm", NAME_NORM, PART_WHOLE, LAYOUT_ANY},
+    {"self_attn.k_norm", "attn_k_norm", NAME_NORM, PART_WHOLE, LAYOUT_ANY},
+    {"self_attn.qkv_proj", "attn_qkv", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"self_attn.sinks", "attn_sinks", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
     /* after the attention (gemma2, gemma3, olmo2, gpt-oss) or before the FFN (the others) */
-    {"post_attention_layernorm", "post_attention_norm", NAME_NORM, PART_WHOLE},
-    {"post_attention_layernorm", "ffn_norm", NAME_NORM, PART_WHOLE},
-    {"pre_feedforward_layernorm", "ffn_norm", NAME_NORM, PART_WHOLE},
-    {"post_feedforward_layernorm", "post_ffw_norm", NAME_NORM, PART_WHOLE},
-    {"mlp.gate_proj", "ffn_gate", NAME_PLAIN, PART_WHOLE},
-    {"mlp.up_proj", "ffn_up", NAME_PLAIN, PART_WHOLE},
-    {"mlp.down_proj", "ffn_down", NAME_PLAIN, PART_WHOLE},
-    {"mlp.gate_up_proj", "ffn_up", NAME_PLAIN, PART_WHOLE},
+    {"post_attention_layernorm", "post_attention_norm", NAME_NORM, PART_WHOLE, LAYOUT_ANY},
+    {"post_attention_layernorm", "ffn_norm", NAME_NORM, PART_WHOLE, LAYOUT_ANY},
+    {"pre_feedforward_layernorm", "ffn_norm", NAME_NORM, PART_WHOLE, LAYOUT_ANY},
+    {"post_feedforward_layernorm", "post_ffw_norm", NAME_NORM, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.gate_proj", "ffn_gate", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.up_proj", "ffn_up", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.down_proj", "ffn_down", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.gate_up_proj", "ffn_up", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
     /* experts: mixtral, qwen, deepseek, granite */
-    {"block_sparse_moe.gate", "ffn_gate_inp", NAME_PLAIN, PART_WHOLE},
-    {"block_sparse_moe.router.layer", "ffn_gate_inp", NAME_PLAIN, PART_WHOLE},
-    {"block_sparse_moe.experts.*.w1", "ffn_gate_exps", NAME_PLAIN, PART_WHOLE},
-    {"block_sparse_moe.experts.*.w2", "ffn_down_exps", NAME_PLAIN, PART_WHOLE},
-    {"block_sparse_moe.experts.*.w3", "ffn_up_exps", NAME_PLAIN, PART_WHOLE},
-    {"block_sparse_moe.output_linear", "ffn_down_exps", NAME_PLAIN, PART_WHOLE},
-    {"mlp.gate", "ffn_gate_inp", NAME_PLAIN, PART_WHOLE},
-    {"mlp.router", "ffn_gate_inp", NAME_PLAIN, PART_WHOLE},
-    {"mlp.experts.*.gate_proj", "ffn_gate_exps", NAME_PLAIN, PART_WHOLE},
-    {"mlp.experts.*.up_proj", "ffn_up_exps", NAME_PLAIN, PART_WHOLE},
-    {"mlp.experts.*.down_proj", "ffn_down_exps", NAME_PLAIN, PART_WHOLE},
-    {"mlp.shared_expert.gate_proj", "ffn_gate_shexp", NAME_PLAIN, PART_WHOLE},
-    {"mlp.shared_expert.up_proj", "ffn_up_shexp", NAME_PLAIN, PART_WHOLE},
-    {"mlp.shared_expert.down_proj", "ffn_down_shexp", NAME_PLAIN, PART_WHOLE},
-    {"mlp.shared_experts.gate_proj", "ffn_gate_shexp", NAME_PLAIN, PART_WHOLE},
-    {"mlp.shared_experts.up_proj", "ffn_up_shexp", NAME_PLAIN, PART_WHOLE},
-    {"mlp.shared_experts.down_proj", "ffn_down_shexp", NAME_PLAIN, PART_WHOLE},
-    {"mlp.shared_expert_gate", "ffn_gate_inp_shexp", NAME_PLAIN, PART_WHOLE},
-    {"shared_mlp.input_linear", "ffn_gate_shexp", NAME_PLAIN, PART_FIRST_HALF},
-    {"shared_mlp.input_linear", "ffn_up_shexp", NAME_PLAIN, PART_SECOND_HALF},
-    {"shared_mlp.output_linear", "ffn_down_shexp", NAME_PLAIN, PART_WHOLE},
+    {"block_sparse_moe.gate", "ffn_gate_inp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"block_sparse_moe.router.layer", "ffn_gate_inp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"block_sparse_moe.experts.*.w1", "ffn_gate_exps", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"block_sparse_moe.experts.*.w2", "ffn_down_exps", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"block_sparse_moe.experts.*.w3", "ffn_up_exps", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"block_sparse_moe.input_linear", "ffn_gate_exps", NAME_PLAIN, PART_FIRST_HALF, LAYOUT_ANY},
+    {"block_sparse_moe.input_linear", "ffn_up_exps", NAME_PLAIN, PART_SECOND_HALF, LAYOUT_ANY},
+    {"block_sparse_moe.output_linear", "ffn_down_exps", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    /* experts in one tensor: transformers 5, gpt-oss */
+    {"mlp.experts.gate_up_proj", "ffn_gate_exps", NAME_PLAIN, PART_FIRST_HALF, LAYOUT_OUT_IN},
+    {"mlp.experts.gate_up_proj", "ffn_up_exps", NAME_PLAIN, PART_SECOND_HALF, LAYOUT_OUT_IN},
+    {"mlp.experts.gate_up_proj", "ffn_gate_exps", NAME_TRANSPOSE, PART_EVEN, LAYOUT_IN_OUT},
+    {"mlp.experts.gate_up_proj", "ffn_up_exps", NAME_TRANSPOSE, PART_ODD, LAYOUT_IN_OUT},
+    {"mlp.experts.down_proj", "ffn_down_exps", NAME_PLAIN, PART_WHOLE, LAYOUT_OUT_IN},
+    {"mlp.experts.down_proj", "ffn_down_exps", NAME_TRANSPOSE, PART_WHOLE, LAYOUT_IN_OUT},
+    {"mlp.gate", "ffn_gate_inp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.router", "ffn_gate_inp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.experts.*.gate_proj", "ffn_gate_exps", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.experts.*.up_proj", "ffn_up_exps", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.experts.*.down_proj", "ffn_down_exps", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.shared_expert.gate_proj", "ffn_gate_shexp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.shared_expert.up_proj", "ffn_up_shexp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.shared_expert.down_proj", "ffn_down_shexp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.shared_experts.gate_proj", "ffn_gate_shexp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.shared_experts.up_proj", "ffn_up_shexp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.shared_experts.down_proj", "ffn_down_shexp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.shared_expert_gate", "ffn_gate_inp_shexp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"shared_mlp.input_linear", "ffn_gate_shexp", NAME_PLAIN, PART_FIRST_HALF, LAYOUT_ANY},
+    {"shared_mlp.input_linear", "ffn_up_shexp", NAME_PLAIN, PART_SECOND_HALF, LAYOUT_ANY},
+    {"shared_mlp.output_linear", "ffn_down_shexp", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    /* the same module in a granite without experts */
+    {"shared_mlp.input_linear", "ffn_gate", NAME_PLAIN, PART_FIRST_HALF, LAYOUT_ANY},
+    {"shared_mlp.input_linear", "ffn_up", NAME_PLAIN, PART_SECOND_HALF, LAYOUT_ANY},
+    {"shared_mlp.output_linear", "ffn_down", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
     /* gpt2: Conv1D keeps [in, out] */
-    {"ln_1", "attn_norm", NAME_PLAIN, PART_WHOLE},
-    {"ln_2", "ffn_norm", NAME_PLAIN, PART_WHOLE},
-    {"attn.c_attn", "attn_qkv", NAME_TRANSPOSE, PART_WHOLE},
-    {"attn.c_proj", "attn_output", NAME_TRANSPOSE, PART_WHOLE},
-    {"mlp.c_fc", "ffn_up", NAME_TRANSPOSE, PART_WHOLE},
-    {"mlp.c_proj", "ffn_down", NAME_TRANSPOSE, PART_WHOLE},
+    {"ln_1", "attn_norm", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"ln_2", "ffn_norm", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"attn.c_attn", "attn_qkv", NAME_TRANSPOSE, PART_WHOLE, LAYOUT_ANY},
+    {"attn.c_proj", "attn_output", NAME_TRANSPOSE, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.c_fc", "ffn_up", NAME_TRANSPOSE, PART_WHOLE, LAYOUT_ANY},
+    {"mlp.c_proj", "ffn_down", NAME_TRANSPOSE, PART_WHOLE, LAYOUT_ANY},
 };
 
 static const struct row globals[] = {
-    {"embed_tokens", "token_embd", NAME_PLAIN, PART_WHOLE},
-    {"wte", "token_embd", NAME_PLAIN, PART_WHOLE},
-    {"wpe", "position_embd", NAME_PLAIN, PART_WHOLE},
-    {"norm", "output_norm", NAME_NORM, PART_WHOLE},
-    {"ln_f", "output_norm", NAME_PLAIN, PART_WHOLE},
-    {"lm_head", "output", NAME_PLAIN, PART_WHOLE},
+    {"embed_tokens", "token_embd", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"wte", "token_embd", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"wpe", "position_embd", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"norm", "output_norm", NAME_NORM, PART_WHOLE, LAYOUT_ANY},
+    {"ln_f", "output_norm", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
+    {"lm_head", "output", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
     /* tied: the file keeps one of the two */
-    {"lm_head", "token_embd", NAME_PLAIN, PART_WHOLE},
+    {"lm_head", "token_embd", NAME_PLAIN, PART_WHOLE, LAYOUT_ANY},
 };
 
 static const char *const prefixes[] = {
@@ -96,22 +110,28 @@ static const struct suffix {
     {".lora_B.weight", ".weight.lora_b"},
     {".weight", ".weight"},
     {".bias", ".bias"},
+    {"_blocks", ".weight"},
+    {"_bias", ".bias"},
     {"", ".weight"}, /* a bare parameter, such as attention sinks */
 };
 
-/* LlamaModel.permute and its heirs; not qwen, gemma, phi3, olmo2, gpt-oss, llama4, apertus. */
+/* LlamaModel.permute, its heirs (arcee, granite*, llama-embed, mistral3, smollm3) and those
+ * that call it or a copy themselves (deepseek, minicpm, olmo); not qwen, gemma, phi3, olmo2, gpt-oss, llama4, apertus. */
 static const char *const permuting[] = {
     "llama", "mistral3", "smollm3", "granite",  "granitemoe",  "granitehybrid",
     "arcee", "olmo",     "minicpm", "deepseek", "llama-embed",
 };
 
-/* Their norms multiply by 1 + weight; gemma3n and gemma4 do not. */
+/* Their norms multiply by 1 + weight (nemotron's weight only, not its bias); gemma3n and
+ * gemma4 do not. */
 static const char *const shifting[] = {"gemma", "gemma2", "gemma3", "gemma-embedding", "nemotron"};
 
 static const char *const hf_only[] = {
     ".rotary_emb.inv_freq",
     ".attn.bias",
     ".attn.masked_bias",
+    ".mlp.experts.gate_up_proj_scales", /* read together with the blocks */
+    ".mlp.experts.down_proj_scales",
 };
 
 static const char *const hf_only_prefixes[] = {
@@ -145,6 +165,11 @@ bool arch_permutes(struct span arch)
 bool arch_shifts_norms(struct span arch)
 {
     return is_one_of(arch, shifting, COUNT(shifting));
+}
+
+enum name_layout arch_expert_layout(struct span arch)
+{
+    return span_is(arch, "gpt-oss") ? LAYOUT_IN_OUT : LAYOUT_OUT_IN;
 }
 
 bool name_explained(struct span name, bool gguf)
@@ -233,7 +258,9 @@ struct name {
 
 static bool fill(struct candidate *c, const struct name *n, const struct row *row)
 {
-    *c = (struct candidate){.rule = row->rule, .part = row->part};
+    *c = (struct candidate){.rule = row->rule, .part = row->part, .layout = row->layout};
+    c->blocks = strcmp(n->suffix->hf, "_blocks") == 0;
+    c->bias = strcmp(n->suffix->gguf, ".bias") == 0;
     if (!stem_matches(n->stem, row->hf, &c->has_expert, &c->expert))
         return false;
     c->has_layer = n->has_layer;
@@ -246,7 +273,7 @@ static bool fill(struct candidate *c, const struct name *n, const struct row *ro
     /* Low-rank factors: only B has the rows of the weight; A has its columns. */
     if (strcmp(n->suffix->gguf, ".weight.lora_a") == 0)
         c->rule = NAME_PLAIN;
-    if (row->rule == NAME_TRANSPOSE && strcmp(n->suffix->gguf, ".weight") != 0)
+    if (row->rule == NAME_TRANSPOSE && (strcmp(n->suffix->gguf, ".weight") != 0 || c->blocks))
         c->rule = NAME_PLAIN;
     return true;
 }

@@ -20,7 +20,8 @@ struct sides {
     bool gguf_is_b;
     struct span arch; /* of the GGUF file */
     bool permutes, shifts;
-    struct map gguf_names;
+    enum name_layout layout; /* of experts in one tensor */
+    struct map gguf_names, hf_names;
     uint64_t *used; /* pieces that found each GGUF tensor */
     struct arena *arena;
     struct pairs *out;
@@ -55,10 +56,14 @@ bool diff_same_shape(const struct tensor *a, const struct tensor *b)
     return true;
 }
 
-/* Are the bytes where the header says, and as many as type and shape need? */
-static bool located(const struct view *v)
+enum dtype view_dtype(const struct view *v)
 {
-    const struct tensor *t = v->t;
+    return v->scales ? DTYPE_MXFP4 : v->t->dtype;
+}
+
+/* Are the bytes where the header says, and as many as type and shape need? */
+static bool tensor_located(const struct view *v, const struct tensor *t)
+{
     uint64_t end, elements = 1, bytes;
     if (t->data.file >= v->model->file_count)
         return false;
@@ -75,15 +80,20 @@ static bool located(const struct view *v)
            bytes == t->data.length;
 }
 
+static bool located(const struct view *v)
+{
+    return tensor_located(v, v->t) && (!v->scales || tensor_located(v, v->scales));
+}
+
 static bool fills_blocks(const struct view *v, uint64_t cols)
 {
-    uint64_t block = dtypes[v->t->dtype].block;
+    uint64_t block = dtypes[view_dtype(v)].block;
     return v->base % block == 0 && (v->col_step == 1 ? cols % block == 0 : block == 1);
 }
 
 static bool is_linear(const struct view *v, uint64_t cols)
 {
-    return v->col_step == 1 && v->row_step == cols && v->head == 0;
+    return v->col_step == 1 && v->row_step == cols && v->head == 0 && v->group == 0;
 }
 
 /* Both sides in one run: a single row, whose length alone must fill blocks. */
@@ -234,32 +244,121 @@ static void frame(const struct tensor *t, uint64_t *rows, uint64_t *cols)
     *rows = *cols ? t->elements / *cols : 0;
 }
 
+/* Shape as the numbers mean it: [out, in], MXFP4 by its elements. False: it has none. */
+static bool meant_shape(uint64_t out[MODEL_MAX_RANK], uint32_t *rank, const struct tensor *h,
+                        const struct candidate *c)
+{
+    enum { PER_BLOCK = 32, BLOCK_BYTES = 16 };
+    *rank = h->rank;
+    memcpy(out, h->shape, sizeof h->shape[0] * h->rank);
+    if (c->blocks) {
+        bool fits = h->rank >= 3 && h->shape[h->rank - 1] == BLOCK_BYTES;
+        *rank = fits ? h->rank - 1 : 0;
+        return fits && size_mul(&out[*rank - 1], out[*rank - 1], PER_BLOCK);
+    }
+    if (c->rule == NAME_TRANSPOSE && h->rank >= 2) {
+        out[h->rank - 1] = h->shape[h->rank - 2];
+        out[h->rank - 2] = h->shape[h->rank - 1];
+    }
+    return true;
+}
+
+/* Is `shape` that of g, dimension `twice` (rank: none) holding two of them? */
+static bool is_shape_of(const uint64_t *shape, uint32_t rank, const struct tensor *g,
+                        uint32_t twice)
+{
+    if (rank != g->rank)
+        return false;
+    for (uint32_t i = 0; i < rank; i++)
+        if (i == twice ? shape[i] / 2 != g->shape[i] || shape[i] % 2 : shape[i] != g->shape[i])
+            return false;
+    return true;
+}
+
+/* Where the rows of one of two interwoven or joined tensors stand, expert by expert. */
+static bool lay_out_part(struct pair *p, struct view *hf, const struct tensor *g,
+                         const struct candidate *c)
+{
+    bool woven = c->part == PART_EVEN || c->part == PART_ODD;
+    uint64_t second = c->part == PART_SECOND_HALF || c->part == PART_ODD;
+    uint64_t shape[MODEL_MAX_RANK];
+    uint32_t rank, out = g->rank - (c->bias ? 1 : 2);
+    if (g->rank < 2 || !meant_shape(shape, &rank, hf->t, c) || !is_shape_of(shape, rank, g, out))
+        return false;
+    uint64_t n = g->shape[out], cols = c->bias ? 1 : g->shape[g->rank - 1];
+    bool turned = c->rule == NAME_TRANSPOSE;
+    uint64_t row = turned ? 1 : cols; /* elements from one output to the next */
+    p->cols = cols;
+    p->rows = cols ? g->elements / cols : 0;
+    hf->col_step = turned ? 2 * n : 1;
+    hf->row_step = woven ? 2 * row : row;
+    hf->base = second * (woven ? row : n * row);
+    if (c->bias && woven)
+        hf->col_step = 2; /* never taken: there is one column, read downwards in long runs */
+    if (turned || !woven) {
+        hf->group = n;
+        hf->group_step = 2 * n * cols;
+    }
+    return true;
+}
+
+/* Each matrix of the stack is turned. */
+static bool lay_out_turned(struct pair *p, struct view *hf, const struct tensor *g,
+                           const struct candidate *c)
+{
+    uint64_t shape[MODEL_MAX_RANK];
+    uint32_t rank;
+    if (g->rank < 2 || !meant_shape(shape, &rank, hf->t, c) || !is_shape_of(shape, rank, g, rank))
+        return false;
+    frame(g, &p->rows, &p->cols);
+    hf->row_step = 1;
+    hf->col_step = g->shape[g->rank - 2];
+    if (g->rank > 2) {
+        hf->group = hf->col_step;
+        hf->group_step = hf->col_step * p->cols;
+    }
+    return true;
+}
+
 /* The shared frame is the piece as it stands in the GGUF file. False: shapes differ. */
 static bool lay_out(struct pair *p, struct view *hf, struct view *gguf, const struct candidate *c)
 {
     const struct tensor *h = hf->t, *g = gguf->t;
     frame(h, &p->rows, &p->cols);
-    if (c->has_expert) {
-        bool fits = g->rank == 3 && h->rank == 2 && c->expert < g->shape[0] &&
-                    g->shape[1] == h->shape[0] && g->shape[2] == h->shape[1];
-        gguf->base = fits ? c->expert * h->elements : 0;
-        return fits;
-    }
-    if (c->part != PART_WHOLE) {
-        bool fits = g->rank == 2 && h->rank == 2 && h->shape[0] == 2 * g->shape[0] &&
-                    h->shape[1] == g->shape[1];
-        p->rows /= 2;
-        hf->base = c->part == PART_SECOND_HALF ? p->rows * p->cols : 0;
-        return fits;
-    }
-    if (c->rule == NAME_TRANSPOSE) {
-        bool fits = g->rank == 2 && h->rank == 2 && g->shape[0] == h->shape[1] &&
-                    g->shape[1] == h->shape[0];
+    if (c->part != PART_WHOLE)
+        return lay_out_part(p, hf, g, c);
+    if (c->rule == NAME_TRANSPOSE)
+        return lay_out_turned(p, hf, g, c);
+    if (c->blocks) {
+        uint64_t shape[MODEL_MAX_RANK];
+        uint32_t rank;
         frame(g, &p->rows, &p->cols);
-        hf->col_step = p->rows;
-        return fits;
+        hf->row_step = p->cols;
+        return meant_shape(shape, &rank, h, c) && is_shape_of(shape, rank, g, rank);
     }
-    return diff_same_shape(h, g);
+    hf->row_step = p->cols;
+    if (!c->has_expert)
+        return diff_same_shape(h, g);
+    bool fits = g->rank == 3 && h->rank == 2 && c->expert < g->shape[0] &&
+                g->shape[1] == h->shape[0] && g->shape[2] == h->shape[1];
+    gguf->base = fits ? c->expert * h->elements : 0;
+    return fits;
+}
+
+/* "…_blocks" has its exponents in "…_scales", one byte for 32 elements. */
+static bool find_scales(const struct sides *s, struct view *hf)
+{
+    enum { PER_SCALE = 16, STEM = 7 }; /* bytes of a block; "_blocks" */
+    char name[NAME_MAX];
+    struct span stem = span_sub(hf->t->name, 0, hf->t->name.n - STEM);
+    int n = snprintf(name, sizeof name, "%.*s_scales", (int)(stem.n < NAME_MAX ? stem.n : NAME_MAX),
+                     (const char *)stem.p);
+    uint32_t i = n < NAME_MAX ? map_get(&s->hf_names, span_str(name)) : MAP_NONE;
+    if (i == MAP_NONE)
+        return false;
+    hf->scales = &s->hf->tensors[i];
+    return hf->t->dtype == DTYPE_U8 && hf->scales->dtype == DTYPE_U8 &&
+           hf->t->elements / PER_SCALE == hf->scales->elements && hf->t->elements % PER_SCALE == 0;
 }
 
 static bool add_mapped(struct sides *s, const struct tensor *h, const struct tensor *g,
@@ -269,9 +368,8 @@ static bool add_mapped(struct sides *s, const struct tensor *h, const struct ten
     if (!p)
         return false;
     struct view hf = whole(s->hf, h), gguf = whole(s->gguf, g);
-    bool fits = lay_out(p, &hf, &gguf, c);
+    bool scaled = !c->blocks || find_scales(s, &hf), fits = lay_out(p, &hf, &gguf, c);
     gguf.row_step = p->cols;
-    hf.row_step = hf.col_step == 1 ? p->cols : 1;
     hf.head = permuted_head(s, c, p->rows);
     if (s->shifts && c->rule == NAME_NORM && span_ends(h->name, "norm.weight"))
         hf.add = 1;
@@ -283,7 +381,7 @@ static bool add_mapped(struct sides *s, const struct tensor *h, const struct ten
     p->d.change = fits ? TENSOR_CHANGED : TENSOR_RESHAPED;
     if (fits)
         settle(p);
-    p->d.unread |= hf.head == HEAD_UNKNOWN;
+    p->d.unread |= hf.head == HEAD_UNKNOWN || !scaled;
     return true;
 }
 
@@ -293,7 +391,8 @@ static bool map_one(struct sides *s, const struct tensor *h)
     size_t n = name_candidates(c, h->name), found = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t j = map_get(&s->gguf_names, span_str(c[i].name));
-        if (j == MAP_NONE || (found && c[i].part == PART_WHOLE))
+        bool here = c[i].layout == LAYOUT_ANY || c[i].layout == s->layout;
+        if (j == MAP_NONE || !here || (found && c[i].part == PART_WHOLE))
             continue;
         if (!add_mapped(s, h, &s->gguf->tensors[j], &c[i]))
             return false;
@@ -324,7 +423,8 @@ static bool map_tied_output(struct sides *s, uint32_t output)
 static bool pair_by_map(struct sides *s)
 {
     s->used = arena_array(s->arena, s->gguf->tensor_count + 1, sizeof *s->used);
-    if (!s->used || !index_names(&s->gguf_names, s->gguf, s->arena))
+    if (!s->used || !index_names(&s->gguf_names, s->gguf, s->arena) ||
+        !index_names(&s->hf_names, s->hf, s->arena))
         return false;
     for (size_t i = 0; i < s->hf->tensor_count; i++)
         if (!map_one(s, &s->hf->tensors[i]))
@@ -376,6 +476,7 @@ bool diff_pair(struct pairs *out, struct model *a, struct model *b, struct arena
             s.arch = SPAN_EMPTY;
         s.permutes = arch_permutes(s.arch);
         s.shifts = arch_shifts_norms(s.arch);
+        s.layout = arch_expert_layout(s.arch);
         ok = pair_by_map(&s);
     } else {
         ok = pair_by_name(out, a, b, arena);

@@ -68,9 +68,40 @@ static const struct model_file *file_of(const struct view *v)
     return &v->model->files[v->t->data.file];
 }
 
+/*
+ * MXFP4 of transformers: 16 bytes a block, element 2i in the low half of byte i
+ * and 2i+1 in the high one, exponents in another tensor. ggml: the exponent
+ * first, then elements i and i+16 in byte i.
+ */
+static bool read_mxfp4(const struct view *v, uint64_t first, size_t n, float *dst, uint8_t *raw,
+                       struct err *e)
+{
+    enum { BLOCK = 32, HALF = 16, STORED = 17 };
+    size_t blocks = n / BLOCK;
+    uint8_t *packed = raw + blocks * STORED, *scales = packed + blocks * HALF;
+    struct source *source = file_of(v)->source;
+    if (!source_read(source, packed, v->t->data.offset + first / BLOCK * HALF, blocks * HALF, e) ||
+        !source_read(source, scales, v->scales->data.offset + first / BLOCK, blocks, e))
+        return false;
+    for (size_t b = 0; b < blocks; b++) {
+        const uint8_t *in = packed + b * HALF;
+        uint8_t *out = raw + b * STORED;
+        *out++ = scales[b];
+        for (size_t i = 0; i < HALF; i++) {
+            unsigned shift = i % 2 * 4;
+            unsigned low = in[i / 2] >> shift & 0xF, high = in[i / 2 + HALF / 2] >> shift & 0xF;
+            out[i] = (uint8_t)(low | high << 4);
+        }
+    }
+    dtype_decode(DTYPE_MXFP4, raw, blocks, false, dst);
+    return true;
+}
+
 static bool read_run(const struct view *v, uint64_t first, size_t n, float *dst, uint8_t *raw,
                      struct err *e)
 {
+    if (v->scales)
+        return read_mxfp4(v, first, n, dst, raw, e);
     const struct dtype_info *d = &dtypes[v->t->dtype];
     const struct model_file *f = file_of(v);
     size_t blocks = n / d->block;
@@ -94,12 +125,19 @@ static uint64_t unpermuted(uint64_t row, uint64_t head)
     return row - within + within % 2 * (head / 2) + within / 2;
 }
 
+/* Number of a row's first element. */
+static uint64_t row_start(const struct view *v, uint64_t row)
+{
+    uint64_t group = v->group ? row / v->group : 0;
+    return v->base + group * v->group_step + (row - group * v->group) * v->row_step;
+}
+
 static bool read_rows(const struct view *v, const struct tile *t, float *dst, uint8_t *raw,
                       struct err *e)
 {
     for (size_t r = 0; r < t->rows; r++) {
         uint64_t row = v->head ? unpermuted(t->row + r, v->head) : t->row + r;
-        if (!read_run(v, v->base + row * v->row_step + t->col, t->cols, dst + r * t->cols, raw, e))
+        if (!read_run(v, row_start(v, row) + t->col, t->cols, dst + r * t->cols, raw, e))
             return false;
     }
     return true;
@@ -118,16 +156,35 @@ static bool read_heads(const struct view *v, const struct tile *t, float *dst, s
     return true;
 }
 
+/* Part of a column, from a group of rows to the next; rows may stand apart. */
+static bool read_column(const struct view *v, const struct tile *t, size_t c, float *column,
+                        uint8_t *raw, struct err *e)
+{
+    for (size_t done = 0; done < t->rows;) {
+        uint64_t row = t->row + done, left = t->rows - done;
+        if (v->group && left > v->group - row % v->group)
+            left = v->group - row % v->group;
+        size_t step = (size_t)v->row_step, n = (size_t)left;
+        uint64_t first = row_start(v, row) + (t->col + c) * v->col_step;
+        if (!read_run(v, first, (n - 1) * step + 1, column + done, raw, e))
+            return false;
+        for (size_t i = 1; step > 1 && i < n; i++)
+            column[done + i] = column[done + i * step];
+        done += n;
+    }
+    return true;
+}
+
 static bool read_transposed(const struct view *v, const struct tile *t, float *dst,
                             struct scratch *s, uint8_t *raw, struct err *e)
 {
-    bool whole = v->col_step == t->rows; /* columns follow one another without a gap */
+    bool plain = !v->group && v->row_step == 1;
+    bool whole = plain && v->col_step == t->rows; /* columns follow one another without a gap */
     if (whole && !read_run(v, v->base + t->col * v->col_step, t->rows * t->cols, s->tmp, raw, e))
         return false;
     for (size_t c = 0; c < t->cols; c++) {
         float *column = whole ? s->tmp + c * t->rows : s->tmp;
-        uint64_t first = v->base + (t->col + c) * v->col_step + t->row;
-        if (!whole && !read_run(v, first, t->rows, column, raw, e))
+        if (!whole && !read_column(v, t, c, column, raw, e))
             return false;
         for (size_t r = 0; r < t->rows; r++)
             dst[r * t->cols + c] = column[r];
@@ -138,13 +195,13 @@ static bool read_transposed(const struct view *v, const struct tile *t, float *d
 static bool read_tile(const struct view *v, const struct pair *p, const struct tile *t, float *dst,
                       struct scratch *s, uint8_t *raw, struct err *e)
 {
-    bool full_rows = t->cols == p->cols && v->row_step == p->cols;
+    bool full_rows = t->cols == p->cols && v->row_step == p->cols && !v->group;
     if (v->col_step != 1)
         return read_transposed(v, t, dst, s, raw, e);
     if (v->head && full_rows && t->row % v->head == 0 && t->rows % v->head == 0)
         return read_heads(v, t, dst, s, raw, e);
     if (!v->head && (full_rows || t->rows == 1))
-        return read_run(v, v->base + t->row * v->row_step + t->col, t->rows * t->cols, dst, raw, e);
+        return read_run(v, row_start(v, t->row) + t->col, t->rows * t->cols, dst, raw, e);
     return read_rows(v, t, dst, raw, e);
 }
 

@@ -139,6 +139,8 @@ static void put_values(struct buf *out, const struct built_tensor *t)
             put_bf16(out, t->values[i]);
         else if (t->type == DTYPE_F16)
             buf_put_u16le(out, to_f16(t->values[i]));
+        else if (t->type == DTYPE_U8)
+            buf_put_u8(out, (uint8_t)t->values[i]);
         else
             buf_put_u32le(out, bits_of(t->values[i]));
         i += dtypes[t->type].block;

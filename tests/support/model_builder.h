@@ -1,7 +1,7 @@
 /*
  * Builds small models from numbers that a test holds: the same tensors as
- * safetensors or as GGUF, in F32, BF16, Q8_0 or Q4_0, so that a comparison has
- * a known answer.
+ * safetensors or as GGUF, in a few element types, so that a comparison has a
+ * known answer.
  */
 #ifndef SUPPORT_MODEL_BUILDER_H
 #define SUPPORT_MODEL_BUILDER_H
@@ -12,7 +12,7 @@ enum { BUILDER_TENSORS = 64 };
 
 struct built_tensor {
     char name[96];
-    enum dtype type;   /* F32, BF16, Q8_0, Q4_0; others keep `bytes` as given */
+    enum dtype type;   /* F32, F16, BF16, Q8_0, Q4_0, U8 */
     uint64_t shape[4]; /* outermost first; rank ends at the first 0 */
     uint64_t elements;
     float *values;

@@ -13,7 +13,9 @@
 
 #include <math.h>
 
+#include "inspect/diff.h"
 #include "support/diff_bench.h"
+#include "support/tiny_family.h"
 
 static void permutation_of_llama_is_undone_exactly(void **state)
 {
@@ -201,6 +203,46 @@ static void rope_factors_are_no_difference(void **state)
     bench_finish(&x);
 }
 
+static bool is_named(const struct tiny *t, const char *name, bool *hit)
+{
+    for (size_t i = 0; i < t->tensor_count; i++)
+        if (span_is(t->tensors[i].name, name))
+            return hit[i] = true;
+    return false;
+}
+
+/* Both sides of every family: each name leads somewhere, each place is reached. */
+static void every_name_of_every_family_finds_its_place(void **state)
+{
+    (void)state;
+    for (size_t f = 0; tiny_families[f]; f++) {
+        struct arena *a = arena_new(16 << 20);
+        struct tiny hf, gguf;
+        struct tiny_dims d = tiny_default_dims(tiny_families[f]);
+        assert_non_null(a);
+        assert_true(tiny_build(&hf, a, tiny_families[f], &d, FORMAT_SAFETENSORS));
+        assert_true(tiny_build(&gguf, a, tiny_families[f], &d, FORMAT_GGUF));
+        enum name_layout layout = arch_expert_layout(span_str(tiny_name(tiny_families[f])));
+        bool *hit = arena_array(a, gguf.tensor_count, sizeof *hit);
+        assert_non_null(hit);
+        for (size_t i = 0; i < hf.tensor_count; i++) {
+            struct candidate c[NAME_CANDIDATES];
+            size_t n = name_candidates(c, hf.tensors[i].name), found = 0;
+            for (size_t k = 0; k < n; k++)
+                if (c[k].layout == LAYOUT_ANY || c[k].layout == layout)
+                    found += is_named(&gguf, c[k].name, hit);
+            if (!found)
+                fail_msg("%s: %s has no place", tiny_families[f],
+                         (const char *)hf.tensors[i].name.p);
+        }
+        for (size_t i = 0; i < gguf.tensor_count; i++)
+            if (!hit[i])
+                fail_msg("%s: nothing leads to %s", tiny_families[f],
+                         (const char *)gguf.tensors[i].name.p);
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_missing_expert_is_said),
         cmocka_unit_test(a_tied_output_is_compared_with_the_embedding),
         cmocka_unit_test(rope_factors_are_no_difference),
+        cmocka_unit_test(every_name_of_every_family_finds_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
