@@ -48,6 +48,13 @@ struct log_show_args {
     bool json;
 };
 
+struct verify_args {
+    struct option_texts keys, older;
+    const char *policy;
+    unsigned require;
+    bool json;
+};
+
 struct log_prove_args {
     const char *output;
 };

@@ -78,6 +78,8 @@ int run_log_init(const struct call *call);
 int run_log_show(const struct call *call);
 int run_log_checkpoint(const struct call *call);
 int run_log_prove(const struct call *call);
+int run_log_export(const struct call *call);
+int run_verify(const struct call *call);
 int run_help(const struct call *call);
 int run_version(const struct call *call);
 int run_man(const struct call *call);

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/json_out.h"
 #include "cli/log_view.h"
+#include "cli/progress.h"
 
 enum { NOTE_ROOM = 1 << 20, RECEIPT_ROOM = 2 << 20, VIEW_ARENA = 8 << 20, SHOW_LAST = 10 };
 
@@ -228,4 +229,28 @@ int run_log_prove(const struct call *call)
     log_reader_close(r);
     buf_free(&receipt);
     return ok ? EXIT_PASS : cli_error(&e);
+}
+
+/* ---- export ---- */
+
+int run_log_export(const struct call *call)
+{
+    struct err e = ERR_INIT;
+    struct log_reader *r = NULL;
+    struct log_exported done = {.size = 0};
+    struct progress_bar bar;
+    struct progress progress = progress_start(&bar);
+    char shown[SHOW_SIZE];
+    bool ok = log_reader_open(&r, call->operands[0], &e) &&
+              log_export(r, call->operands[1], &progress, &done, &e);
+    progress_stop(&bar);
+    log_reader_close(r);
+    if (!ok)
+        return cli_error(&e);
+    show_text(shown, span_str(call->operands[1]), SHOW_NAME);
+    out_printf(call->out, "%s holds %" PRIu64 " entries\n", shown, done.size);
+    out_field(call->out, "before", "%" PRIu64 " entries", done.previous);
+    out_field(call->out, "files", "%" PRIu64 " written, %" PRIu64 " kept", done.written, done.kept);
+    out_field(call->out, "verify", "assay verify %s", shown);
+    return EXIT_PASS;
 }

@@ -88,6 +88,20 @@ static const struct option log_prove_options[] = {
     {NULL, OPTION_FLAG, NULL, 0, NULL},
 };
 
+#define AT(member) offsetof(struct verify_args, member)
+static const struct option verify_options[] = {
+    {"key", OPTION_TEXTS, "VKEY", AT(keys),
+     "believe this verifier key, a log's or a witness's; may be repeated"},
+    {"policy", OPTION_TEXT, "FILE", AT(policy),
+     "believe whom this policy names (C2SP tlog-policy: log, witness, group, quorum)"},
+    {"require", OPTION_NUMBER, "N", AT(require), "at least N of the witnesses must have cosigned"},
+    {"older", OPTION_TEXTS, "FILE", AT(older),
+     "a log must extend this older checkpoint; may be repeated"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/verify.schema.json)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
 const struct command commands[] = {
     {"inspect", "Models", "PATH...", "say what a model is",
      "Reads a model without executing anything in it and shows what it is: architecture, "
@@ -130,6 +144,16 @@ const struct command commands[] = {
      "What is no model is not recorded.",
      record_options, 1, 1, run_record,
      "assay record model/ --log audit --source https://example.org/model|enrol a model\n"},
+    {"verify", "Audit log", "PATH", "verify a receipt, checkpoint, disclosure or log",
+     "Finds out what PATH is (a receipt, a checkpoint, a disclosure, an export, a log's folder), "
+     "verifies it offline, and says what that shows and what it does not.\n"
+     "Without --key or --policy nobody is pinned: of a log it is then shown that it agrees with "
+     "itself, and of a receipt, checkpoint or disclosure nothing that its maker could not have "
+     "made "
+     "up; for these the exit status is then 3. It is 4 when something is not what was signed.",
+     verify_options, 1, 1, run_verify,
+     "assay verify 3.tlog-proof --key example.org/audit+b9ff75e3+AVj1...|a receipt, offline\n"
+     "assay verify audit --older 2026-10.checkpoint|nothing of October was changed\n"},
     {"log init", "Audit log", "FOLDER", "begin an audit log",
      "Makes FOLDER with a signing key, a keyring, a database and the first entry of a "
      "tamper-evident log, and prints the verifier key by which anybody verifies it.",
@@ -149,6 +173,21 @@ const struct command commands[] = {
      "and the signed checkpoint. Anybody verifies it without the log.",
      log_prove_options, 2, 2, run_log_prove,
      "assay log prove audit 3 --output 3.tlog-proof|a receipt to hand over\n"},
+    {"log verify", "Audit log", "PATH", "verify a whole log or its export",
+     "Recomputes every entry of a log or of an export: form, order, clocks, changes of the key, "
+     "the "
+     "root against the newest checkpoint, and the head file beside the database. The same as "
+     "assay verify.\n"
+     "Give --key, and with --older any checkpoint that was kept elsewhere: a log that was "
+     "rewritten by whoever holds its key agrees with itself, and not with these.",
+     verify_options, 1, 1, run_verify,
+     "assay log verify audit --older 2026-10.checkpoint|nothing of October was changed\n"},
+    {"log export", "Audit log", "FOLDER OUT", "write a log as static files",
+     "Writes the log to the folder OUT as C2SP tlog-tiles: checkpoint, tiles of the tree and the "
+     "entries, which any web server can serve and public tools verify. Later exports to the same "
+     "folder add what is new. Sealed content is never exported.",
+     NULL, 2, 2, run_log_export,
+     "assay log export audit public/|publish, or add to what is there\n"},
     {"help", "Help", "[COMMAND]", "explain a command", "Explains a command, or lists all of them.",
      NULL, 0, 2, run_help, NULL},
     {"version", "Help", "", "print the version", "Prints the version.", NULL, 0, 0, run_version,

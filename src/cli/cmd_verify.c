@@ -1,0 +1,255 @@
+/*
+ * assay verify PATH, assay log verify PATH: finds out by content what it was
+ * given and has it verified by src/verify, which never opens a database. A
+ * log's leaves are fed to it here.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "assay/base/file.h"
+#include "assay/base/text.h"
+#include "assay/log.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "cli/proof_view.h"
+
+enum { VERIFY_ARENA = 512 << 20, NOTE_ROOM = 1 << 20, FEED_LOOK = 4096 };
+
+struct work {
+    const struct verify_args *args;
+    struct trust trust;
+    struct arena *a;
+    struct judged *j;
+};
+
+/* ---- whom to believe ---- */
+
+static bool add_key(struct trust *t, const char *text, struct arena *a, struct err *e)
+{
+    struct note_key key;
+    struct err why = ERR_INIT;
+    char shown[200];
+    if (!note_key_parse(&key, span_str(text), a, &why))
+        return err_set(e, ERR_USAGE, "--key %s: %s",
+                       text_shown(shown, sizeof shown, span_str(text)), why.text);
+    if (key.type == NOTE_COSIGNATURE)
+        t->witnesses[t->witness_count++] = key;
+    else
+        t->log_keys[t->log_key_count++] = key;
+    return true;
+}
+
+/* Room for the policy's keys and those of --key. */
+static bool make_room(struct note_key **keys, size_t count, struct arena *a)
+{
+    struct note_key *room = arena_array(a, count + OPTION_MAX_TEXTS, sizeof *room);
+    if (room && count)
+        memcpy(room, *keys, count * sizeof *room);
+    *keys = room;
+    return room != NULL;
+}
+
+static bool set_trust(struct work *w, struct err *e)
+{
+    struct trust *t = &w->trust;
+    struct span policy;
+    if (w->args->policy) {
+        if (!file_read(&policy, w->args->policy, TRUST_MAX_POLICY, false, w->a, e))
+            return false;
+        if (!trust_parse(t, policy, w->a, e)) {
+            err_in_file(e, w->args->policy);
+            return false;
+        }
+    }
+    if (!make_room(&t->log_keys, t->log_key_count, w->a) ||
+        !make_room(&t->witnesses, t->witness_count, w->a))
+        return err_set(e, ERR_MEMORY, "out of memory for keys");
+    for (size_t i = 0; i < w->args->keys.count; i++)
+        if (!add_key(t, w->args->keys.text[i], w->a, e))
+            return false;
+    if (w->args->require > t->required)
+        t->required = w->args->require;
+    w->j->witnesses = t->witness_count;
+    w->j->required = t->required;
+    return true;
+}
+
+/* ---- a log ---- */
+
+struct feed {
+    struct verifier *verifier;
+    struct err *e;
+    uint64_t until;
+    bool ok;
+};
+
+static bool feed_leaf(void *arg, uint64_t seq, struct span leaf)
+{
+    struct feed *f = arg;
+    if (seq >= f->until)
+        return false;
+    if (seq % FEED_LOOK == 0 && interrupted())
+        f->ok = err_set(f->e, ERR_INTERRUPTED, "interrupted: nothing was shown");
+    f->ok = f->ok && verifier_leaf(f->verifier, leaf, f->e);
+    return f->ok;
+}
+
+static bool size_of(uint64_t *size, struct span bytes, struct arena *a, struct err *e)
+{
+    struct note note;
+    struct checkpoint c;
+    if (!note_parse(&note, bytes, a, e) || !checkpoint_parse(&c, note.text, e))
+        return false;
+    *size = c.size;
+    return true;
+}
+
+/* The caller's older checkpoints, and the head file that was read before the log. */
+static bool expect(struct work *w, struct verifier *v, struct span head, uint64_t size,
+                   struct err *e)
+{
+    uint64_t covered = 0;
+    struct span note;
+    if (!size_of(&covered, head, w->a, NULL))
+        return err_set(e, ERR_INTEGRITY, "the head file holds no checkpoint");
+    if (covered > size)
+        return err_set(e, ERR_INTEGRITY,
+                       "the head file signs %llu entries and the database holds %llu: the log was "
+                       "rolled back, or lost its WAL",
+                       (unsigned long long)covered, (unsigned long long)size);
+    if (!verifier_expect(v, head, e))
+        return false;
+    for (size_t i = 0; i < w->args->older.count; i++) {
+        const char *path = w->args->older.text[i];
+        if (file_read(&note, path, NOTE_ROOM, false, w->a, e) && verifier_expect(v, note, e))
+            continue;
+        err_in_file(e, path);
+        return false;
+    }
+    return true;
+}
+
+static bool feed(struct work *w, struct verifier *v, struct log_reader *r, struct span head,
+                 struct err *e)
+{
+    struct buf note;
+    struct feed f = {.verifier = v, .e = e, .ok = true};
+    buf_init(&note, NOTE_ROOM);
+    bool ok = log_reader_checkpoint(r, &note, e) && size_of(&f.until, buf_span(&note), w->a, e) &&
+              expect(w, v, head, log_reader_size(r), e) &&
+              log_reader_walk(r, 0, feed_leaf, &f, e) && f.ok;
+    struct span kept = arena_span(w->a, buf_span(&note));
+    ok = ok && (kept.p || err_set(e, ERR_MEMORY, "out of memory for a checkpoint")) &&
+         verifier_finish(v, kept, &w->j->v, w->a, e);
+    w->j->unsigned_entries = ok ? log_reader_size(r) - f.until : 0;
+    buf_free(&note);
+    return ok;
+}
+
+static bool read_head(struct work *w, const char *folder, struct span *head)
+{
+    char *path = arena_printf(w->a, "%s/head", folder);
+    return path && file_read(head, path, NOTE_ROOM, false, w->a, NULL);
+}
+
+static bool verify_log(struct work *w, const char *folder, struct err *e)
+{
+    struct log_reader *r = NULL;
+    struct verifier *v = NULL;
+    struct span head = SPAN_EMPTY;
+    /* Before the log is opened: it is never ahead of what was durable then. */
+    if (!read_head(w, folder, &head))
+        return err_at(e, ERR_INTEGRITY, folder, ERR_NO_OFFSET,
+                      "the head file is missing or cannot be read: nothing says how far the log "
+                      "went");
+    bool ok =
+        log_reader_open(&r, folder, e) && verifier_new(&v, &w->trust, e) && feed(w, v, r, head, e);
+    verifier_free(v);
+    log_reader_close(r);
+    return ok;
+}
+
+/* ---- what was given ---- */
+
+static bool is_there(const struct work *w, const char *folder, const char *name)
+{
+    struct stat st;
+    const char *path = arena_printf(w->a, "%s/%s", folder, name);
+    return path && stat(path, &st) == 0;
+}
+
+static bool verify_folder(struct work *w, const char *path, struct err *e)
+{
+    if (is_there(w, path, "log.db")) {
+        w->j->what = EVIDENCE_LOG;
+        return verify_log(w, path, e);
+    }
+    if (!is_there(w, path, "checkpoint"))
+        return err_set(e, ERR_FORMAT, "neither a log (log.db) nor an export (checkpoint, tile)");
+    if (w->args->older.count)
+        return err_set(e, ERR_USAGE, "--older goes with a log, not with an export");
+    w->j->what = EVIDENCE_EXPORT;
+    return verify_export(&w->j->v, path, &w->trust, w->a, e);
+}
+
+static bool begins_object(struct span s)
+{
+    size_t i = 0;
+    while (i < s.n && strchr(" \t\r\n", s.p[i]) && s.p[i])
+        i++;
+    return i < s.n && s.p[i] == '{';
+}
+
+static bool verify_file(struct work *w, const char *path, struct err *e)
+{
+    struct span bytes;
+    if (!file_read(&bytes, path, BUNDLE_MAX, false, w->a, e))
+        return false;
+    if (span_starts(bytes, "c2sp.org/tlog-proof@")) {
+        w->j->what = EVIDENCE_RECEIPT;
+        return verify_receipt(&w->j->v, bytes, &w->trust, w->a, e);
+    }
+    if (begins_object(bytes)) {
+        w->j->what = EVIDENCE_BUNDLE;
+        return verify_bundle(&w->j->v, bytes, &w->trust, w->a, e);
+    }
+    struct err why = ERR_INIT;
+    w->j->what = EVIDENCE_CHECKPOINT;
+    return verify_checkpoint(&w->j->v, bytes, &w->trust, w->a, &why) ||
+           err_at(e, why.code, NULL, why.offset, "%s%s",
+                  why.code == ERR_FORMAT ? "neither a receipt nor a disclosure nor a checkpoint: "
+                                         : "",
+                  why.text);
+}
+
+static bool judge(struct work *w, const char *path, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return err_errno(e, path, "cannot be opened");
+    bool ok = set_trust(w, e) && (S_ISDIR(st.st_mode) ? verify_folder : verify_file)(w, path, e);
+    err_in_file(e, path);
+    return ok;
+}
+
+int run_verify(const struct call *call)
+{
+    const struct verify_args *args = call->args;
+    struct err e = ERR_INIT;
+    struct judged j = {.path = call->operands[0]};
+    struct work w = {.args = args, .j = &j, .a = arena_new(VERIFY_ARENA)};
+    bool ok = w.a ? judge(&w, call->operands[0], &e) : err_set(&e, ERR_MEMORY, "out of memory");
+    int status = EXIT_PASS;
+    if (ok)
+        (args->json ? proof_json : proof_text)(call->out, &j);
+    else if (args->json)
+        proof_refused_json(call->out, call->operands[0], &e);
+    if (!ok)
+        status = cli_error(&e);
+    else if (!judged_signed(&j)) /* anybody could have made it */
+        status = EXIT_INCOMPLETE;
+    arena_free(w.a);
+    return status;
+}
