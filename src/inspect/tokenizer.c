@@ -52,7 +52,8 @@ void vocabulary_add(struct vocabulary *v, uint64_t id, struct span text, struct 
                     text_shown(shown, sizeof shown, text));
     if (!v->text[id].p)
         v->text[id] = text;
-    if (!*slot)
+    /* A slot whose id has another text never matches: repeats would pile up behind it. */
+    if (!*slot && span_eq(v->text[id], text))
         *slot = (uint64_t)hash << 32 | (id + 1);
     if (v->count <= id)
         v->count = (size_t)id + 1;

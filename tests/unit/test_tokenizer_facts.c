@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "inspect/facts.h"
 #include "inspect/vocabulary.h"
@@ -219,6 +220,29 @@ static void tokenizer_reads_unigram_lists(void **state)
     model_free(m);
 }
 
+/* Quadratic behaviour on them would take minutes. */
+static void tokenizer_reads_many_repeats_of_a_text_under_a_taken_id(void **state)
+{
+    enum { REPEATS = 300000 };
+    struct buf b;
+    (void)state;
+    buf_init(&b, 64 << 20);
+    buf_put_str(&b, "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}},\"added_tokens\":[");
+    for (int i = 0; i < REPEATS; i++)
+        buf_printf(&b, "%s{\"id\":0,\"content\":\"x\"}", i ? "," : "");
+    buf_put(&b, "]}", sizeof "]}"); /* with its NUL */
+    assert_true(buf_ok(&b));
+    struct model *m = documents((const char *)b.p);
+    struct tokenizer t;
+    alarm(60);
+    assert_true(inspect_tokenizer(&t, m));
+    alarm(0);
+    assert_int_equal(t.added, REPEATS);
+    assert_int_equal(findings_of(m, RULE_TOKENIZER_DUPLICATE), REPEATS);
+    model_free(m);
+    buf_free(&b);
+}
+
 static void tokenizer_reports_ids_that_no_list_can_hold(void **state)
 {
     (void)state;
@@ -400,6 +424,7 @@ int main(void)
         cmocka_unit_test(tokenizer_reads_documents),
         cmocka_unit_test(tokenizer_reports_documents_that_disagree),
         cmocka_unit_test(tokenizer_reads_unigram_lists),
+        cmocka_unit_test(tokenizer_reads_many_repeats_of_a_text_under_a_taken_id),
         cmocka_unit_test(tokenizer_reports_ids_that_no_list_can_hold),
         cmocka_unit_test(template_copies_must_be_equal),
         cmocka_unit_test(template_with_hidden_characters_is_reported),
