@@ -28,6 +28,10 @@ struct log_paths {            /* NULL: the default inside the log's folder */
 /* Create folder, keys, keyring, database and genesis leaf. `origin` names the log ("example.org/audit"). */
 bool log_init(const char *folder, struct span origin, const struct log_paths *p,
               struct err *e) ASSAY_MUST_CHECK;
+/* The same; the genesis names the final checkpoint of the log in the folder `predecessor`,
+ * which was sealed off (log_seal_off). */
+bool log_init_after(const char *folder, struct span origin, const struct log_paths *p,
+                    const char *predecessor, struct err *e) ASSAY_MUST_CHECK;
 /* Own the log, or speak to its owner. Recovers after a crash: replays the edge of the tree, gives
  * open intents an outcome `crash`, appends a start leaf (owner only). */
 bool log_open(struct log **out, const char *folder, const struct log_paths *p,
@@ -146,6 +150,21 @@ struct log_disclosure {
  */
 bool log_disclose(struct log *l, const struct log_disclosure *what, uint64_t *leaf, struct buf *out,
                   struct err *e) ASSAY_MUST_CHECK;
+
+/*
+ * Sign from now on with another key: made new, or the one in the file `key`
+ * (PKCS#8), whose copy becomes the log's. The leaf is signed by both; checkpoints that
+ * cover it by the new one. The old key's bytes are overwritten. Appends the new verifier key.
+ */
+bool log_rotate_key(struct log *l, const char *key, struct span reason, struct buf *vkey,
+                    struct err *e) ASSAY_MUST_CHECK;
+
+/*
+ * End the log: the last leaf, after which nothing is appended, erased or disclosed any more,
+ * and its final checkpoint, appended to *checkpoint. ERR_USAGE while calls are open or an
+ * erasure is pending. Afterwards only log_close is left to do.
+ */
+bool log_seal_off(struct log *l, struct buf *checkpoint, struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- reading: a snapshot of a log, by its owner or by anyone, read-only and defensive ---- */
 

@@ -25,6 +25,8 @@ static const struct {
     {OP_HOLD, hold_run},
     {OP_RELEASE, release_run},
     {OP_DISCLOSE, disclose_run},
+    {OP_ROTATE, rotate_run},
+    {OP_SEAL_OFF, seal_off_run},
 };
 
 static op_run *find(uint8_t code)
@@ -139,11 +141,16 @@ bool id_from_hex(struct seal_id *out, struct span hex)
     return true;
 }
 
-void body_start(struct op_body *b)
+void body_open(struct op_body *b)
 {
     buf_init(&b->text, 2 * RECORD_MAX);
     jw_init(&b->w, json_sink_buf, &b->text, false);
     jw_object(&b->w);
+}
+
+void body_start(struct op_body *b)
+{
+    body_open(b);
     body_text(b, "software", span_str(op_software));
 }
 

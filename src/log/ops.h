@@ -43,9 +43,11 @@ bool op_serve(struct log *l, uint8_t code, struct cursor *c, struct buf *result,
 
 op_run erase_run, erase_resume_run, erase_certificate_run; /* erase.c, certificate.c */
 op_run hold_run, release_run;                              /* hold.c */
-op_run disclose_run;                                       /* disclose.c */
+op_run disclose_run, rotate_run, seal_off_run;             /* disclose.c, rotate.c, sealoff.c */
 
-/* Called after each step of an erasure; tests end the process there. */
+/* Steps of an erasure are numbered from 1; the key's leaf is durable and its file is not yet
+ * the log's. Called after each step: tests end the process there. */
+enum { STEP_ROTATED = 10 };
 extern void (*erase_step)(int step);
 /* After recovery, before the log is handed out, and when it is closed. */
 bool erase_recover(struct log *l, struct err *e) ASSAY_MUST_CHECK;
@@ -53,6 +55,21 @@ bool erase_recover(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 void erase_retry(struct log *l);
 /* Within a job: append the leaves of what can be finished. */
 bool erase_finish(struct log *l, uint64_t *left, struct err *e) ASSAY_MUST_CHECK;
+
+/* ---- keys: rotate.c ---- */
+
+/* After a crash: the newest rotation's key is the log's, or its file is removed. */
+bool rotate_recover(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+/* The key that signs checkpoints of this size. */
+bool rotate_key_at(struct log *l, uint64_t size, struct note_key *out, struct arena *a,
+                   struct err *e) ASSAY_MUST_CHECK;
+
+/* ---- ends and beginnings: sealoff.c ---- */
+
+bool sealed_off(sqlite3 *db, uint64_t size, bool *sealed, struct err *e) ASSAY_MUST_CHECK;
+/* What a successor's genesis says of the log in `folder`. */
+bool predecessor_read(const char *folder, struct predecessor *out, struct arena *a,
+                      struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- leaves of our own: ops.c ---- */
 
@@ -63,6 +80,7 @@ struct op_body {
     struct json_writer w;
 };
 
+void body_open(struct op_body *b);
 void body_start(struct op_body *b); /* with the member `software` */
 void body_text(struct op_body *b, const char *name, struct span s);
 void body_number(struct op_body *b, const char *name, uint64_t v);

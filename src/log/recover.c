@@ -3,7 +3,7 @@
  * newest signed heads, close calls that a crash left open, and record what it
  * runs on.
  */
-#include "log/store.h"
+#include "log/ops.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -45,13 +45,14 @@ static bool check_root(struct log *l, const struct checkpoint *c, const char *wh
 static bool check_note(struct log *l, struct span bytes, const char *where, struct err *e)
 {
     struct note note;
+    struct note_key key;
     struct checkpoint c;
     bool valid = false;
     struct arena *a = arena_new(1 << 20);
     bool ok = a || err_set(e, ERR_MEMORY, "out of memory for a checkpoint");
     ok =
         ok && note_parse(&note, bytes, a, e) && checkpoint_parse(&c, note.text, e) &&
-        note_verify(&note, &l->name, 1, &valid, NULL, e) &&
+        rotate_key_at(l, c.size, &key, a, e) && note_verify(&note, &key, 1, &valid, NULL, e) &&
         (valid || err_set(e, ERR_CONFIG, "the signing key is not the one that signed %s", where)) &&
         check_root(l, &c, where, e);
     arena_free(a);
@@ -264,6 +265,15 @@ static void genesis_body(struct log *l, struct json_writer *w, const void *arg)
     put_key(l, w);
     jw_key(w, "origin");
     jw_string(w, l->origin);
+    if (l->predecessor.checkpoint.n) {
+        jw_key(w, "predecessor");
+        jw_object(w);
+        jw_key(w, "checkpoint");
+        jw_string(w, l->predecessor.checkpoint);
+        jw_key(w, "key");
+        jw_string(w, l->predecessor.key);
+        jw_end_object(w);
+    }
     put_schema(w);
     put_text(w, "software", software);
 }

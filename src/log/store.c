@@ -169,7 +169,8 @@ static bool make_files(struct log *l, struct span origin, struct err *e)
     return ok;
 }
 
-bool log_init(const char *folder, struct span origin, const struct log_paths *p, struct err *e)
+static bool make(const char *folder, struct span origin, const struct log_paths *p,
+                 const struct predecessor *before, struct err *e)
 {
     struct note_key probe;
     struct sign_public nobody = {{0}};
@@ -179,14 +180,32 @@ bool log_init(const char *folder, struct span origin, const struct log_paths *p,
     struct log *l = allocate(folder, p, NULL, e);
     if (!l)
         return false;
-    mode_t before = umask(077);
+    l->predecessor = *before;
+    mode_t mask = umask(077);
     bool ok = make_files(l, origin, e);
-    umask(before);
+    umask(mask);
     ok = ok && owner_lock(l, &taken, e) &&
          (taken || err_set(e, ERR_USAGE, "another process is making this log")) &&
          load_keys(l, e) && store_open(l, e) && append_genesis(l, e) && store_keep(l, e) &&
          head_write(l, e);
     release(l);
+    return ok;
+}
+
+bool log_init(const char *folder, struct span origin, const struct log_paths *p, struct err *e)
+{
+    const struct predecessor none = {SPAN_EMPTY, SPAN_EMPTY};
+    return make(folder, origin, p, &none, e);
+}
+
+bool log_init_after(const char *folder, struct span origin, const struct log_paths *p,
+                    const char *predecessor, struct err *e)
+{
+    struct predecessor before;
+    struct arena *a = arena_new(4 << 20);
+    bool ok = (a || err_set(e, ERR_MEMORY, "out of memory for the log")) &&
+              predecessor_read(predecessor, &before, a, e) && make(folder, origin, p, &before, e);
+    arena_free(a);
     return ok;
 }
 
@@ -202,13 +221,22 @@ static bool start_threads(struct log *l, struct err *e)
     return server_open(l, e);
 }
 
+static bool check_not_sealed(struct log *l, struct err *e)
+{
+    bool sealed = false;
+    return sealed_off(l->store.db, l->store.tree.size, &sealed, e) &&
+           (!sealed || err_at(e, ERR_USAGE, l->folder, ERR_NO_OFFSET,
+                              "the log was sealed off: it is read as it is, and continued by a "
+                              "successor (assay log init --after)"));
+}
+
 static bool own(struct log *l, struct err *e)
 {
     uint64_t crashed = 0;
     l->owner = true;
-    return load_keys(l, e) && store_open(l, e) && subjects_open(l, e) && recover(l, &crashed, e) &&
-           append_start(l, crashed, e) && erase_recover(l, e) && head_write(l, e) &&
-           start_threads(l, e);
+    return load_keys(l, e) && store_open(l, e) && check_not_sealed(l, e) && rotate_recover(l, e) &&
+           subjects_open(l, e) && recover(l, &crashed, e) && append_start(l, crashed, e) &&
+           erase_recover(l, e) && head_write(l, e) && start_threads(l, e);
 }
 
 /* An owner that is starting has the lock and no socket yet; one that is ending, the reverse. */
@@ -265,8 +293,9 @@ static void finish(struct log *l)
     queue_stop(&l->queue);
     pthread_join(l->committer, NULL);
     head_close(l);
-    bool whole = !queue_failed(&l->queue, &e) && erase_recover(l, &e) && append_stop(l, &e) &&
-                 store_keep(l, &e) && head_write(l, &e);
+    bool ended = l->store.sealed || (!queue_failed(&l->queue, &e) && erase_recover(l, &e) &&
+                                     append_stop(l, &e) && store_keep(l, &e));
+    bool whole = ended && head_write(l, &e);
     (void)whole; /* nobody waits for it: the next start says what was missing */
 }
 

@@ -178,6 +178,7 @@ struct store {
     uint64_t kept_size;
     struct buf leaf, note;
     int wal_pages;
+    bool sealed;  /* off: the last leaf is written */
     bool erasing; /* an erasure is pending: a reader holds the WAL */
     uint64_t erase_tried_us;
 };
@@ -251,6 +252,11 @@ bool client_submit(struct client *c, const struct log_entry *entry, log_done *do
 
 /* ---- the log ---- */
 
+/* The sealed-off log that a new one continues. */
+struct predecessor {
+    struct span checkpoint, key;
+};
+
 enum path { PATH_DB, PATH_HEAD, PATH_KEYRING, PATH_LOCK, PATH_KEY, PATH_OPERATOR, PATHS };
 
 struct log {
@@ -266,7 +272,8 @@ struct log {
     struct keyring *keyring;
     struct sign_key *key;
     struct note_key name;
-    struct span origin; /* in `names` */
+    struct span origin;             /* in `names` */
+    struct predecessor predecessor; /* while the genesis is written; borrowed */
     struct arena *names;
     struct store store;
     struct queue queue;
