@@ -86,3 +86,10 @@ void logs_copy(const struct folder *f, const char *from, const char *to)
     assert_int_equal(fwrite(bytes, 1, n, out), n);
     assert_int_equal(fclose(out), 0);
 }
+
+/* Tests under the thread sanitizer fork from processes that had threads. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}

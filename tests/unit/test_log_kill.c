@@ -1,0 +1,256 @@
+/*
+ * Owners that are killed or stopped at random moments under load. LOG_ROUNDS
+ * says how often, 200 unless said.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "assay/base/text.h"
+#include "support/logs.h"
+
+enum { CALLERS = 6, ROUNDS = 200, PROMISES_MAX = 1 << 16 };
+
+struct promise {
+    uint64_t seq;
+    struct digest hash;
+};
+
+static struct folder place;
+
+static int setup(void **state)
+{
+    (void)state;
+    return folder_make(&place) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    folder_remove(&place);
+    return 0;
+}
+
+/* ---- the owner, in a process of its own ---- */
+
+struct owner {
+    struct log *log;
+    int out;
+};
+
+/* In the commit thread: what is written here was acknowledged before the kill. */
+static void tell(void *arg, const struct log_receipt *r)
+{
+    const struct owner *o = arg;
+    struct promise p = {r->seq, r->leaf_hash};
+    if (r->ok && write(o->out, &p, sizeof p) != sizeof p)
+        _exit(1);
+}
+
+static void *append_without_end(void *arg)
+{
+    struct owner *o = arg;
+    struct log_receipt r;
+    struct log_content content = {span_str("prompt"), span_str(logs_config)};
+    struct log_entry plain = {.kind = RECORD_CONFIG, .body = span_str(logs_config)};
+    struct log_entry sealed = plain;
+    sealed.subject = span_str("alice");
+    sealed.content = &content;
+    sealed.content_count = 1;
+    for (;;)
+        if (!log_submit(o->log, &sealed, tell, o, NULL) || !log_append(o->log, &plain, &r, NULL))
+            return NULL;
+}
+
+static void run_owner(int out)
+{
+    static pthread_t thread[CALLERS];
+    struct owner o = {.out = out};
+    struct promise opened = {UINT64_MAX, {{0}}};
+    struct err e = ERR_INIT;
+    if (!log_open(&o.log, place.path, NULL, &e)) {
+        fprintf(stderr, "the log does not open again: %s: %s\n", e.file, e.text);
+        _exit(1);
+    }
+    if (write(out, &opened, sizeof opened) != sizeof opened)
+        _exit(1);
+    for (int i = 0; i < CALLERS; i++)
+        pthread_create(&thread[i], NULL, append_without_end, &o);
+    for (int i = 0; i < CALLERS; i++)
+        pthread_join(thread[i], NULL);
+    _exit(1);
+}
+
+/* ---- the rounds ---- */
+
+static size_t collect(int in, struct promise *p)
+{
+    size_t n = 0;
+    while (n < PROMISES_MAX && read(in, &p[n], sizeof *p) == sizeof *p)
+        n++;
+    return n;
+}
+
+static pid_t start(int ends[2])
+{
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        run_owner(ends[1]);
+    }
+    close(ends[1]);
+    struct promise opened;
+    assert_int_equal(read(ends[0], &opened, sizeof opened), sizeof opened);
+    assert_true(opened.seq == UINT64_MAX);
+    return child;
+}
+
+static void all_kept(const struct promise *p, size_t n)
+{
+    struct log_reader *r = logs_reader(&place);
+    struct err e = ERR_INIT;
+    for (size_t i = 0; i < n; i++) {
+        struct arena *a = arena_new(1 << 20);
+        struct span leaf = SPAN_EMPTY;
+        bool there = log_reader_leaf(r, p[i].seq, a, &leaf, &e);
+        struct digest hash = record_hash(leaf);
+        if (!there || !digest_eq(&hash, &p[i].hash))
+            fail_msg("entry %llu was acknowledged: %s", (unsigned long long)p[i].seq, e.text);
+        arena_free(a);
+    }
+    log_reader_close(r);
+}
+
+static uint64_t rounds(void)
+{
+    uint64_t n = ROUNDS;
+    const char *said = getenv("LOG_ROUNDS");
+    return said && text_u64(span_str(said), &n) ? n : ROUNDS;
+}
+
+struct chain {
+    struct merkle tree;
+    bool ok;
+};
+
+static bool add_leaf(void *arg, uint64_t seq, struct span leaf)
+{
+    struct chain *c = arg;
+    struct digest hash = record_hash(leaf);
+    struct record_head h;
+    c->ok = c->ok && seq == c->tree.size && record_check(&h, NULL, leaf, NULL) && h.seq == seq;
+    merkle_append(&c->tree, &hash);
+    return c->ok;
+}
+
+/* The tree of all leaves is the one that the last checkpoint signs. */
+static void whole(void)
+{
+    struct chain c = {.ok = true};
+    struct log_reader *r = logs_reader(&place);
+    struct buf note, text;
+    merkle_start(&c.tree);
+    assert_true(log_reader_walk(r, 0, add_leaf, &c, NULL));
+    assert_true(c.ok);
+    struct checkpoint now = {span_str("example.org/audit"), c.tree.size, merkle_root(&c.tree)};
+    buf_init(&note, 1 << 16);
+    buf_init(&text, 1 << 16);
+    checkpoint_put(&text, &now);
+    assert_true(log_reader_checkpoint(r, &note, NULL));
+    assert_true(span_starts(buf_span(&note), buf_cstr(&text)));
+    buf_free(&note);
+    buf_free(&text);
+    log_reader_close(r);
+}
+
+static void no_kill_under_load_costs_a_promise(void **state)
+{
+    (void)state;
+    static struct promise p[PROMISES_MAX];
+    size_t total = 0;
+    uint64_t n = rounds();
+    unsigned seed = 42;
+    logs_make(&place);
+    for (uint64_t i = 0; i < n; i++) {
+        int ends[2];
+        pid_t child = start(ends);
+        seed = seed * 1103515245u + 12345u;
+        usleep((seed >> 16) % 12000);
+        kill(child, SIGKILL);
+        size_t got = collect(ends[0], p);
+        waitpid(child, NULL, 0);
+        close(ends[0]);
+        all_kept(p, got);
+        total += got;
+    }
+    log_close(logs_open(&place));
+    whole();
+    print_message("%llu kills, %zu acknowledged entries, none lost\n", (unsigned long long)n,
+                  total);
+    assert_true(total > 0);
+}
+
+/* ---- an owner that is stopped ---- */
+
+static void mark(void *arg, const struct log_receipt *r)
+{
+    atomic_int *state = arg;
+    *state = r->ok ? 1 : -1;
+}
+
+static void a_stopped_owner_is_waited_for_and_not_replaced(void **state)
+{
+    (void)state;
+    int ends[2];
+    struct log *l = NULL;
+    atomic_int acknowledged = 0;
+    struct log_entry entry = {.kind = RECORD_CONFIG, .body = span_str(logs_config)};
+    logs_make(&place);
+    pid_t child = start(ends);
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    kill(child, SIGSTOP);
+    waitpid(child, NULL, WUNTRACED);
+    assert_true(log_open(&l, place.path, NULL, NULL));
+    assert_false(log_is_owner(l));
+    assert_true(log_submit(l, &entry, mark, &acknowledged, NULL));
+    usleep(100000);
+    assert_int_equal(acknowledged, 0);
+    kill(child, SIGCONT);
+    for (int i = 0; i < 5000 && !acknowledged; i++) {
+        char drained[65536];
+        while (read(ends[0], drained, sizeof drained) > 0)
+            ;
+        usleep(1000);
+    }
+    assert_int_equal(acknowledged, 1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    log_close(l);
+    close(ends[0]);
+    log_close(logs_open(&place));
+    whole();
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(no_kill_under_load_costs_a_promise),
+        TEST(a_stopped_owner_is_waited_for_and_not_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
