@@ -119,7 +119,7 @@ fuzz-replay:
 replay: $(FUZZ)
 	@tests/run.sh fuzz-replay $(foreach f,$(FUZZ),"$(f) tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(f)))")
 
-conformance: $(B)/assay $(REAL) $(MAKER)
+conformance: $(B)/assay $(B)/assay-verify $(REAL) $(MAKER)
 	@tools/deps.sh build test conformance
 	@tests/conformance/run.sh $(B)
 bench: $(BENCH) $(B)/assay $(MAKER)

@@ -42,7 +42,9 @@ static bool read_salt(struct json v, uint8_t salt[SEAL_SALT], struct err *e)
 {
     struct span hex;
     struct digest d;
-    if (!json_string(json_get(v, "salt"), &hex) || !digest_from_hex(&d, hex))
+    char canonical[DIGEST_HEX + 1];
+    if (!json_string(json_get(v, "salt"), &hex) || !digest_from_hex(&d, hex) ||
+        !span_is(hex, digest_hex(canonical, &d)))
         return err_set(e, ERR_FORMAT, "salt is not the hexadecimal of %d bytes", SEAL_SALT);
     memcpy(salt, d.b, SEAL_SALT);
     return true;

@@ -251,7 +251,7 @@ void paper_bundle(const struct paper_log *l, const struct paper_sealed *s, uint6
     char hex[DIGEST_HEX + 1];
     memcpy(salt.b, s->salt, sizeof salt.b);
     buf_init(&receipt, 1 << 20);
-    paper_receipt(l, s->seq, size, 0, &receipt);
+    paper_receipt(l, s->seq, size, 2, &receipt);
     jw_init(&w, json_sink_buf, out, true);
     jw_object(&w);
     jw_key(&w, "bundle");
@@ -340,7 +340,7 @@ bool paper_export(const struct paper_log *l, const char *folder)
 {
     struct buf note;
     buf_init(&note, 1 << 16);
-    paper_checkpoint(l, l->count, 1, &note);
+    paper_checkpoint(l, l->count, 2, &note);
     bool ok = write_file(folder, "checkpoint", buf_span(&note)) && export_entries(l, folder);
     buf_free(&note);
     unsigned level = 0;

@@ -49,6 +49,7 @@ struct digest paper_root(const struct paper_log *l, uint64_t size);
 void paper_checkpoint(const struct paper_log *l, uint64_t size, size_t witnesses, struct buf *out);
 void paper_receipt(const struct paper_log *l, uint64_t index, uint64_t size, size_t witnesses,
                    struct buf *out);
+/* Cosigned by two, as is the export. */
 void paper_bundle(const struct paper_log *l, const struct paper_sealed *s, uint64_t size,
                   struct buf *out);
 /* checkpoint, tiles and entries of all leaves, as C2SP tlog-tiles names them. */
