@@ -44,6 +44,13 @@ struct log_init_args {
     const char *origin;
 };
 
+struct log_witness_args {
+    struct key_args keys;
+    const char *ca;
+    unsigned timeout; /* seconds; 0: the default */
+    bool note;
+};
+
 struct log_show_args {
     bool json;
 };

@@ -75,6 +75,7 @@ int run_diff(const struct call *call);
 int run_digest(const struct call *call);
 int run_record(const struct call *call);
 int run_log_init(const struct call *call);
+int run_log_witness(const struct call *call);
 int run_log_show(const struct call *call);
 int run_log_checkpoint(const struct call *call);
 int run_log_prove(const struct call *call);

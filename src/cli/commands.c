@@ -76,6 +76,19 @@ static const struct option log_init_options[] = {
 };
 #undef AT
 
+#define AT(member) offsetof(struct log_witness_args, member)
+static const struct option log_witness_options[] = {
+    {"note", OPTION_FLAG, NULL, AT(note), "print the checkpoint that was cosigned last"},
+    {"timeout", OPTION_NUMBER, "SECONDS", AT(timeout), "wait so long for each (default: 10)"},
+    {"ca", OPTION_TEXT, "FILE", AT(ca),
+     "trust the certificate authorities in this PEM file, not the system's"},
+    {"key", OPTION_TEXT, "FILE", AT(keys.key), "the log's signing key (default: log.key)"},
+    {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
+     "the key that wraps the keyring (default: operator.key)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
 static const struct option log_show_options[] = {
     {"json", OPTION_FLAG, NULL, offsetof(struct log_show_args, json),
      "write one entry as JSON (schema/log-entry.schema.json)"},
@@ -163,6 +176,17 @@ const struct command commands[] = {
      "Shows what a log says of itself and its newest entries, or entry N in full. It only reads, "
      "also while a server writes the log, and verifies nothing.",
      log_show_options, 1, 2, run_log_show, "assay log show audit 3|one entry\n"},
+    {"log witness", "Audit log", "FOLDER [URL VKEY]...", "have a log's checkpoint cosigned",
+     "Submits the log's newest checkpoint to each witness (C2SP tlog-witness; VKEY is the "
+     "witness's verifier key), verifies its cosignature and keeps it. A witness cosigns only what "
+     "extends all it saw before, so history before a cosignature cannot be rewritten unnoticed.\n"
+     "Every witness is asked, also when another fails. The exit status is 4 when one says that "
+     "history was rewritten or rolled back.\n"
+     "Without a URL it shows which witnesses cosigned last, and when.",
+     log_witness_options, 1, SIZE_MAX, run_log_witness,
+     "assay log witness audit https://witness.example/w1 witness.example/w1+0c8a...+BA...|ask\n"
+     "assay log witness audit|who cosigned, and when\n"
+     "assay log witness audit --note > cosigned.checkpoint|for assay verify --key --require\n"},
     {"log checkpoint", "Audit log", "FOLDER", "print a log's newest signed checkpoint",
      "Prints the newest checkpoint (C2SP tlog-checkpoint): origin, number of entries and the root "
      "of the tree over them, signed. Whoever keeps it can prove later that history was changed.",

@@ -261,7 +261,9 @@ static bool exchange(const struct request *q, struct witness_answer *out, uint64
         if (net_fetch(&response, &request, &why)) {
             ok = judge(q, out, old_size, &response, e);
         } else {
-            out->outcome = why.code == ERR_LIMIT ? WITNESS_INVALID : WITNESS_UNREACHED;
+            out->outcome = why.code == ERR_LIMIT   ? WITNESS_INVALID
+                           : why.code == ERR_USAGE ? WITNESS_NOT_ASKED
+                                                   : WITNESS_UNREACHED;
             err_set(e, why.code, "witness %s", why.text);
         }
         net_response_free(&response);

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -195,7 +196,45 @@ def certificates(folder, log):
         server.shutdown()
 
 
-for test in (happy, conflicts, refusals, faults, race, certificates):
+def command(folder, log):
+    """assay log witness: a log of Assay's own, a rollback, and what is shown."""
+    assay = os.environ["ASSAY"]
+
+    def run(*arguments):
+        got = subprocess.run([assay, *arguments], cwd=folder, capture_output=True, timeout=60)
+        return got.returncode, got.stdout.decode(), got.stderr.decode()
+
+    status, out, _ = run("log", "init", "audit", "--origin", "example.org/audit")
+    vkey = next(word for word in out.split() if word.startswith("example.org/audit+"))
+    check(status == 0, "init")
+    check("No witness" in run("log", "witness", "audit")[1], "shown before any")
+    state = tempfile.mkdtemp(dir=folder)
+    witness = double.Witness(state, [vkey])
+    server, url = double.serve(witness)
+    status, out, errors = run("log", "witness", "audit", url, witness.key.vkey)
+    check(status == 0 and "cosigned" in out, f"command: {status} {out} {errors}")
+    status, note, _ = run("log", "witness", "audit", "--note")
+    text, lines = note.split("\n\n")
+    check(double.verified(vkey, text + "\n", lines.split("\n")), "the log's line")
+    stamp = int.from_bytes(base64.b64decode(lines.split("\n")[1].rsplit(" ", 1)[1])[4:12], "big")
+    check(lines.split("\n")[1] + "\n" == witness.key.cosignature(text + "\n", stamp), "its line")
+    check("witness.example/w1" in run("log", "witness", "audit")[1], "shown after one")
+    shutil.copytree(os.path.join(folder, "audit"), os.path.join(folder, "old"),
+                    ignore=shutil.ignore_patterns("LOG.sock"))
+    for _ in range(2):
+        status, out, errors = run("log", "witness", "audit", url, witness.key.vkey,
+                                  "http://127.0.0.1:9", witness.other.vkey)
+        check(status == 3 and "cosigned" in out and "unreached" in out, f"{status} {out} {errors}")
+    held = witness.state("example.org/audit")
+    status, out, errors = run("log", "witness", "old", url, witness.key.vkey)
+    check(status == 4 and "rolled back" in errors, f"rollback: {status} {out} {errors}")
+    check(witness.state("example.org/audit") == held, "a rollback changed the witness")
+    check(run("log", "witness", "audit", url)[0] == 2, "a URL without a key")
+    check(run("log", "witness", "audit", url, vkey)[0] == 2, "a log's key for a witness's")
+    server.shutdown()
+
+
+for test in (command, happy, conflicts, refusals, faults, race, certificates):
     with tempfile.TemporaryDirectory() as place:
         test(place, Log(place))
 print(f"{passed} passed, {failed} failed")
