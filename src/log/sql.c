@@ -13,7 +13,9 @@ static const struct verdict_of verdicts[] = {
     {SQLITE_FULL, ERR_IO, "the disk is full: free space, then open the log again"},
     {SQLITE_READONLY, ERR_IO, "the file system or the database is read-only"},
     {SQLITE_IOERR, ERR_IO, "the disk reported an error: check it, then open the log again"},
-    {SQLITE_CANTOPEN, ERR_IO, "the database cannot be opened: check path and permissions"},
+    {SQLITE_CANTOPEN, ERR_IO,
+     "the database cannot be opened: check path and permissions; where nothing may be written "
+     "beside it, copy the folder to where it may"},
     {SQLITE_PERM, ERR_IO, "permission denied"},
     {SQLITE_BUSY, ERR_IO, "another process writes the database without owning the log"},
     {SQLITE_NOMEM, ERR_MEMORY, "out of memory"},

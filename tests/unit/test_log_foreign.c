@@ -5,9 +5,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "log/tiles.h"
@@ -235,6 +238,112 @@ static void a_damaged_tile_is_an_error_and_no_proof(void **state)
     not_opened(ERR_INTEGRITY, "reindex");
 }
 
+/* ---- damaged pages ---- */
+
+static void flip(const char *name, uint64_t offset, uint8_t bits)
+{
+    FILE *f = fopen(folder_path(&place, name), "r+be");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, (long)offset, SEEK_SET), 0);
+    int c = fgetc(f);
+    assert_int_equal(fseek(f, (long)offset, SEEK_SET), 0);
+    fputc(c ^ bits, f);
+    fclose(f);
+}
+
+struct chain {
+    struct merkle tree;
+};
+
+static bool add_leaf(void *arg, uint64_t seq, struct span leaf)
+{
+    struct chain *c = arg;
+    struct digest hash = record_hash(leaf);
+    (void)seq;
+    merkle_append(&c->tree, &hash);
+    return true;
+}
+
+/* Whatever a damaged database still tells is what the head signs, or it is refused. */
+static bool honest(const struct digest *root, uint64_t size)
+{
+    struct log_reader *r = NULL;
+    struct chain c;
+    struct buf b;
+    struct err e = ERR_INIT;
+    merkle_start(&c.tree);
+    if (!log_reader_open(&r, place.path, &e))
+        return e.code != ERR_NONE;
+    bool walked = log_reader_walk(r, 0, add_leaf, &c, &e);
+    struct digest now = merkle_root(&c.tree);
+    bool same = c.tree.size == size && digest_eq(&now, root);
+    buf_init(&b, 1 << 20);
+    bool proved = true;
+    for (uint64_t i = 0; proved && i < size; i += 5)
+        proved = log_reader_receipt(r, i, &b, NULL);
+    buf_free(&b);
+    log_reader_close(r);
+    return !walked || same || !proved;
+}
+
+static void no_flipped_bit_makes_a_damaged_log_pass(void **state)
+{
+    (void)state;
+    struct chain c;
+    made();
+    merkle_start(&c.tree);
+    struct log_reader *r = logs_reader(&place);
+    assert_true(log_reader_walk(r, 0, add_leaf, &c, NULL));
+    struct digest root = merkle_root(&c.tree);
+    uint64_t size = log_reader_size(r);
+    log_reader_close(r);
+    uint64_t pages = (uint64_t)logs_sql_int(&place, "PRAGMA page_count");
+    assert_true(pages > 10);
+    logs_copy(&place, "log.db", "good.db");
+    unsigned seed = 7;
+    for (uint64_t i = 0; i < pages * 8; i++) {
+        seed = seed * 1103515245u + 12345u;
+        logs_copy(&place, "good.db", "log.db");
+        flip("log.db", i / 8 * 4096 + (seed >> 8) % 4096, (uint8_t)(1u << (seed >> 28 & 7)));
+        assert_true(honest(&root, size));
+    }
+}
+
+/* ---- where nothing may be written ---- */
+
+static int open_read_only(void)
+{
+    struct log *l = NULL;
+    struct log_reader *r = NULL;
+    struct err e = ERR_INIT;
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount(place.path, place.path, NULL, MS_BIND, NULL) != 0 ||
+        mount(NULL, place.path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) != 0)
+        return 77;
+    if (log_open(&l, place.path, NULL, &e) || e.code != ERR_IO || !strstr(e.text, "ead-only"))
+        return 1;
+    err_clear(&e);
+    if (log_reader_open(&r, place.path, &e)) {
+        log_reader_close(r);
+        return 0;
+    }
+    return e.code == ERR_IO && strstr(e.text, "copy the folder") ? 0 : 2;
+}
+
+static void a_read_only_file_system_is_said(void **state)
+{
+    (void)state;
+    int status = -1;
+    made();
+    pid_t child = fork();
+    if (child == 0)
+        _exit(open_read_only());
+    waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip(); /* mounting is not allowed here */
+    assert_int_equal(status, 0);
+}
+
 /* ---- keys ---- */
 
 static void a_missing_or_unreadable_key_is_said(void **state)
@@ -322,6 +431,8 @@ int main(void)
         TEST(a_rolled_back_database_is_noticed_by_the_head),
         TEST(a_deleted_wal_is_noticed_by_the_head),
         TEST(a_damaged_tile_is_an_error_and_no_proof),
+        TEST(no_flipped_bit_makes_a_damaged_log_pass),
+        TEST(a_read_only_file_system_is_said),
         TEST(a_missing_or_unreadable_key_is_said),
         TEST(another_signing_key_is_not_taken),
         TEST(the_edge_and_the_frontier_agree_at_every_size),
