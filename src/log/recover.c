@@ -143,35 +143,6 @@ static void put_number(struct json_writer *w, const char *name, uint64_t value)
     jw_u64(w, value);
 }
 
-/* ---- calls without an outcome ---- */
-
-static void crash_body(struct log *l, struct json_writer *w, const void *arg)
-{
-    (void)l;
-    put_number(w, "attempts", 0);
-    put_text(w, "durability", "answer");
-    put_text(w, "error", "crash");
-    put_number(w, "intent", *(const uint64_t *)arg);
-    put_text(w, "outcome", "crash");
-    put_number(w, "released_bytes", 0);
-}
-
-static bool close_intents(struct log *l, uint64_t *closed, struct err *e)
-{
-    int64_t seq = 0;
-    *closed = 0;
-    for (;;) {
-        if (!sql_int(l->store.db, "SELECT coalesce(min(seq), -1) FROM open_intent", &seq, e))
-            return false;
-        if (seq < 0)
-            return true;
-        uint64_t intent = (uint64_t)seq;
-        if (!append(l, RECORD_CALL_OUTCOME, crash_body, &intent, e))
-            return false;
-        ++*closed;
-    }
-}
-
 /* ---- start, stop, genesis ---- */
 
 static int by_value(const void *a, const void *b)
@@ -230,7 +201,9 @@ static void start_body(struct log *l, struct json_writer *w, const void *arg)
     put_key(l, w);
     put_schema(w);
     put_text(w, "software", software);
-    put_text(w, "sqlite", sqlite3_sourceid());
+    char sqlite[256];
+    sqlite3_snprintf(sizeof sqlite, sqlite, "%s %s", sqlite3_libversion(), sqlite3_sourceid());
+    put_text(w, "sqlite", sqlite);
     jw_key(w, "sync");
     jw_object(w);
     put_number(w, "p50_us", s->us[SYNC_SAMPLES / 2]);

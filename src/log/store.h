@@ -290,6 +290,8 @@ bool log_open_with(struct log **out, const char *folder, const struct log_paths 
 /* False: another process owns the log. */
 bool owner_lock(struct log *l, bool *taken, struct err *e) ASSAY_MUST_CHECK;
 
+/* Outcomes `crash` for calls that have none; before the commit thread runs. crash.c */
+bool close_intents(struct log *l, uint64_t *closed, struct err *e) ASSAY_MUST_CHECK;
 /* After a crash: rollback, outcomes of open intents; then the start leaf. recover.c */
 bool recover(struct log *l, uint64_t *crashed, struct err *e) ASSAY_MUST_CHECK;
 bool append_start(struct log *l, uint64_t crashed, struct err *e) ASSAY_MUST_CHECK;

@@ -474,8 +474,10 @@ static void another_process_appends_through_the_owner(void **state)
     arena_free(a);
 }
 
+enum { INTENTS = 3 };
+
 static const char intent_body[] =
-    "{\"api\":\"chat_completions\",\"durability\":\"answer\",\"model\":{\"name\":\"m\"},"
+    "{\"api\":\"chat_completions\",\"durability\":\"window\",\"model\":{\"name\":\"m\"},"
     "\"route\":\"engine\",\"stream\":false}";
 
 /* Acknowledges through the pipe, then waits to be killed with an intent open. */
@@ -490,11 +492,26 @@ static int own_until_killed(int ready)
         ok = log_append(l, &entry, &r, &e);
     entry.kind = RECORD_CALL_INTENT;
     entry.body = span_str(intent_body);
-    ok = ok && log_append(l, &entry, &r, &e);
+    for (int i = 0; ok && i < INTENTS; i++)
+        ok = log_append(l, &entry, &r, &e);
     if (!ok || write(ready, &r, sizeof r) != sizeof r)
         return 1;
     for (;;)
         pause();
+}
+
+static void is_crash_of(uint64_t seq, uint64_t intent, struct arena *a)
+{
+    struct record outcome = decoded(seq, a);
+    uint64_t closes = 0;
+    struct span how, durability;
+    assert_int_equal(outcome.head.kind, RECORD_CALL_OUTCOME);
+    assert_true(json_u64(json_get(outcome.body, "intent"), &closes));
+    assert_int_equal(closes, intent);
+    assert_true(json_string(json_get(outcome.body, "outcome"), &how));
+    assert_true(span_is(how, "crash"));
+    assert_true(json_string(json_get(outcome.body, "durability"), &durability));
+    assert_true(span_is(durability, "window"));
 }
 
 static void a_killed_owner_loses_nothing_acknowledged(void **state)
@@ -513,14 +530,8 @@ static void a_killed_owner_loses_nothing_acknowledged(void **state)
     struct log *l = logs_open(&place); /* lock free, socket stale */
     assert_true(log_is_owner(l));
     log_close(l);
-    struct record outcome = decoded(last.seq + 1, a);
-    uint64_t intent = 0;
-    struct span how;
-    assert_int_equal(outcome.head.kind, RECORD_CALL_OUTCOME);
-    assert_true(json_u64(json_get(outcome.body, "intent"), &intent));
-    assert_int_equal(intent, last.seq);
-    assert_true(json_string(json_get(outcome.body, "outcome"), &how));
-    assert_true(span_is(how, "crash"));
+    for (uint64_t i = 1; i <= INTENTS; i++)
+        is_crash_of(last.seq + i, last.seq - INTENTS + i, a);
     struct digest hash = record_hash(decoded(last.seq, a).leaf);
     assert_true(digest_eq(&hash, &last.leaf_hash));
     struct log_reader *r = logs_reader(&place);
