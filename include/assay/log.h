@@ -166,6 +166,52 @@ bool log_rotate_key(struct log *l, const char *key, struct span reason, struct b
  */
 bool log_seal_off(struct log *l, struct buf *checkpoint, struct err *e) ASSAY_MUST_CHECK;
 
+/* ---- upkeep: nobody else may own the log, but for backups ---- */
+
+struct log_reindexed {
+    uint64_t entries, tiles;
+    uint64_t wrong_entries, wrong_tiles, wrong_intents; /* rows that disagreed with the leaves */
+};
+
+/*
+ * Rebuild what is derived from the leaves: tiles, index, open calls. Changes no leaf and
+ * appends none. ERR_INTEGRITY: the leaves are not what the newest checkpoint signs; nothing
+ * is changed then. ERR_USAGE: another process owns the log.
+ */
+bool log_reindex(const char *folder, struct log_reindexed *out, struct err *e) ASSAY_MUST_CHECK;
+
+struct log_backed_up {
+    uint64_t entries;
+    bool keyring; /* is among the copies: it must be destroyed when something is erased */
+};
+
+/*
+ * Copy the log as it is at one moment to a new folder `to`: log.db, head and, when asked,
+ * the keyring. Works while the log is written (its WAL grows until the copy is made). The
+ * signing key and the operator's key are never copied. The copy's tree is compared with the
+ * head that was signed before.
+ */
+bool log_backup(const char *folder, const char *to, bool keyring, struct log_backed_up *out,
+                struct err *e) ASSAY_MUST_CHECK;
+
+struct log_restored {
+    uint64_t entries; /* in the backup */
+    uint64_t lost;    /* entries after it, as far as the head in `folder` knows of them */
+    uint64_t seq;     /* the restore leaf */
+    uint64_t epoch;   /* that it began */
+    bool sealed;      /* the log was sealed off: it is back as it was, without a leaf */
+};
+
+/*
+ * Make the log in `folder` from a backup and go on by a restore leaf in a new epoch. log.db
+ * must not be there; log.key and operator.key must be, or be given. A keyring that is
+ * there is kept, so that what was erased since the backup stays erased; else the backup's is
+ * taken.
+ */
+bool log_restore(const char *backup, const char *folder, const struct log_paths *p,
+                 const struct log_order *o, struct log_restored *out,
+                 struct err *e) ASSAY_MUST_CHECK;
+
 /* ---- reading: a snapshot of a log, by its owner or by anyone, read-only and defensive ---- */
 
 struct log_reader;

@@ -236,7 +236,7 @@ static bool keep_survivors(struct log *l, const struct erasure *x, struct err *e
 {
     sqlite3 *db = l->store.db;
     sqlite3_stmt *next =
-        sql_prepare(db, "SELECT id FROM subject WHERE id > ?1 ORDER BY id LIMIT 1", e);
+        sql_prepare(db, "SELECT id, epoch FROM subject WHERE id > ?1 ORDER BY id LIMIT 1", e);
     sqlite3_stmt *put = sql_prepare(db,
                                     "UPDATE subject SET epoch = ?2, lookup = ?3, key = ?4, "
                                     "commitment = ?5, name = ?6 WHERE id = ?1",
@@ -250,8 +250,9 @@ static bool keep_survivors(struct log *l, const struct erasure *x, struct err *e
         if (step != SQLITE_ROW)
             break;
         id = sqlite3_column_int64(next, 0);
+        uint64_t epoch = (uint64_t)sqlite3_column_int64(next, 1);
         sqlite3_reset(next);
-        ok = keep_row(l, x, id, put, e);
+        ok = !epoch_alive(l, epoch) || keep_row(l, x, id, put, e);
     }
     if (ok && step != SQLITE_DONE)
         ok = sql_fail(db, "reading subjects", e);

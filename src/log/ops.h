@@ -64,6 +64,9 @@ bool rotate_recover(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 bool rotate_key_at(struct log *l, uint64_t size, struct note_key *out, struct arena *a,
                    struct err *e) ASSAY_MUST_CHECK;
 
+/* Copy a database at one moment to a file that does not exist yet. backup.c */
+bool backup_database(const char *from, const char *to, struct err *e) ASSAY_MUST_CHECK;
+
 /* ---- ends and beginnings: sealoff.c ---- */
 
 bool sealed_off(sqlite3 *db, uint64_t size, bool *sealed, struct err *e) ASSAY_MUST_CHECK;
@@ -114,6 +117,8 @@ struct subject_rows {
     size_t count, cap_id, cap_pseudonym;
 };
 
+/* The keyring still has this epoch's key. */
+bool epoch_alive(const struct log *l, uint64_t epoch);
 bool subject_rows_of(struct log *l, struct span name, struct subject_rows *out, struct arena *a,
                      struct err *e) ASSAY_MUST_CHECK;
 

@@ -256,11 +256,16 @@ bool append_genesis(struct log *l, struct err *e)
     return append(l, RECORD_GENESIS, genesis_body, NULL, e);
 }
 
-bool recover(struct log *l, uint64_t *crashed, struct err *e)
+bool recover_check(struct log *l, struct err *e)
 {
     if (l->store.tree.size == 0)
         return err_at(e, ERR_INTEGRITY, l->path[PATH_DB], ERR_NO_OFFSET,
                       "the log has no genesis: its making was interrupted, or everything was "
                       "deleted from it");
-    return check_kept(l, e) && check_head(l, e) && close_intents(l, crashed, e);
+    return check_kept(l, e) && check_head(l, e);
+}
+
+bool recover(struct log *l, uint64_t *crashed, struct err *e)
+{
+    return recover_check(l, e) && close_intents(l, crashed, e);
 }

@@ -119,7 +119,7 @@ static struct log *allocate(const char *folder, const struct log_paths *p,
 }
 
 /* Every part may be missing: a log that could not be opened ends here too. */
-static void release(struct log *l)
+void log_release(struct log *l)
 {
     server_close(l);
     client_close(l->client);
@@ -141,7 +141,7 @@ static void release(struct log *l)
     free(l);
 }
 
-static bool load_keys(struct log *l, struct err *e)
+bool log_load_keys(struct log *l, struct err *e)
 {
     if (!keyring_open(&l->keyring, l->path[PATH_KEYRING], l->path[PATH_OPERATOR], e) ||
         !sign_key_load(&l->key, l->path[PATH_KEY], e))
@@ -186,10 +186,25 @@ static bool make(const char *folder, struct span origin, const struct log_paths 
     umask(mask);
     ok = ok && owner_lock(l, &taken, e) &&
          (taken || err_set(e, ERR_USAGE, "another process is making this log")) &&
-         load_keys(l, e) && store_open(l, e) && append_genesis(l, e) && store_keep(l, e) &&
+         log_load_keys(l, e) && store_open(l, e) && append_genesis(l, e) && store_keep(l, e) &&
          head_write(l, e);
-    release(l);
+    log_release(l);
     return ok;
+}
+
+struct log *log_alone(const char *folder, const struct log_paths *p, struct err *e)
+{
+    bool taken = false;
+    struct log *l = allocate(folder, p, NULL, e);
+    if (!l)
+        return NULL;
+    bool ok = owner_lock(l, &taken, e) &&
+              (taken || err_at(e, ERR_USAGE, folder, ERR_NO_OFFSET,
+                               "another process owns the log: stop it first"));
+    if (ok)
+        return l;
+    log_release(l);
+    return NULL;
 }
 
 bool log_init(const char *folder, struct span origin, const struct log_paths *p, struct err *e)
@@ -234,9 +249,10 @@ static bool own(struct log *l, struct err *e)
 {
     uint64_t crashed = 0;
     l->owner = true;
-    return load_keys(l, e) && store_open(l, e) && check_not_sealed(l, e) && rotate_recover(l, e) &&
-           subjects_open(l, e) && recover(l, &crashed, e) && append_start(l, crashed, e) &&
-           erase_recover(l, e) && head_write(l, e) && start_threads(l, e);
+    return log_load_keys(l, e) && store_open(l, e) && check_not_sealed(l, e) &&
+           rotate_recover(l, e) && subjects_open(l, e) && recover(l, &crashed, e) &&
+           append_start(l, crashed, e) && erase_recover(l, e) && head_write(l, e) &&
+           start_threads(l, e);
 }
 
 /* An owner that is starting has the lock and no socket yet; one that is ending, the reverse. */
@@ -305,7 +321,7 @@ void log_close(struct log *l)
         return;
     if (l->committing)
         finish(l);
-    release(l);
+    log_release(l);
 }
 
 bool log_is_owner(const struct log *l)

@@ -287,12 +287,17 @@ struct log {
 /* log_open with clocks of the caller's. */
 bool log_open_with(struct log **out, const char *folder, const struct log_paths *p,
                    const struct log_clock *clock, struct err *e) ASSAY_MUST_CHECK;
+/* A log that is locked and nothing else; NULL: it cannot be, ERR_USAGE when it has an owner. */
+struct log *log_alone(const char *folder, const struct log_paths *p, struct err *e);
+void log_release(struct log *l);
+bool log_load_keys(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 /* False: another process owns the log. */
 bool owner_lock(struct log *l, bool *taken, struct err *e) ASSAY_MUST_CHECK;
 
 /* Outcomes `crash` for calls that have none; before the commit thread runs. crash.c */
 bool close_intents(struct log *l, uint64_t *closed, struct err *e) ASSAY_MUST_CHECK;
 /* After a crash: rollback, outcomes of open intents; then the start leaf. recover.c */
+bool recover_check(struct log *l, struct err *e) ASSAY_MUST_CHECK; /* its first part alone */
 bool recover(struct log *l, uint64_t *crashed, struct err *e) ASSAY_MUST_CHECK;
 bool append_start(struct log *l, uint64_t crashed, struct err *e) ASSAY_MUST_CHECK;
 bool append_stop(struct log *l, struct err *e) ASSAY_MUST_CHECK;
