@@ -219,6 +219,16 @@ def command(folder, log):
     stamp = int.from_bytes(base64.b64decode(lines.split("\n")[1].rsplit(" ", 1)[1])[4:12], "big")
     check(lines.split("\n")[1] + "\n" == witness.key.cosignature(text + "\n", stamp), "its line")
     check("witness.example/w1" in run("log", "witness", "audit")[1], "shown after one")
+    with open(os.path.join(folder, "cosigned"), "w", encoding="utf-8") as f:
+        f.write(note)
+    keys = ["--key", vkey, "--key", witness.key.vkey]
+    check(run("verify", "cosigned", *keys, "--require", "1")[0] == 0, "verify the cosigned note")
+    check(run("verify", "cosigned", *keys, "--require", "2")[0] == 4, "two are too many")
+    check(run("verify", "cosigned", "--key", vkey, "--key", witness.other.vkey,
+              "--require", "1")[0] == 4, "another witness's key")
+    check(run("log", "verify", "audit", "--key", vkey, "--older", "cosigned")[0] == 0, "extends it")
+    check(run("log", "export", "audit", "out")[0] == 0 and
+          run("verify", "out", "--key", vkey)[0] == 0, "the export verifies")
     shutil.copytree(os.path.join(folder, "audit"), os.path.join(folder, "old"),
                     ignore=shutil.ignore_patterns("LOG.sock"))
     for _ in range(2):
