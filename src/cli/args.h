@@ -55,6 +55,25 @@ struct log_show_args {
     bool json;
 };
 
+/* Which entries. */
+struct filter_args {
+    const char *since, *until, *model, *subject, *outcome;
+    struct option_texts kinds;
+};
+
+struct query_args {
+    struct filter_args filter;
+    struct option_u64 limit;
+    int format; /* enum query_format */
+};
+
+struct sample_args {
+    struct filter_args filter;
+    const char *seed;
+    struct option_u64 n;
+    bool json;
+};
+
 struct verify_args {
     struct option_texts keys, older;
     const char *policy;

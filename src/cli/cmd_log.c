@@ -174,7 +174,8 @@ int run_log_show(const struct call *call)
     if (call->count == 2 && !entry_number(call, call->operands[1], &seq))
         return EXIT_USAGE;
     if (args->json && call->count == 1) {
-        err_set(&e, ERR_USAGE, "--json shows one entry: say which, or use assay log query --json");
+        err_set(&e, ERR_USAGE,
+                "--json shows one entry: say which, or use assay log query --format json");
         return usage_error(call->command, &e);
     }
     struct arena *a = arena_new(VIEW_ARENA);

@@ -115,6 +115,46 @@ static const struct option verify_options[] = {
 };
 #undef AT
 
+#define FILTER(type)                                                                               \
+    {"since", OPTION_TEXT, "TIME", offsetof(struct type, filter.since),                            \
+     "entries from this time on (UTC): 2026-11-23 or 2026-11-23T14:05:00Z"},                       \
+        {"until", OPTION_TEXT, "TIME", offsetof(struct type, filter.until),                        \
+         "entries before this time"},                                                              \
+        {"kind", OPTION_TEXTS, "KIND", offsetof(struct type, filter.kinds),                        \
+         "entries of this kind, such as model or call-outcome; may be repeated"},                  \
+        {"model", OPTION_TEXT, "NAME", offsetof(struct type, filter.model),                        \
+         "about the model of this name, tensor root or manifest root"},                            \
+        {"subject", OPTION_TEXT, "ID", offsetof(struct type, filter.subject),                      \
+         "about the subject of this pseudonym, as entries show it"},                               \
+    {                                                                                              \
+        "outcome", OPTION_TEXT, "WORD", offsetof(struct type, filter.outcome),                     \
+            "calls that ended so, or checks and replays with this result"                          \
+    }
+
+static const struct option log_query_options[] = {
+    FILTER(query_args),
+    {"limit", OPTION_U64, "N", offsetof(struct query_args, limit), "the first N of them"},
+    {"format", OPTION_CHOICE, "table|json|csv", offsetof(struct query_args, format),
+     "a table, JSON lines (schema/log-entry.schema.json) or CSV"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+static const struct option log_sample_options[] = {
+    {"seed", OPTION_TEXT, "S", offsetof(struct sample_args, seed),
+     "any text; the same seed draws the same sample"},
+    {"n", OPTION_U64, "N", offsetof(struct sample_args, n), "how many entries (default: 25)"},
+    FILTER(sample_args),
+    {"json", OPTION_FLAG, NULL, offsetof(struct sample_args, json),
+     "write JSON (schema/log-sample.schema.json)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+static const struct option log_stats_options[] = {
+    {"json", OPTION_FLAG, NULL, offsetof(struct log_show_args, json),
+     "write JSON (schema/log-stats.schema.json)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
 const struct command commands[] = {
     {"inspect", "Models", "PATH...", "say what a model is",
      "Reads a model without executing anything in it and shows what it is: architecture, "
@@ -206,6 +246,24 @@ const struct command commands[] = {
      "rewritten by whoever holds its key agrees with itself, and not with these.",
      verify_options, 1, 1, run_verify,
      "assay log verify audit --older 2026-10.checkpoint|nothing of October was changed\n"},
+    {"log query", "Audit log", "FOLDER", "list entries by time, kind, model, outcome",
+     "Lists the entries that every filter given lets through, in their order. The leaves "
+     "themselves are read, not the database's index; nothing is verified.\n"
+     "In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.",
+     log_query_options, 1, 1, run_log_query,
+     "assay log query audit --kind call-outcome --outcome error --since 2026-11-01|failed calls\n"
+     "assay log query audit --format json|every entry, one object a line\n"},
+    {"log sample", "Audit log", "FOLDER", "draw a sample that anybody can draw again",
+     "Recomputes the tree over all entries, and draws entries by SHA-256 from the seed and the "
+     "checkpoint's root: whoever has the log and the seed draws the same ones, and nobody could "
+     "choose them beforehand if the seed was named after the checkpoint. docs/sampling.md has the "
+     "rule to the byte.\n"
+     "Filters say which entries the sample is drawn from.",
+     log_sample_options, 1, 1, run_log_sample,
+     "assay log sample audit --seed 2026-Q4 --n 25 --kind call-outcome|25 calls to look at\n"},
+    {"log stats", "Audit log", "FOLDER", "count what a log holds",
+     "Counts entries, bytes, sealed content and tokens, by kind.", log_stats_options, 1, 1,
+     run_log_stats, NULL},
     {"log export", "Audit log", "FOLDER OUT", "write a log as static files",
      "Writes the log to the folder OUT as C2SP tlog-tiles: checkpoint, tiles of the tree and the "
      "entries, which any web server can serve and public tools verify. Later exports to the same "

@@ -1,0 +1,173 @@
+/* Filters of log query and log sample. */
+#include "cli/log_filter.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "assay/base/text.h"
+#include "cli/log_view.h"
+
+/* ---- times: YYYY-MM-DD, then perhaps THH:MM, :SS and Z; always UTC ---- */
+
+static bool digits(const char **at, unsigned count, int *out)
+{
+    *out = 0;
+    for (unsigned i = 0; i < count; i++, (*at)++) {
+        if (**at < '0' || **at > '9')
+            return false;
+        *out = *out * 10 + (**at - '0');
+    }
+    return true;
+}
+
+static bool take(const char **at, char c)
+{
+    if (**at != c)
+        return false;
+    (*at)++;
+    return true;
+}
+
+static bool clock_part(const char **at, struct tm *t)
+{
+    if (!take(at, 'T') && !take(at, ' '))
+        return true;
+    return digits(at, 2, &t->tm_hour) && take(at, ':') && digits(at, 2, &t->tm_min) &&
+           (!take(at, ':') || digits(at, 2, &t->tm_sec));
+}
+
+static bool parse_time(const char *text, uint64_t *out)
+{
+    struct tm t = {.tm_hour = 0};
+    const char *at = text;
+    bool ok = digits(&at, 4, &t.tm_year) && take(&at, '-') && digits(&at, 2, &t.tm_mon) &&
+              take(&at, '-') && digits(&at, 2, &t.tm_mday) && clock_part(&at, &t);
+    (void)take(&at, 'Z');
+    if (!ok || *at || t.tm_year < 1970)
+        return false;
+    t.tm_year -= 1900;
+    t.tm_mon -= 1;
+    struct tm given = t;
+    time_t seconds = timegm(&t); /* normalises what does not exist, such as the 31st of June */
+    if (t.tm_mon != given.tm_mon || t.tm_mday != given.tm_mday || t.tm_hour != given.tm_hour ||
+        t.tm_min != given.tm_min || t.tm_sec != given.tm_sec)
+        return false;
+    *out = (uint64_t)seconds * 1000000;
+    return true;
+}
+
+static bool set_time(uint64_t *out, const char *option, const char *text, struct err *e)
+{
+    char shown[80];
+    return !text || parse_time(text, out) ||
+           err_set(e, ERR_USAGE,
+                   "--%s: expected a time in UTC such as 2026-11-23 or "
+                   "2026-11-23T14:05:00Z, not '%s'",
+                   option, text_shown(shown, sizeof shown, span_str(text)));
+}
+
+/* ---- what was typed ---- */
+
+static bool set_kinds(struct log_filter *f, const struct option_texts *kinds, struct err *e)
+{
+    char shown[80];
+    f->any_kind = kinds->count == 0;
+    for (size_t i = 0; i < kinds->count; i++) {
+        enum record_kind k;
+        if (!record_kind_from(span_str(kinds->text[i]), &k))
+            return err_set(e, ERR_USAGE,
+                           "--kind: '%s' is no kind of entry; docs/log-format.md lists them, such "
+                           "as model or call-outcome",
+                           text_shown(shown, sizeof shown, span_str(kinds->text[i])));
+        f->kind[k] = true;
+    }
+    return true;
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool set_subject(struct log_filter *f, const char *text, struct err *e)
+{
+    f->has_subject = text != NULL;
+    bool ok = !text || strlen(text) == 2 * sizeof f->subject;
+    for (size_t i = 0; ok && text && i < sizeof f->subject; i++) {
+        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+        ok = high >= 0 && low >= 0;
+        f->subject[i] = ok ? (uint8_t)(high * 16 + low) : 0;
+    }
+    return ok ||
+           err_set(e, ERR_USAGE,
+                   "--subject: expected a pseudonym as entries show it, 32 hexadecimal digits");
+}
+
+bool log_filter_set(struct log_filter *f, const struct filter_args *args, struct err *e)
+{
+    *f = (struct log_filter){
+        .until = UINT64_MAX, .model = span_str(args->model), .outcome = span_str(args->outcome)};
+    return set_time(&f->since, "since", args->since, e) &&
+           set_time(&f->until, "until", args->until, e) && set_kinds(f, &args->kinds, e) &&
+           set_subject(f, args->subject, e);
+}
+
+/* ---- judging a leaf ---- */
+
+static bool head_matches(const struct log_filter *f, const struct record_head *h)
+{
+    return h->wall_us >= f->since && h->wall_us < f->until && (f->any_kind || f->kind[h->kind]) &&
+           (!f->has_subject ||
+            (h->has_subject && memcmp(h->subject, f->subject, sizeof f->subject) == 0));
+}
+
+/* The object that says which model; of an enrolment that is the entry itself. */
+static struct json model_of(const struct record *r)
+{
+    return r->head.kind == RECORD_MODEL ? r->body : json_get(r->body, "model");
+}
+
+struct span entry_model(const struct record *r)
+{
+    struct span s = SPAN_EMPTY;
+    return json_string(json_get(model_of(r), "name"), &s) ? s : SPAN_EMPTY;
+}
+
+struct span entry_outcome(const struct record *r)
+{
+    struct span s = SPAN_EMPTY;
+    return json_string(json_get(r->body, "outcome"), &s) ||
+                   json_string(json_get(r->body, "result"), &s)
+               ? s
+               : SPAN_EMPTY;
+}
+
+/* By its name or by any of its digests. */
+static bool is_model(const struct record *r, struct span wanted)
+{
+    static const char *const names[] = {"name", "tensor_root", "manifest_root", NULL};
+    struct span s;
+    for (size_t i = 0; names[i]; i++)
+        if (json_string(json_get(model_of(r), names[i]), &s) && span_eq(s, wanted))
+            return true;
+    return false;
+}
+
+bool log_filter_leaf(const struct log_filter *f, uint64_t seq, struct span leaf, bool *match,
+                     struct record *record, struct arena *a, struct err *e)
+{
+    struct record_head h;
+    struct err why = ERR_INIT;
+    *match = false;
+    if (!record_check(&h, NULL, leaf, &why))
+        return err_set(e, why.code == ERR_FORMAT ? ERR_INTEGRITY : why.code, "entry %llu: %s",
+                       (unsigned long long)seq, why.text);
+    if (!head_matches(f, &h))
+        return true;
+    if (!entry_decode(record, seq, leaf, a, e))
+        return false;
+    *match = (!f->model.n || is_model(record, f->model)) &&
+             (!f->outcome.n || span_eq(entry_outcome(record), f->outcome));
+    return true;
+}
