@@ -124,14 +124,14 @@ static struct result load(struct log *l, int callers, size_t content)
     return (struct result){(double)n / seconds, percentile(all, n, 0.5), percentile(all, n, 0.99)};
 }
 
-/* `most`: the target is an upper bound. */
+/* `most`: the target is an upper bound; otherwise a rate, whose ratio is records per sync. */
 static void line(const char *name, const char *unit, double figure, double reference, double target,
                  bool most)
 {
     bool ok = most ? figure <= target : figure >= target;
+    double ratio = most ? (reference > 0 ? figure / reference : 0) : figure * reference / 1e3;
     printf("%-28s %8.2f %s  reference %8.2f ms   ratio %6.2f  target %8.2f %s  %s\n", name, figure,
-           unit, reference, reference > 0 ? figure / reference : 0, target, unit,
-           ok ? "ok" : "missed");
+           unit, reference, ratio, target, unit, ok ? "ok" : "missed");
 }
 
 static void appending(struct log *l)

@@ -20,4 +20,7 @@ int64_t logs_sql_int(const struct folder *f, const char *text);
 /* Copy one file of the folder over another. */
 void logs_copy(const struct folder *f, const char *from, const char *to);
 
+/* The thread sanitizer follows no threads of a forked process. */
+void logs_skip_under_tsan(void);
+
 #endif

@@ -179,6 +179,7 @@ static void whole(void)
 static void no_kill_under_load_costs_a_promise(void **state)
 {
     (void)state;
+    logs_skip_under_tsan();
     static struct promise p[PROMISES_MAX];
     size_t total = 0;
     uint64_t n = rounds();
@@ -214,6 +215,7 @@ static void mark(void *arg, const struct log_receipt *r)
 static void a_stopped_owner_is_waited_for_and_not_replaced(void **state)
 {
     (void)state;
+    logs_skip_under_tsan();
     int ends[2];
     struct log *l = NULL;
     atomic_int acknowledged = 0;
