@@ -277,4 +277,23 @@ struct log_exported {
 bool log_export(struct log_reader *r, const char *folder, const struct progress *p,
                 struct log_exported *out, struct err *e) ASSAY_MUST_CHECK;
 
+/* What a log holds beside its leaves, and how that stands to the retention set. */
+struct log_stats {
+    uint64_t entries, subjects; /* subjects: one for each epoch in which it was met */
+    uint64_t sealed_entries;    /* whose content can still be opened by the log */
+    uint64_t open_intents, pending_erasures, holds;
+    uint64_t database_bytes, wal_bytes;
+    uint64_t floor_days, ceiling_days; /* 0: not set */
+    uint64_t oldest_sealed_us;         /* wall clock of the oldest of sealed_entries; 0: none */
+    uint64_t beyond_ceiling;           /* sealed_entries older than the ceiling */
+    uint64_t erased_before_floor;      /* entries erased when they were younger than the floor */
+};
+
+bool log_reader_stats(struct log_reader *r, uint64_t now_us, struct log_stats *out,
+                      struct err *e) ASSAY_MUST_CHECK;
+/* Days that sealed content should be kept at least and at most (0: no limit), as a
+ * `config` entry. The log reports; it erases nothing by itself. */
+bool log_retention_set(struct log *l, uint64_t floor_days, uint64_t ceiling_days,
+                       const struct log_order *o, struct err *e) ASSAY_MUST_CHECK;
+
 #endif

@@ -141,6 +141,17 @@ bool hold_covers(sqlite3 *db, const struct hold_target *t, bool *held, struct se
     return ok;
 }
 
+bool holds_in_force(sqlite3 *db, uint64_t *count, struct err *e)
+{
+    struct holds h;
+    bool ok = read_holds(db, &h, e);
+    *count = 0;
+    for (size_t i = 0; ok && i < h.count; i++)
+        *count += !h.items[i].released;
+    arena_free(h.arena);
+    return ok;
+}
+
 /* ---- writing ---- */
 
 static void put_range(struct op_body *b, uint64_t from, uint64_t to)

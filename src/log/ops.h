@@ -149,6 +149,7 @@ struct hold_target {
 /* *held: a hold in force covers some of it; its name in *hold. */
 bool hold_covers(sqlite3 *db, const struct hold_target *t, bool *held, struct seal_id *hold,
                  struct err *e) ASSAY_MUST_CHECK;
+bool holds_in_force(sqlite3 *db, uint64_t *count, struct err *e) ASSAY_MUST_CHECK;
 /* Append that a hold blocked an erasure; returns false with ERR_POLICY. */
 bool hold_blocked(struct log *l, const struct seal_id *hold, const struct hold_target *t,
                   const struct log_order *o, struct err *e);

@@ -306,6 +306,51 @@ static void a_disclosure_is_logged_before_it_is_made(void **state)
     log_close(l);
 }
 
+/* ---- retention ---- */
+
+static struct log_stats stats_in(uint64_t days)
+{
+    struct log_reader *r = NULL;
+    struct log_stats s;
+    good(log_reader_open(&r, place.path, &e));
+    good(log_reader_stats(r, clock_wall() + days * 86400 * 1000000, &s, &e));
+    log_reader_close(r);
+    return s;
+}
+
+static void retention_is_reported(void **state)
+{
+    (void)state;
+    struct log *l = sealed_open(&place);
+    struct log_erased done;
+    struct seal_id hold;
+    struct log_hold all = {SPAN_EMPTY, 0, 0};
+    sealed_append(l, "anna", "a");
+    sealed_append(l, "ben", "b");
+    assert_int_equal(stats_in(5000).beyond_ceiling, 0);
+    assert_false(log_retention_set(l, 365, 100, &sealed_order, &e));
+    err_clear(&e);
+    good(log_retention_set(l, 183, 1095, &sealed_order, &e));
+    good(log_erase_subject(l, span_str("anna"), &sealed_order, &done, NULL, &e));
+    good(log_hold_set(l, &all, &sealed_order, &hold, &e));
+    struct log_stats s = stats_in(0);
+    assert_int_equal(s.floor_days, 183);
+    assert_int_equal(s.ceiling_days, 1095);
+    assert_int_equal(s.sealed_entries, 1);
+    assert_int_equal(s.holds, 1);
+    assert_int_equal(s.erased_before_floor, 1);
+    assert_int_equal(s.beyond_ceiling, 0);
+    assert_true(s.oldest_sealed_us > 0);
+    assert_int_equal(stats_in(1094).beyond_ceiling, 0);
+    assert_int_equal(stats_in(1096).beyond_ceiling, 1);
+    good(log_retention_set(l, 0, 0, &sealed_order, &e));
+    s = stats_in(5000);
+    assert_int_equal(s.floor_days + s.ceiling_days + s.beyond_ceiling + s.erased_before_floor, 0);
+    assert_false(log_erase_subject(l, span_str("ben"), &sealed_order, &done, NULL, &e));
+    assert_int_equal(e.code, ERR_POLICY);
+    log_close(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_hold_of_a_subject_outlives_other_erasures, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_disclosure_is_logged_before_it_is_made, setup, teardown),
+        cmocka_unit_test_setup_teardown(retention_is_reported, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
