@@ -327,7 +327,8 @@ static bool note_erasure(struct log *l, const struct erasure *x, struct err *e)
 static bool change(struct log *l, struct erasure *x, struct err *e)
 {
     sqlite3 *db = l->store.db;
-    if (!sql_exec(db, "BEGIN IMMEDIATE", e))
+    /* SQLite's statement journals would hold old keys in a file of their own. */
+    if (!sql_exec(db, "PRAGMA temp_store=MEMORY; BEGIN IMMEDIATE", e))
         return false;
     bool ok = delete_entries(db, x, e) && delete_rows(db, x, e) && keep_survivors(l, x, e) &&
               note_erasure(l, x, e) && sql_exec(db, "COMMIT", e);

@@ -119,6 +119,37 @@ static void erasing_a_subject_leaves_no_byte_of_its_keys(void **state)
     log_close(l);
 }
 
+static void a_certificate_is_a_note_of_the_log(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(4 << 20);
+    struct log *l = sealed_open(&place);
+    struct log_erased done;
+    struct sign_key *key = NULL;
+    struct note_key name;
+    struct note note;
+    struct json root;
+    bool valid = false;
+    uint64_t entry = 0;
+    sealed_append(l, "anna", "a");
+    good(log_erase_subject(l, span_str("anna"), &sealed_order, &done, &out, &e));
+    log_close(l);
+    good(sign_key_load(&key, folder_path(&place, "log.key"), &e));
+    struct sign_public public = sign_key_public(key);
+    sign_key_free(key);
+    good(note_key_make(&name, span_str("example.org/audit"), NOTE_ED25519, &public, &e));
+    good(note_parse(&note, buf_span(&out), a, &e));
+    good(note_verify(&note, &name, 1, &valid, NULL, &e));
+    assert_true(valid);
+    good(json_parse(&root, note.text, JSON_STRICT, a, &e));
+    assert_true(json_u64(json_get(root, "entry"), &entry));
+    assert_int_equal(entry, done.seq);
+    assert_true(json_u64(json_path(root, "erasure", "epoch", NULL), &entry));
+    assert_int_equal(entry, 1);
+    assert_int_equal(json_count(json_path(root, "erasure", "unreachable", NULL)), 3);
+    arena_free(a);
+}
+
 static void erasing_an_entry_keeps_the_others_of_its_subject(void **state)
 {
     (void)state;
@@ -356,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(erasing_a_subject_leaves_no_byte_of_its_keys, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_certificate_is_a_note_of_the_log, setup, teardown),
         cmocka_unit_test_setup_teardown(erasing_an_entry_keeps_the_others_of_its_subject, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_erasure_cut_anywhere_is_finished_or_not_begun, setup,
