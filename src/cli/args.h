@@ -41,7 +41,7 @@ struct record_args {
 
 struct log_init_args {
     struct key_args keys;
-    const char *origin;
+    const char *origin, *after;
 };
 
 struct log_witness_args {
@@ -53,6 +53,34 @@ struct log_witness_args {
 
 struct log_show_args {
     bool json;
+};
+
+/* Who ordered something, and why. */
+struct order_args {
+    struct key_args keys;
+    const char *by, *basis;
+};
+
+struct erase_args {
+    struct order_args order;
+    const char *subject, *certificate;
+    struct option_u64 entry;
+};
+
+struct hold_args {
+    struct order_args order;
+    const char *subject, *release;
+    struct option_u64 from, to;
+};
+
+struct disclose_args {
+    struct order_args order;
+    const char *recipient, *output;
+};
+
+struct rotate_args {
+    struct key_args keys;
+    const char *with, *reason;
 };
 
 /* Which entries. */

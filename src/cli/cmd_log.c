@@ -33,8 +33,11 @@ static bool init(const struct call *call, struct buf *note, struct err *e)
     const struct log_init_args *args = call->args;
     struct log_paths paths = {args->keys.key, args->keys.operator_key};
     struct log_reader *r = NULL;
-    bool ok = log_init(call->operands[0], span_str(args->origin), &paths, e) &&
-              log_reader_open(&r, call->operands[0], e) && log_reader_checkpoint(r, note, e);
+    struct span origin = span_str(args->origin);
+    bool made = args->after ? log_init_after(call->operands[0], origin, &paths, args->after, e)
+                            : log_init(call->operands[0], origin, &paths, e);
+    bool ok =
+        made && log_reader_open(&r, call->operands[0], e) && log_reader_checkpoint(r, note, e);
     log_reader_close(r);
     return ok;
 }

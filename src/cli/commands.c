@@ -72,6 +72,7 @@ static const struct option log_init_options[] = {
      "make the signing key there (default: log.key in FOLDER)"},
     {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
      "make the key that wraps the keyring there (default: operator.key in FOLDER)"},
+    {"after", OPTION_TEXT, "FOLDER", AT(after), "continue this log, which was sealed off"},
     {NULL, OPTION_FLAG, NULL, 0, NULL},
 };
 #undef AT
@@ -152,6 +153,65 @@ static const struct option log_sample_options[] = {
 static const struct option log_stats_options[] = {
     {"json", OPTION_FLAG, NULL, offsetof(struct log_show_args, json),
      "write JSON (schema/log-stats.schema.json)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+#define KEYS(type, member)                                                                         \
+    {"key", OPTION_TEXT, "FILE", offsetof(struct type, member.key),                                \
+     "the log's signing key (default: log.key)"},                                                  \
+    {                                                                                              \
+        "operator-key", OPTION_TEXT, "FILE", offsetof(struct type, member.operator_key),           \
+            "the key that wraps the keyring (default: operator.key)"                               \
+    }
+#define ORDER(type)                                                                                \
+    {"by", OPTION_TEXT, "WHO", offsetof(struct type, order.by), "who orders it"},                  \
+        {"basis", OPTION_TEXT, "TEXT", offsetof(struct type, order.basis), "why"},                 \
+        KEYS(type, order.keys)
+
+#define AT(member) offsetof(struct erase_args, member)
+static const struct option log_erase_options[] = {
+    {"subject", OPTION_TEXT, "NAME", AT(subject), "everything of this subject"},
+    {"entry", OPTION_U64, "N", AT(entry), "the content of this entry alone"},
+    {"certificate", OPTION_TEXT, "FILE", AT(certificate), "write the signed certificate there"},
+    ORDER(erase_args),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+#define AT(member) offsetof(struct hold_args, member)
+static const struct option log_hold_options[] = {
+    {"subject", OPTION_TEXT, "NAME", AT(subject), "hold what concerns this subject"},
+    {"from", OPTION_U64, "N", AT(from), "hold entries from this one on"},
+    {"to", OPTION_U64, "N", AT(to), "until before this one"},
+    {"release", OPTION_TEXT, "ID", AT(release), "release the hold of this name"},
+    ORDER(hold_args),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+#define AT(member) offsetof(struct disclose_args, member)
+static const struct option log_disclose_options[] = {
+    {"recipient", OPTION_TEXT, "WHO", AT(recipient), "to whom"},
+    {"output", OPTION_TEXT, "FILE", AT(output), "write to this new file, not to standard output"},
+    ORDER(disclose_args),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+#define AT(member) offsetof(struct rotate_args, member)
+static const struct option log_rotate_options[] = {
+    {"with", OPTION_TEXT, "FILE", AT(with), "use this key (PKCS#8); without, a new one is made"},
+    {"reason", OPTION_TEXT, "TEXT", AT(reason), "why; stands in the log"},
+    KEYS(rotate_args, keys),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+static const struct option log_seal_off_options[] = {
+    {"key", OPTION_TEXT, "FILE", offsetof(struct key_args, key),
+     "the log's signing key (default: log.key)"},
+    {"operator-key", OPTION_TEXT, "FILE", offsetof(struct key_args, operator_key),
+     "the key that wraps the keyring (default: operator.key)"},
     {NULL, OPTION_FLAG, NULL, 0, NULL},
 };
 
@@ -270,6 +330,33 @@ const struct command commands[] = {
      "folder add what is new. Sealed content is never exported.",
      NULL, 2, 2, run_log_export,
      "assay log export audit public/|publish, or add to what is there\n"},
+    {"log disclose", "Audit log", "FOLDER N FIELD", "open one sealed field to somebody",
+     "Opens one field of entry N to one recipient: appends an entry that says so, then writes a "
+     "bundle that assay verify judges offline. Nothing else is opened, and no key leaves.",
+     log_disclose_options, 3, 3, run_log_disclose,
+     "assay log disclose audit 7 prompt --recipient court --by dpo --basis order-12 --output "
+     "7.json|"
+     "one prompt\n"},
+    {"log erase", "Audit log", "FOLDER", "destroy the keys of sealed content",
+     "Destroys the keys of everything sealed for a subject, or of one entry, so that it cannot be "
+     "opened again; every proof stays valid. It is an entry itself, and refused under legal hold "
+     "(exit status 1). While a reader holds the write-ahead log, the erasure is pending and the "
+     "exit status is 3.",
+     log_erase_options, 1, 1, run_log_erase,
+     "assay log erase audit --subject user-17 --by dpo --basis GDPR-17|forget somebody\n"},
+    {"log hold", "Audit log", "FOLDER", "place or release a legal hold",
+     "While a hold is in force, what it covers is not erased: a subject, a range of entries, or "
+     "the whole log.",
+     log_hold_options, 1, 1, run_log_hold,
+     "assay log hold audit --by legal --basis case-4|nothing is erased until it is released\n"},
+    {"log rotate-key", "Audit log", "FOLDER", "sign with another key from now on",
+     "Appends an entry that both keys sign; checkpoints that cover it are signed by the new one, "
+     "and the old one is destroyed. Whoever pinned the old key still verifies the whole log.",
+     log_rotate_options, 1, 1, run_log_rotate_key, NULL},
+    {"log seal-off", "Audit log", "FOLDER", "end a log for ever",
+     "Appends the last entry and prints the final checkpoint. A log that continues this one is "
+     "begun by assay log init --after FOLDER.",
+     log_seal_off_options, 1, 1, run_log_seal_off, NULL},
     {"help", "Help", "[COMMAND]", "explain a command", "Explains a command, or lists all of them.",
      NULL, 0, 2, run_help, NULL},
     {"version", "Help", "", "print the version", "Prints the version.", NULL, 0, 0, run_version,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh ASSAY MAKERS [update]: run each case's `cmd` in a folder of its own, where
-# `assay` is on the path and `models/` holds the generated models, and compare
+# `assay` is on the path, `models/` holds the generated models and `logs/` logs, and compare
 # standard output and exit status byte for byte with `stdout` and `exit`.
 # With `update` the expectations are rewritten instead; read the diff.
 set -u
@@ -11,11 +11,13 @@ trap 'chmod -R u+rwX "$work" && rm -rf "$work"' EXIT INT TERM
 mkdir "$work/bin" "$work/cases"
 ln -s "$assay" "$work/bin/assay"
 "$makers/tinymodel" "$work/models" || exit 2
+"$makers/auditlog" "$work/logs" || exit 2
 passed=0 failed=0
 
 run_case() { # name: leaves the output in $work/out and its status in $work/status
     mkdir -p "$work/cases/$1"
     ln -s ../../models "$work/cases/$1/models"
+    ln -s ../../logs "$work/cases/$1/logs"
     (
         cd "$work/cases/$1" || exit 2
         env -i PATH="$work/bin:/usr/bin:/bin" HOME="$work/cases/$1" LC_ALL=C TZ=UTC \
