@@ -63,4 +63,25 @@ show 'head -c 50000 tiny-q4_0.gguf >cut.gguf'
 show 'assay inspect cut.gguf'
 headline 'The same facts for programs'
 show 'assay inspect --json tiny-q4_0.gguf | head -n 24'
-printf '\nThe models stay in %s.\n' "$demo/models"
+
+headline 'An audit log'
+show 'assay log init audit --origin example.org/audit | tee audit.txt'
+KEY=$(sed -n 's/^  verifier key //p' audit.txt)
+export KEY
+printf '\nKEY is that verifier key from here on.\n'
+headline 'Enrol the model: one durable entry'
+show 'assay record tiny-hf --log audit --source https://example.org/tiny'
+show 'assay log show audit'
+headline 'A receipt, verified offline by whoever has the key'
+show 'assay log prove audit 2 --output 2.tlog-proof'
+show 'assay verify 2.tlog-proof --key "$KEY"'
+headline 'The whole log, against a checkpoint that was kept elsewhere'
+show 'assay log checkpoint audit | tee kept.checkpoint'
+show 'assay record tiny-q4_0.gguf --log audit'
+show 'assay log verify audit --key "$KEY" --older kept.checkpoint'
+headline 'One byte of history changed'
+show 'cp -r audit tampered && sed -i s,example.org/tiny,example.org/tony, tampered/log.db'
+show 'assay log verify tampered --key "$KEY"'
+headline 'A sample that anybody can draw again'
+show 'assay log sample audit --seed 2026-Q4 --n 2'
+printf '\nModels and log stay in %s.\n' "$demo/models"
