@@ -67,8 +67,9 @@ struct log_entry {
 /*
  * Queue a record and return at once. Sealing happens in the caller's thread;
  * `done` is called from the commit thread once the record is durable (or will
- * never be). False when the queue is full (ERR_LIMIT) or the log cannot be
- * written (ERR_IO): nothing was queued, `done` will not be called.
+ * never be): it must return soon and never wait for the log itself. False when
+ * the queue is full (ERR_LIMIT) or the log cannot be written (ERR_IO): nothing
+ * was queued, `done` will not be called.
  */
 bool log_submit(struct log *l, const struct log_entry *entry, log_done *done, void *arg,
                 struct err *e) ASSAY_MUST_CHECK;
