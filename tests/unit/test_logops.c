@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -275,6 +277,59 @@ static void a_client_erases_through_the_owner(void **state)
     log_close(owner);
 }
 
+/* ---- erasing while others append ---- */
+
+enum { WRITERS = 4, ROUNDS = 6 };
+
+struct writer {
+    pthread_t thread;
+    struct log *log;
+    unsigned number;
+    uint64_t seqs[400];
+    size_t count;
+};
+
+static atomic_bool enough;
+
+static void *write_always(void *arg)
+{
+    struct writer *w = arg;
+    char name[32];
+    while (!enough && w->count < sizeof w->seqs / sizeof *w->seqs) {
+        snprintf(name, sizeof name, "person %u.%zu", w->number, w->count);
+        w->seqs[w->count++] = sealed_append(w->log, name, "asked meanwhile");
+    }
+    return NULL;
+}
+
+static void what_is_acknowledged_meanwhile_can_be_opened(void **state)
+{
+    (void)state;
+    static struct writer writers[WRITERS];
+    struct log *l = sealed_open(&place);
+    struct log_erased done;
+    enough = false;
+    for (unsigned i = 0; i < WRITERS; i++) {
+        writers[i] = (struct writer){.log = l, .number = i};
+        assert_int_equal(pthread_create(&writers[i].thread, NULL, write_always, &writers[i]), 0);
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t anna = sealed_append(l, "anna", "a");
+        sealed_append(l, "anna", "b");
+        if (i % 2)
+            good(log_erase_entry(l, anna, &sealed_order, &done, NULL, &e));
+        good(log_erase_subject(l, span_str("anna"), &sealed_order, &done, NULL, &e));
+        assert_false(opens(l, anna));
+    }
+    enough = true;
+    for (unsigned i = 0; i < WRITERS; i++)
+        pthread_join(writers[i].thread, NULL);
+    for (unsigned i = 0; i < WRITERS; i++)
+        for (size_t k = 0; k < writers[i].count; k++)
+            assert_true(opens(l, writers[i].seqs[k]));
+    log_close(l);
+}
+
 /* ---- legal hold ---- */
 
 static void a_hold_blocks_erasure_and_says_so(void **state)
@@ -395,6 +450,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_erasure_is_pending_while_a_reader_holds_the_wal, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_client_erases_through_the_owner, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_acknowledged_meanwhile_can_be_opened, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_hold_blocks_erasure_and_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hold_of_a_subject_outlives_other_erasures, setup,
                                         teardown),
