@@ -61,6 +61,10 @@ struct order_args {
     const char *by, *basis;
 };
 
+struct backup_args {
+    bool keyring;
+};
+
 struct erase_args {
     struct order_args order;
     const char *subject, *certificate;

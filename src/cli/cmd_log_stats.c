@@ -35,9 +35,10 @@ static void add_sealed(struct stats_work *s, const struct record *r)
 static void add_tokens(struct stats_work *s, const struct record *r)
 {
     uint64_t n;
-    if (json_u64(json_path(r->body, "tokens", "input", NULL), &n))
+    struct json tokens = json_get(r->body, "tokens");
+    if (json_u64(json_get(tokens, "input"), &n))
         s->tokens_in += n;
-    if (json_u64(json_path(r->body, "tokens", "output", NULL), &n))
+    if (json_u64(json_get(tokens, "output"), &n))
         s->tokens_out += n;
 }
 

@@ -215,6 +215,23 @@ static const struct option log_seal_off_options[] = {
     {NULL, OPTION_FLAG, NULL, 0, NULL},
 };
 
+static const struct option log_backup_options[] = {
+    {"keyring", OPTION_FLAG, NULL, offsetof(struct backup_args, keyring),
+     "copy the keyring too: such a copy must be destroyed when something is erased"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+#define AT(member) offsetof(struct order_args, member)
+static const struct option log_restore_options[] = {
+    {"by", OPTION_TEXT, "WHO", AT(by), "who orders it"},
+    {"basis", OPTION_TEXT, "TEXT", AT(basis), "why"},
+    {"key", OPTION_TEXT, "FILE", AT(keys.key), "the log's signing key (default: log.key)"},
+    {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
+     "the key that wraps the keyring (default: operator.key)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
 const struct command commands[] = {
     {"inspect", "Models", "PATH...", "say what a model is",
      "Reads a model without executing anything in it and shows what it is: architecture, "
@@ -357,6 +374,21 @@ const struct command commands[] = {
      "Appends the last entry and prints the final checkpoint. A log that continues this one is "
      "begun by assay log init --after FOLDER.",
      log_seal_off_options, 1, 1, run_log_seal_off, NULL},
+    {"log backup", "Audit log", "FOLDER TO", "copy a log while it is written",
+     "Copies the log as it is at one moment to the new folder TO. The signing key and the "
+     "operator's key are never copied; keep copies of them elsewhere.",
+     log_backup_options, 2, 2, run_log_backup,
+     "assay log backup audit /backup/2026-11-23|a copy\n"},
+    {"log restore", "Audit log", "BACKUP FOLDER", "go on from a backup",
+     "Makes the log in FOLDER, where no log.db may be, from a backup, and appends an entry that "
+     "says so and begins a new epoch of the keyring. log.key and operator.key must be in FOLDER or "
+     "be given.",
+     log_restore_options, 2, 2, run_log_restore,
+     "assay log restore /backup/2026-11-23 audit --by ops --basis 'disk failure'|after a loss\n"},
+    {"log reindex", "Audit log", "FOLDER", "rebuild what is derived from the entries",
+     "Rebuilds tiles and index from the entries and says how many rows disagreed with them. It "
+     "changes no entry; nobody else may own the log.",
+     NULL, 1, 1, run_log_reindex, NULL},
     {"help", "Help", "[COMMAND]", "explain a command", "Explains a command, or lists all of them.",
      NULL, 0, 2, run_help, NULL},
     {"version", "Help", "", "print the version", "Prints the version.", NULL, 0, 0, run_version,

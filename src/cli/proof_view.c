@@ -127,8 +127,7 @@ static void shown(struct out *o, const struct judged *j)
         [EVIDENCE_BUNDLE] =
             "The contents are what the entry has committed to since it was written.",
         [EVIDENCE_EXPORT] = "Every entry and every tile gives the root of the checkpoint.",
-        [EVIDENCE_LOG] = "Every entry is in its place, and all of them give the root of the "
-                         "checkpoint.",
+        [EVIDENCE_LOG] = "Every entry is in its place, and they give the root of the checkpoint.",
     };
     out_heading(o, "Shown");
     out_wrapped(o, 2, proves[j->what]);
