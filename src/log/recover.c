@@ -42,7 +42,8 @@ static bool check_root(struct log *l, const struct checkpoint *c, const char *wh
                           (unsigned long long)c->size, where));
 }
 
-static bool check_note(struct log *l, struct span bytes, const char *where, struct err *e)
+static bool check_note(struct log *l, struct span bytes, const char *where, uint64_t *covered,
+                       struct err *e)
 {
     struct note note;
     struct note_key key;
@@ -55,33 +56,67 @@ static bool check_note(struct log *l, struct span bytes, const char *where, stru
         rotate_key_at(l, c.size, &key, a, e) && note_verify(&note, &key, 1, &valid, NULL, e) &&
         (valid || err_set(e, ERR_CONFIG, "the signing key is not the one that signed %s", where)) &&
         check_root(l, &c, where, e);
+    if (ok && c.size > *covered)
+        *covered = c.size;
     arena_free(a);
     return ok;
 }
 
-static bool check_kept(struct log *l, struct err *e)
+static bool check_kept(struct log *l, uint64_t *covered, struct err *e)
 {
     sqlite3_stmt *st =
         sql_prepare(l->store.db, "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1", e);
     if (!st)
         return false;
     int step = sqlite3_step(st);
-    bool ok = step == SQLITE_ROW ? check_note(l, sql_blob(st, 0), "the newest kept checkpoint", e)
-                                 : step == SQLITE_DONE || sql_fail(l->store.db, "reading", e);
+    bool ok = step == SQLITE_ROW
+                  ? check_note(l, sql_blob(st, 0), "the newest kept checkpoint", covered, e)
+                  : step == SQLITE_DONE || sql_fail(l->store.db, "reading", e);
     sqlite3_finalize(st);
     return ok;
 }
 
-static bool check_head(struct log *l, struct err *e)
+static bool check_head(struct log *l, uint64_t *covered, struct err *e)
 {
     struct span note;
     struct arena *a = arena_new(1 << 20);
     bool ok = a ? file_read(&note, l->path[PATH_HEAD], LOG_NOTE_MAX, false, a, e) &&
-                      check_note(l, note, "the head file", e)
+                      check_note(l, note, "the head file", covered, e)
                 : err_set(e, ERR_MEMORY, "out of memory for the head");
     if (!ok)
         err_in_file(e, l->path[PATH_HEAD]);
     arena_free(a);
+    return ok;
+}
+
+static bool check_leaf(uint64_t seq, struct span leaf, struct err *e)
+{
+    struct record_head h;
+    struct err why = ERR_INIT;
+    if (!record_check(&h, NULL, leaf, &why))
+        return err_set(e, why.code, "entry %llu, which no checkpoint covers yet, is no record: %s",
+                       (unsigned long long)seq, why.text);
+    return h.seq == seq ||
+           err_set(e, ERR_INTEGRITY,
+                   "entry %llu, which no checkpoint covers yet, says that it is entry %llu: it was "
+                   "put there by somebody else",
+                   (unsigned long long)seq, (unsigned long long)h.seq);
+}
+
+/* What no head covers is signed next: only if it is what an owner would have written. */
+static bool check_tail(struct log *l, uint64_t covered, struct err *e)
+{
+    sqlite3_stmt *st =
+        sql_prepare(l->store.db, "SELECT seq, leaf FROM record WHERE seq >= ?1 ORDER BY seq", e);
+    int step = SQLITE_DONE;
+    bool ok = st != NULL;
+    if (ok)
+        sqlite3_bind_int64(st, 1, (int64_t)covered);
+    while (ok && (step = sqlite3_step(st)) == SQLITE_ROW)
+        ok = check_leaf((uint64_t)sqlite3_column_int64(st, 0), sql_blob(st, 1), e);
+    if (ok && step != SQLITE_DONE)
+        ok = sql_fail(l->store.db, "reading the newest entries", e);
+    sqlite3_finalize(st);
     return ok;
 }
 
@@ -262,7 +297,8 @@ bool recover_check(struct log *l, struct err *e)
         return err_at(e, ERR_INTEGRITY, l->path[PATH_DB], ERR_NO_OFFSET,
                       "the log has no genesis: its making was interrupted, or everything was "
                       "deleted from it");
-    return check_kept(l, e) && check_head(l, e);
+    uint64_t covered = 0;
+    return check_kept(l, &covered, e) && check_head(l, &covered, e) && check_tail(l, covered, e);
 }
 
 bool recover(struct log *l, uint64_t *crashed, struct err *e)

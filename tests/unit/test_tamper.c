@@ -350,7 +350,7 @@ static const struct operation {
      "INSERT INTO record SELECT -1, leaf FROM record WHERE seq = ?1", NULL, STATE_CLOSED, 0},
     {"append an entry, copied",
      "INSERT INTO record SELECT ?3 + 0 * ?1 + 0 * ?2, leaf FROM record WHERE seq = ?1", NULL,
-     STATE_CLOSED, 0},
+     STATE_CLOSED, BY_OWNER},
     /* the end of the history */
     {"cut the tail off", "DELETE FROM record WHERE seq > ?2 + 0 * ?1", NULL, STATE_CLOSED, LOST},
     {"cut the tail off, with its checkpoints",
