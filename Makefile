@@ -44,8 +44,9 @@ all: $(B)/assay $(B)/assay.1
 
 # ---- building ----------------------------------------------------------
 
-# A line a file; V=1 shows whole commands.
-say = $(if $(V),,@printf '  %-6s%s\n' $(1) $@ && )
+# A line a file; V=1 shows whole commands, -s nothing.
+silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(V),,@$(if $(silent),,printf '  %-6s%s\n' $(1) $@ && ))
 
 # Objects depend on the flags they were compiled with.
 $(B)/flags: FORCE

@@ -162,6 +162,9 @@ struct model {
     struct licence_text *licences;
     size_t licence_count;
 
+    /* Parts of the model may exist that are not listed above: a header, document or file was
+     * not read whole. Clear when only tensor data is cut off. */
+    bool unlisted;
     struct verdict verdict;
 };
 

@@ -86,16 +86,6 @@ static void settle_tied(struct study *s)
     }
 }
 
-static bool is_complete(const struct study *s)
-{
-    if (s->m->verdict.incomplete)
-        return false;
-    for (size_t i = 0; i < s->m->file_count; i++)
-        if (s->chosen[i] && s->m->files[i].incomplete)
-            return false;
-    return true;
-}
-
 bool inspect_architecture(struct facts *out, struct model *m)
 {
     struct study *s = arena_alloc(m->arena, sizeof *s);
@@ -107,7 +97,7 @@ bool inspect_architecture(struct facts *out, struct model *m)
     s->a = &out->architecture;
     if (!study_choose(s) || !(s->format == FORMAT_GGUF ? study_gguf(s) : study_config(s)))
         return false;
-    s->complete = is_complete(s);
+    s->complete = !m->unlisted; /* tensor data that is cut off says nothing of the shape */
     if (!study_tensors(s) || !study_adapter(s))
         return false;
     s->a->family = s->family ? s->family->name : NULL;

@@ -205,7 +205,7 @@ struct study {
     struct place *places; /* per tensor */
     uint32_t pack_bits;   /* weights in PART_PACKED tensors: bits each; 0 unknown */
     bool bnb4;            /* 4-bit bitsandbytes: U8 weights are packed */
-    bool complete;        /* all that the model has was read */
+    bool complete;        /* all that the model lists was read */
 
     /* proven by tensors; 0 unknown */
     uint64_t found_layers; /* highest layer + 1 */

@@ -46,7 +46,7 @@ static void note(struct walk *w, enum rule_id rule, const char *name, const char
 static void note_unread(struct walk *w, enum rule_id rule, const char *name, const char *what)
 {
     note(w, rule, name, what);
-    w->m->verdict.incomplete = true;
+    model_incomplete(w->m, ORIGIN_NO_FILE);
 }
 
 static void check_name(struct walk *w, const char *name)
@@ -254,7 +254,7 @@ bool folder_walk(struct model *m, struct found **out, size_t *count, struct err 
         verdict_add(&m->verdict, RULE_READ_LIMIT, nowhere(),
                     "the folder holds more than %d files and folders; the rest was not listed",
                     MODEL_MAX_FILES);
-        m->verdict.incomplete = true;
+        model_incomplete(m, ORIGIN_NO_FILE);
     }
     if (w.cache_links)
         verdict_add(&m->verdict, RULE_FOLDER_CACHE, nowhere(),

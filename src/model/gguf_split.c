@@ -176,7 +176,7 @@ static bool check_missing(struct set *s)
     model_note(s->m, s->first, 0, 0, RULE_GGUF_SPLIT_MISSING,
                "%zu of %" PRIu32 " parts are missing beside this file: %s%s", count - s->members,
                count, ranges, listed > MISSING_SHOWN ? ", ..." : "");
-    s->m->verdict.incomplete = true;
+    model_incomplete(s->m, ORIGIN_NO_FILE);
     return true;
 }
 

@@ -275,7 +275,7 @@ static void place(struct gguf *g, uint64_t data, uint64_t size)
                    "the data of \"%s\" would end at offset %" PRIu64 ", and the file ends at "
                    "%" PRIu64,
                    text_shown(shown, sizeof shown, t->name), end, size);
-        model_incomplete(g->m, g->file);
+        model_cut(g->m, g->file);
     }
 }
 

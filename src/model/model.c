@@ -239,6 +239,12 @@ void model_note(struct model *m, uint32_t file, uint64_t offset, uint64_t length
 
 void model_incomplete(struct model *m, uint32_t file)
 {
+    model_cut(m, file);
+    m->unlisted = true;
+}
+
+void model_cut(struct model *m, uint32_t file)
+{
     m->verdict.incomplete = true;
     if (file < m->file_count)
         m->files[file].incomplete = true;

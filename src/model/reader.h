@@ -93,6 +93,8 @@ void model_note(struct model *m, uint32_t file, uint64_t offset, uint64_t length
                 const char *fmt, ...) ASSAY_PRINTF(6, 7);
 /* Something of `file` was not read. */
 void model_incomplete(struct model *m, uint32_t file);
+/* Bytes of listed tensors are missing; everything that `file` lists was read. */
+void model_cut(struct model *m, uint32_t file);
 /*
  * Why a cursor over file `file` stopped, as a finding: the system's refusal
  * (RULE_READ_IO, RULE_READ_CHANGED), a limit (RULE_READ_LIMIT), or `rule` for

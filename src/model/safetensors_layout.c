@@ -74,7 +74,7 @@ static void check_end(struct header *h, uint64_t covered)
         model_note(h->m, h->file, h->data + there, 0, RULE_ST_TRUNCATED,
                    "the entries describe %llu bytes of data and the file has %llu",
                    (unsigned long long)covered, (unsigned long long)there);
-        model_incomplete(h->m, h->file);
+        model_cut(h->m, h->file);
     }
 }
 

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct model *m = NULL;
     if (!model_read_memory(&m, "README", SPAN_EMPTY, NULL))
         return 0;
-    m->verdict.incomplete = false; /* of the empty file that began the model */
+    m->verdict.incomplete = m->unlisted = false; /* of the empty file that began the model */
     bool ok = add_shard(m, &w[0], "model-00001-of-00002.safetensors", "a");
     ok = add_shard(m, &w[1], "model-00002-of-00002.safetensors", "b") && ok;
     ok = ok && add(m, "model.safetensors.index.json", (struct span){bytes, n}) && sets_read(m) &&

@@ -423,7 +423,7 @@ struct model *tiny_blank(size_t files)
         return NULL;
     }
     all[0] = m->files[0]; /* keeps its source, which the model closes */
-    all[0].incomplete = false;
+    all[0].incomplete = m->unlisted = false;
     m->files = all;
     m->file_count = files;
     verdict_init(&m->verdict, m->arena);

@@ -103,6 +103,36 @@ static void every_prefix_of_a_file_has_facts(void **state)
     arena_free(a);
 }
 
+/* What a header says stays true when the tensors after it are cut off. */
+static void fingerprint_text_does_not_change_when_tensor_data_is_cut_off(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(64 << 20);
+    struct tiny t;
+    struct gguf_writer w;
+    struct model *m;
+    struct err e = ERR_INIT;
+    char whole[512], cut[512];
+    struct tiny_dims d = tiny_default_dims("llama");
+    assert_true(tiny_build(&t, a, "llama", &d, FORMAT_GGUF));
+    gw_init(&w);
+    tiny_write_gguf(&w, &t, 7);
+    assert_true(model_read_memory(&m, "tiny.gguf", gw_span(&w), &e));
+    canonical(m, whole);
+    size_t data = (size_t)m->files[0].data;
+    model_free(m);
+    assert_true(model_read_memory(&m, "tiny.gguf", span_sub(gw_span(&w), 0, data + 100), &e));
+    canonical(m, cut);
+    assert_true(m->verdict.incomplete && !m->unlisted);
+    model_free(m);
+    assert_string_equal(whole, cut);
+    assert_true(model_read_memory(&m, "tiny.gguf", span_sub(gw_span(&w), 0, data - 100), &e));
+    assert_true(m->verdict.incomplete && m->unlisted);
+    model_free(m);
+    gw_free(&w);
+    arena_free(a);
+}
+
 /* ---- shared data ---- */
 
 static struct model *shared(const char *name)
@@ -196,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fingerprint_text_is_equal_for_files_of_both_kinds),
         cmocka_unit_test(every_prefix_of_a_file_has_facts),
+        cmocka_unit_test(fingerprint_text_does_not_change_when_tensor_data_is_cut_off),
         cmocka_unit_test(stories260k_is_what_it_is),
         cmocka_unit_test(vocabulary_files_have_an_architecture_and_no_accusations),
         cmocka_unit_test(smollm2_is_what_it_is),

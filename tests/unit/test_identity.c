@@ -202,7 +202,7 @@ static void manifest_root_is_that_of_the_document(void **state)
     files[0] = m->files[0];
     m->files = files;
     add_shard(m, "LICENSE", span_str("free\n"));
-    m->verdict.incomplete = false;
+    m->verdict.incomplete = m->unlisted = false;
     struct identity id = identify(m, NULL);
     assert_true(id.has_manifest_root);
     assert_false(id.has_tensor_root);
