@@ -82,6 +82,11 @@ struct disclose_args {
     const char *recipient, *output;
 };
 
+struct retention_args {
+    struct order_args order;
+    struct option_u64 least, most; /* days */
+};
+
 struct rotate_args {
     struct key_args keys;
     const char *with, *reason;

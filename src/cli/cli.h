@@ -89,6 +89,7 @@ int run_log_hold(const struct call *call);
 int run_log_disclose(const struct call *call);
 int run_log_rotate_key(const struct call *call);
 int run_log_seal_off(const struct call *call);
+int run_log_retention(const struct call *call);
 int run_log_reindex(const struct call *call);
 int run_log_backup(const struct call *call);
 int run_log_restore(const struct call *call);

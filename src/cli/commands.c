@@ -232,6 +232,14 @@ static const struct option log_restore_options[] = {
 };
 #undef AT
 
+static const struct option log_retention_options[] = {
+    {"floor", OPTION_U64, "DAYS", offsetof(struct retention_args, least),
+     "content should be kept at least so long"},
+    {"ceiling", OPTION_U64, "DAYS", offsetof(struct retention_args, most), "and at most so long"},
+    ORDER(retention_args),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
 const struct command commands[] = {
     {"inspect", "Models", "PATH...", "say what a model is",
      "Reads a model without executing anything in it and shows what it is: architecture, "
@@ -366,6 +374,12 @@ const struct command commands[] = {
      "the whole log.",
      log_hold_options, 1, 1, run_log_hold,
      "assay log hold audit --by legal --basis case-4|nothing is erased until it is released\n"},
+    {"log retention", "Audit log", "FOLDER", "set and show how long content is kept",
+     "Days that sealed content should be kept at least and at most, as an entry of the log. The "
+     "log reports how it stands to them, and erases nothing by itself. Both are set at once; one "
+     "that is not given is unset.",
+     log_retention_options, 1, 1, run_log_retention,
+     "assay log retention audit --floor 183 --ceiling 1095 --by dpo --basis policy-3|set both\n"},
     {"log rotate-key", "Audit log", "FOLDER", "sign with another key from now on",
      "Appends an entry that both keys sign; checkpoints that cover it are signed by the new one, "
      "and the old one is destroyed. Whoever pinned the old key still verifies the whole log.",
