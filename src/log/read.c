@@ -26,10 +26,11 @@ static char *path_in(const struct log_reader *r, const char *name)
 
 static bool read_size(struct log_reader *r, struct err *e)
 {
-    int64_t size = 0;
-    if (!sql_int(r->db, "SELECT coalesce(max(seq) + 1, 0) FROM record", &size, e))
+    int64_t first = 0, size = 0;
+    if (!sql_int(r->db, "SELECT coalesce(min(seq), 0) FROM record", &first, e) ||
+        !sql_int(r->db, "SELECT coalesce(max(seq) + 1, 0) FROM record", &size, e))
         return false;
-    if (size < 0)
+    if (first < 0)
         return err_set(e, ERR_INTEGRITY, "the log holds an entry with a negative number");
     r->size = (uint64_t)size;
     return true;

@@ -252,7 +252,7 @@ static void older_head(void)
 
 static void append_garbage(void)
 {
-    uint8_t garbage[PAGE];
+    uint8_t garbage[PAGE] = {0};
     for (size_t i = 0; i < sizeof garbage; i++)
         garbage[i] = (uint8_t)chance(256);
     put_at("log.db", file_size("log.db"), garbage, sizeof garbage);
@@ -272,7 +272,7 @@ static void zero_page(void)
 
 static void swap_pages(void)
 {
-    uint8_t x[PAGE], y[PAGE];
+    uint8_t x[PAGE] = {0}, y[PAGE] = {0};
     uint64_t i = 1 + chance(pages() - 1), k = 1 + chance(pages() - 1);
     get_at("log.db", i * PAGE, x, PAGE);
     get_at("log.db", k * PAGE, y, PAGE);
@@ -282,7 +282,7 @@ static void swap_pages(void)
 
 static void page_over_another(void)
 {
-    uint8_t x[PAGE];
+    uint8_t x[PAGE] = {0};
     get_at("log.db", (1 + chance(pages() - 1)) * (uint64_t)PAGE, x, PAGE);
     put_at("log.db", (1 + chance(pages() - 1)) * (uint64_t)PAGE, x, PAGE);
 }
@@ -347,7 +347,7 @@ static const struct operation {
      "UPDATE record SET seq = -1000000 - seq WHERE seq < 0",
      NULL, STATE_CLOSED, EDIT},
     {"an entry with a negative number",
-     "INSERT INTO record SELECT -1, leaf FROM record WHERE seq = ?1", NULL, STATE_CLOSED, 0},
+     "INSERT INTO record SELECT -1, leaf FROM record WHERE seq = ?1", NULL, STATE_CLOSED, BY_OPEN},
     {"append an entry, copied",
      "INSERT INTO record SELECT ?3 + 0 * ?1 + 0 * ?2, leaf FROM record WHERE seq = ?1", NULL,
      STATE_CLOSED, BY_OWNER},
