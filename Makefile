@@ -140,8 +140,9 @@ demo:
 	@tools/demo.sh $(B)/assay $(B)/fixtures/make "$(MODEL)"
 demo-models: $(MAKER)
 
-install: all
+install: all verifier
 	install -D -m 755 $(B)/assay $(DESTDIR)$(PREFIX)/bin/assay
+	install -D -m 755 $(B)/assay-verify $(DESTDIR)$(PREFIX)/bin/assay-verify
 	install -D -m 644 $(B)/assay.1 $(DESTDIR)$(PREFIX)/share/man/man1/assay.1
 	install -d $(DESTDIR)$(PREFIX)/share/assay/schema/records
 	install -m 644 schema/*.json $(DESTDIR)$(PREFIX)/share/assay/schema/
