@@ -191,7 +191,12 @@ func proofs(f folder, tree tlog.Tree) error {
 func refusesChanges(text []byte, vkey string) error {
 	own := bytes.Index(text, []byte("\n\n")) + 2
 	own += bytes.IndexByte(text[own:], '\n') + 1
+	signatures := bytes.Index(text, []byte("\n\n"))
 	for i := range own {
+		// Go's decoder ignores the unused bits of the last digit; ours refuses them.
+		if i > signatures && bytes.HasPrefix(text[i+1:], []byte("=")) {
+			continue
+		}
 		changed := bytes.Clone(text)
 		changed[i] ^= 1
 		if _, err := checkpoint(changed, vkey); err == nil {
