@@ -59,7 +59,7 @@ bool file_read(struct span *out, const char *path, size_t max, bool secret, stru
     return ok;
 }
 
-static bool write_all(int fd, struct span s)
+bool file_write(int fd, struct span s)
 {
     while (s.n) {
         ssize_t put = write(fd, s.p, s.n);
@@ -77,7 +77,7 @@ static bool write_new(const char *path, struct span bytes, struct err *e)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_errno(e, path, "cannot be created");
-    bool ok = (write_all(fd, bytes) && fsync(fd) == 0) || err_errno(e, path, "cannot be written");
+    bool ok = (file_write(fd, bytes) && fsync(fd) == 0) || err_errno(e, path, "cannot be written");
     close(fd);
     if (!ok)
         unlink(path);

@@ -122,4 +122,8 @@ struct log_prove_args {
     const char *output;
 };
 
+struct log_order;
+/* --by and --basis. Both are in the entry for ever, so neither is invented. */
+bool order_of(struct log_order *out, const struct order_args *args, struct err *e);
+
 #endif

@@ -98,14 +98,7 @@ static void json_tensors(struct json_writer *w, const struct subject *s)
         const struct tensor *t = &s->model->tensors[i];
         bool ok = s->scan.tensor && s->scan.tensor_ok && s->scan.tensor_ok[i];
         jw_object(w);
-        jw_key(w, "name");
-        jw_string(w, t->name);
-        jo_str(w, "type", t->dtype == DTYPE_NONE ? NULL : dtype_name(t->dtype));
-        jw_key(w, "shape");
-        jw_array(w);
-        for (uint32_t d = 0; d < t->rank; d++)
-            jo_number(w, t->shape[d]);
-        jw_end_array(w);
+        jo_tensor(w, t);
         jo_digest(w, "sha256", ok ? &s->scan.tensor[i] : NULL, ok);
         jw_end_object(w);
     }

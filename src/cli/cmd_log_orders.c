@@ -21,8 +21,7 @@ static bool open_log(struct log **out, const struct call *call, const struct key
     return log_open(out, call->operands[0], &paths, e);
 }
 
-/* Both are in the entry for ever, so neither is invented here. */
-static bool order_of(struct log_order *out, const struct order_args *args, struct err *e)
+bool order_of(struct log_order *out, const struct order_args *args, struct err *e)
 {
     if (!args->by || !args->basis || !args->by[0] || !args->basis[0])
         return err_set(e, ERR_USAGE,

@@ -7,16 +7,6 @@
 #include "cli/cli.h"
 #include "cli/show.h"
 
-static bool order_of(struct log_order *out, const struct order_args *args, struct err *e)
-{
-    if (!args->by || !args->basis || !args->by[0] || !args->basis[0])
-        return err_set(e, ERR_USAGE,
-                       "--by WHO and --basis TEXT say who orders it and why; both stand in the log "
-                       "in clear");
-    *out = (struct log_order){span_str(args->by), span_str(args->basis)};
-    return true;
-}
-
 static int finish(const struct call *call, bool ok, struct err *e)
 {
     err_in_file(e, call->operands[0]);

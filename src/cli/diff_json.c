@@ -24,14 +24,7 @@ static void put_tensor_side(struct json_writer *w, const char *key, const struct
         return;
     }
     jw_object(w);
-    jw_key(w, "name");
-    jw_string(w, t->name);
-    jo_str(w, "type", t->dtype == DTYPE_NONE ? NULL : dtype_name(t->dtype));
-    jw_key(w, "shape");
-    jw_array(w);
-    for (uint32_t i = 0; i < t->rank; i++)
-        jo_number(w, t->shape[i]);
-    jw_end_array(w);
+    jo_tensor(w, t);
     jw_end_object(w);
 }
 

@@ -268,14 +268,7 @@ static void put_tensors(struct json_writer *w, const struct subject *s)
         const struct tensor *t = &m->tensors[i];
         bool hashed = s->scan.tensor && s->scan.tensor_ok && s->scan.tensor_ok[i];
         jw_object(w);
-        jw_key(w, "name");
-        jw_string(w, t->name);
-        jo_str(w, "type", t->dtype == DTYPE_NONE ? NULL : dtype_name(t->dtype));
-        jw_key(w, "shape");
-        jw_array(w);
-        for (uint32_t d = 0; d < t->rank; d++)
-            jo_number(w, t->shape[d]);
-        jw_end_array(w);
+        jo_tensor(w, t);
         jo_u64(w, "elements", t->elements);
         jo_origin(w, m, t->data);
         jo_digest(w, "sha256", hashed ? &s->scan.tensor[i] : NULL, hashed);

@@ -134,3 +134,15 @@ void jo_unreadable(struct out *o, const char *schema, const char *path, const st
     jw_end_object(&w);
     jo_finish(&w, o);
 }
+
+void jo_tensor(struct json_writer *w, const struct tensor *t)
+{
+    jw_key(w, "name");
+    jw_string(w, t->name);
+    jo_str(w, "type", t->dtype == DTYPE_NONE ? NULL : dtype_name(t->dtype));
+    jw_key(w, "shape");
+    jw_array(w);
+    for (uint32_t i = 0; i < t->rank; i++)
+        jo_number(w, t->shape[i]);
+    jw_end_array(w);
+}

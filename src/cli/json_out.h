@@ -33,4 +33,7 @@ void jo_origin(struct json_writer *w, const struct model *m, struct origin o);
 void jo_unreadable(struct out *o, const char *schema, const char *path, const struct err *e,
                    bool pretty);
 
+/* Members name, type and shape of a tensor. */
+void jo_tensor(struct json_writer *w, const struct tensor *t);
+
 #endif

@@ -52,19 +52,6 @@ static bool make_folders(struct run *r, struct err *e)
     return true;
 }
 
-static bool write_all(int fd, struct span s)
-{
-    while (s.n) {
-        ssize_t put = write(fd, s.p, s.n);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return false;
-        s = span_sub(s, (size_t)put, s.n);
-    }
-    return true;
-}
-
 /* As a whole, by rename; with `sync`, the bytes are on the disk before they have the name. */
 static bool write_file(struct run *r, struct span bytes, bool sync, struct err *e)
 {
@@ -78,7 +65,7 @@ static bool write_file(struct run *r, struct span bytes, bool sync, struct err *
         fd = open(temporary, flags, 0666);
     if (fd < 0)
         return err_errno(e, temporary, "cannot be created");
-    bool ok = write_all(fd, bytes) && (!sync || fsync(fd) == 0);
+    bool ok = file_write(fd, bytes) && (!sync || fsync(fd) == 0);
     ok = close(fd) == 0 && ok;
     ok = (ok && rename(temporary, r->path) == 0) || err_errno(e, r->path, "cannot be written");
     if (!ok)

@@ -21,4 +21,7 @@ bool file_create(const char *path, struct span bytes, struct err *e) ASSAY_MUST_
  */
 bool file_replace(const char *path, struct span bytes, bool erase, struct err *e) ASSAY_MUST_CHECK;
 
+/* All of `s` to an open descriptor, whatever is interrupted; false with errno set. */
+bool file_write(int fd, struct span s) ASSAY_MUST_CHECK;
+
 #endif
