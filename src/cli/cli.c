@@ -85,7 +85,7 @@ static int run(const struct command *c, int argc, char **argv)
         return usage_error(c, &e);
     out_init(&out, stdout, (enum colour)common.colour);
     if (common.help) {
-        help_command(&out, c);
+        help_of(&out, c);
         return finish(&out, EXIT_PASS);
     }
     if (!check_operands(c, count, argv, &e))
@@ -100,9 +100,9 @@ int unknown_command(size_t count, char *const *words)
     snprintf(name, sizeof name, "%s%s%s", words[0], count > 1 ? " " : "",
              count > 1 ? words[1] : "");
     struct suggestion near = suggest_start(name, strlen(name));
-    for (const struct command *c = commands; c->name; c++)
-        if (c->group)
-            suggest_offer(&near, c->name);
+    for (size_t i = 0; commands[i]; i++)
+        if (commands[i]->group)
+            suggest_offer(&near, commands[i]->name);
     fprintf(stderr, "assay: unknown command '%s'", text_shown(shown, sizeof shown, span_str(name)));
     if (suggest_best(&near))
         fprintf(stderr, "; did you mean '%s'?", suggest_best(&near));
@@ -112,10 +112,10 @@ int unknown_command(size_t count, char *const *words)
 
 static const struct command *find_alias(const char *name)
 {
-    const struct command *c = commands;
-    while (strcmp(c->name, name) != 0)
-        c++;
-    return c;
+    size_t i = 0;
+    while (strcmp(commands[i]->name, name) != 0)
+        i++;
+    return commands[i];
 }
 
 /* `assay log` alone. */

@@ -46,7 +46,7 @@ struct command {
     const char *examples; /* "command|what it does" lines; NULL: none */
 };
 
-extern const struct command commands[]; /* up to one without a name */
+extern const struct command *const commands[]; /* up to NULL */
 extern const struct option common_options[];
 
 /* The command that the first of `count` words name; *used: how many of them its name took.
@@ -70,37 +70,18 @@ int exit_graver(int a, int b);
 /* `assay: FILE: offset N: TEXT` on standard error; returns the exit status of the error. */
 int cli_error(const struct err *e);
 
-int run_inspect(const struct call *call);
-int run_diff(const struct call *call);
-int run_digest(const struct call *call);
-int run_record(const struct call *call);
-int run_log_init(const struct call *call);
-int run_log_witness(const struct call *call);
-int run_log_show(const struct call *call);
-int run_log_checkpoint(const struct call *call);
-int run_log_prove(const struct call *call);
-int run_log_export(const struct call *call);
-int run_verify(const struct call *call);
-int run_log_query(const struct call *call);
-int run_log_sample(const struct call *call);
-int run_log_stats(const struct call *call);
-int run_log_erase(const struct call *call);
-int run_log_hold(const struct call *call);
-int run_log_disclose(const struct call *call);
-int run_log_rotate_key(const struct call *call);
-int run_log_seal_off(const struct call *call);
-int run_log_retention(const struct call *call);
-int run_log_reindex(const struct call *call);
-int run_log_backup(const struct call *call);
-int run_log_restore(const struct call *call);
-int run_help(const struct call *call);
-int run_version(const struct call *call);
-int run_man(const struct call *call);
-int run_completion(const struct call *call);
+/* Each is defined in its cmd_NAME.c, beside its options. */
+extern const struct command inspect_command, diff_command, digest_command, record_command,
+    verify_command, log_init_command, log_show_command, log_witness_command, log_checkpoint_command,
+    log_prove_command, log_verify_command, log_query_command, log_sample_command, log_stats_command,
+    log_export_command, log_disclose_command, log_erase_command, log_hold_command,
+    log_retention_command, log_rotate_key_command, log_seal_off_command, log_backup_command,
+    log_restore_command, log_reindex_command, help_command, version_command, completion_command,
+    man_command;
 
 void help_overview(struct out *o);
 /* The commands whose names begin with this word; false when there are none. */
 bool help_family(struct out *o, const char *word);
-void help_command(struct out *o, const struct command *c);
+void help_of(struct out *o, const struct command *c);
 
 #endif

@@ -1,4 +1,5 @@
 /* assay diff A B: what B is to A. */
+#include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/diff_view.h"
 #include "cli/json_out.h"
@@ -42,7 +43,7 @@ static int unreadable(const struct call *call, const char *path, const struct er
     return exit_graver(status, EXIT_INCOMPLETE);
 }
 
-int run_diff(const struct call *call)
+static int run_diff(const struct call *call)
 {
     const struct diff_args *args = call->args;
     const struct model_options options = {0};
@@ -70,3 +71,31 @@ out:
     model_free(c.b);
     return status;
 }
+
+#define AT(member) offsetof(struct diff_args, member)
+static const struct option diff_table[] = {
+    {"tensors", OPTION_FLAG, NULL, AT(tensors), "list every tensor that is not the same"},
+    {"all", OPTION_FLAG, NULL, AT(all), "list every tensor and every difference"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/diff.schema.json)"},
+    {"exit-code", OPTION_FLAG, NULL, AT(exit_code), "exit with 1 unless the two are identical"},
+    {"threads", OPTION_NUMBER, "N", AT(threads), "use N threads (default: all cores)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command diff_command = {
+    "diff",
+    "Models",
+    "A B",
+    "say what model B is to model A",
+    "Compares two models tensor by tensor, whatever their containers and element types, and says "
+    "in one line what B is to A: identical, re-packed, quantised, fine-tuned, an adapter, of the "
+    "same architecture, or unrelated, with the numbers behind it. Metadata, configuration, "
+    "tokenizer and chat template differences follow.\n"
+    "The exit status is 0 whether or not there are differences, unless --exit-code is given.",
+    diff_table,
+    2,
+    2,
+    run_diff,
+    "assay diff model-f16.gguf model-q4_0.gguf|how far a quantisation went\n"
+    "assay diff model/ model.gguf|is the GGUF file what the folder was\n"};

@@ -144,7 +144,7 @@ static void explain(const struct subject *s)
     }
 }
 
-int run_digest(const struct call *call)
+static int run_digest(const struct call *call)
 {
     const struct digest_args *args = call->args;
     const struct subject_options options = {
@@ -168,3 +168,28 @@ int run_digest(const struct call *call)
     subject_close(&s);
     return status;
 }
+
+#define AT(member) offsetof(struct digest_args, member)
+static const struct option digest_options[] = {
+    {"tensors", OPTION_FLAG, NULL, AT(tensors), "add the digest of every tensor"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/digest.schema.json)"},
+    {"no-cache", OPTION_FLAG, NULL, AT(no_cache), "take every digest anew and remember none"},
+    {"threads", OPTION_NUMBER, "N", AT(threads), "use N threads (default: all cores)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command digest_command = {
+    "digest",
+    "Models",
+    "PATH",
+    "print a manifest for sha256sum, and the roots",
+    "Prints one line for each file of the model, its SHA-256 and its name, in the form that "
+    "`sha256sum -c` verifies when it is run in the model's folder. The roots that identify the "
+    "model stand before them in lines that begin with '#', which sha256sum ignores.",
+    digest_options,
+    1,
+    1,
+    run_digest,
+    "assay digest model/ > model.sha256|write the manifest\n"
+    "cd model && sha256sum -c ../model.sha256|verify it with coreutils alone\n"};

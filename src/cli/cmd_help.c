@@ -34,7 +34,8 @@ void help_overview(struct out *o)
                "an audit log that proves what was recorded\n\n"
                "usage: assay COMMAND [OPTION]... [ARGUMENT]...\n");
     const char *group = NULL;
-    for (const struct command *c = commands; c->name; c++) {
+    for (size_t i = 0; commands[i]; i++) {
+        const struct command *c = commands[i];
         if (!c->group)
             continue;
         if (!group || strcmp(group, c->group) != 0)
@@ -77,7 +78,7 @@ static void print_statuses(struct out *o)
     }
 }
 
-void help_command(struct out *o, const struct command *c)
+void help_of(struct out *o, const struct command *c)
 {
     out_printf(o, "assay %s: %s\n\n", c->name, c->summary);
     out_printf(o, "usage: assay %s%s%s%s\n\n", c->name, c->options ? " [OPTION]..." : "",
@@ -98,7 +99,8 @@ bool help_family(struct out *o, const char *word)
 {
     size_t n = strlen(word);
     bool any = false;
-    for (const struct command *c = commands; c->name; c++) {
+    for (size_t i = 0; commands[i]; i++) {
+        const struct command *c = commands[i];
         if (strncmp(c->name, word, n) != 0 || c->name[n] != ' ')
             continue;
         if (!any)
@@ -121,7 +123,7 @@ const struct status_text status_texts[] = {
     {0, NULL},
 };
 
-int run_help(const struct call *call)
+static int run_help(const struct call *call)
 {
     if (call->count == 0) {
         help_overview(call->out);
@@ -133,12 +135,27 @@ int run_help(const struct call *call)
         return EXIT_PASS;
     if (!c || used < call->count)
         return unknown_command(c ? call->count : used, call->operands);
-    help_command(call->out, c);
+    help_of(call->out, c);
     return EXIT_PASS;
 }
 
-int run_version(const struct call *call)
+static int run_version(const struct call *call)
 {
     out_printf(call->out, "assay %s\n", ASSAY_VERSION);
     return EXIT_PASS;
 }
+
+const struct command help_command = {"help",
+                                     "Help",
+                                     "[COMMAND]",
+                                     "explain a command",
+                                     "Explains a command, or lists all of them.",
+                                     NULL,
+                                     0,
+                                     2,
+                                     run_help,
+                                     NULL};
+
+const struct command version_command = {
+    "version", "Help", "", "print the version", "Prints the version.",
+    NULL,      0,      0,  run_version,         NULL};

@@ -75,7 +75,7 @@ static void say_init(const struct call *call, struct span key)
         "another history, and without operator.key sealed content cannot be opened again.");
 }
 
-int run_log_init(const struct call *call)
+static int run_log_init(const struct call *call)
 {
     const struct log_init_args *args = call->args;
     struct err e = ERR_INIT;
@@ -168,7 +168,7 @@ static bool show_entry(const struct call *call, struct log_reader *r, uint64_t s
     return true;
 }
 
-int run_log_show(const struct call *call)
+static int run_log_show(const struct call *call)
 {
     const struct log_show_args *args = call->args;
     struct err e = ERR_INIT;
@@ -202,7 +202,7 @@ static bool hand_over(struct out *o, struct span bytes, const char *path, struct
     return true;
 }
 
-int run_log_checkpoint(const struct call *call)
+static int run_log_checkpoint(const struct call *call)
 {
     struct err e = ERR_INIT;
     struct log_reader *r = NULL;
@@ -216,7 +216,7 @@ int run_log_checkpoint(const struct call *call)
     return ok ? EXIT_PASS : cli_error(&e);
 }
 
-int run_log_prove(const struct call *call)
+static int run_log_prove(const struct call *call)
 {
     const struct log_prove_args *args = call->args;
     struct err e = ERR_INIT;
@@ -237,7 +237,7 @@ int run_log_prove(const struct call *call)
 
 /* ---- export ---- */
 
-int run_log_export(const struct call *call)
+static int run_log_export(const struct call *call)
 {
     struct err e = ERR_INIT;
     struct log_reader *r = NULL;
@@ -258,3 +258,93 @@ int run_log_export(const struct call *call)
     out_field(call->out, "verify", "assay verify %s", shown);
     return EXIT_PASS;
 }
+
+#define AT(member) offsetof(struct log_init_args, member)
+static const struct option log_init_options[] = {
+    {"origin", OPTION_TEXT, "NAME", AT(origin), "name of the log, such as example.org/audit"},
+    {"key", OPTION_TEXT, "FILE", AT(keys.key),
+     "make the signing key there (default: log.key in FOLDER)"},
+    {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
+     "make the key that wraps the keyring there (default: operator.key in FOLDER)"},
+    {"after", OPTION_TEXT, "FOLDER", AT(after), "continue this log, which was sealed off"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command log_init_command = {
+    "log init",
+    "Audit log",
+    "FOLDER",
+    "begin an audit log",
+    "Makes FOLDER with a signing key, a keyring, a database and the first entry of a "
+    "tamper-evident log, and prints the verifier key by which anybody verifies it.",
+    log_init_options,
+    1,
+    1,
+    run_log_init,
+    "assay log init audit --origin example.org/audit|begin a log\n"};
+
+static const struct option log_show_options[] = {
+    {"json", OPTION_FLAG, NULL, offsetof(struct log_show_args, json),
+     "write one entry as JSON (schema/log-entry.schema.json)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+const struct command log_show_command = {
+    "log show",
+    "Audit log",
+    "FOLDER [N]",
+    "show a log, or one of its entries",
+    "Shows what a log says of itself and its newest entries, or entry N in full. It only reads, "
+    "also while a server writes the log, and verifies nothing.",
+    log_show_options,
+    1,
+    2,
+    run_log_show,
+    "assay log show audit 3|one entry\n"};
+
+const struct command log_checkpoint_command = {
+    "log checkpoint",
+    "Audit log",
+    "FOLDER",
+    "print a log's newest signed checkpoint",
+    "Prints the newest checkpoint (C2SP tlog-checkpoint): origin, number of entries and the root "
+    "of the tree over them, signed. Whoever keeps it can prove later that history was changed.",
+    NULL,
+    1,
+    1,
+    run_log_checkpoint,
+    "assay log checkpoint audit > 2026-11.checkpoint|keep today's state\n"};
+
+static const struct option log_prove_options[] = {
+    {"output", OPTION_TEXT, "FILE", offsetof(struct log_prove_args, output),
+     "write to this new file, not to standard output"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+const struct command log_prove_command = {
+    "log prove",
+    "Audit log",
+    "FOLDER N",
+    "write the receipt of an entry",
+    "Writes the receipt of entry N (C2SP tlog-proof): the entry, the proof that it is in the log, "
+    "and the signed checkpoint. Anybody verifies it without the log.",
+    log_prove_options,
+    2,
+    2,
+    run_log_prove,
+    "assay log prove audit 3 --output 3.tlog-proof|a receipt to hand over\n"};
+
+const struct command log_export_command = {
+    "log export",
+    "Audit log",
+    "FOLDER OUT",
+    "write a log as static files",
+    "Writes the log to the folder OUT as C2SP tlog-tiles: checkpoint, tiles of the tree and the "
+    "entries, which any web server can serve and public tools verify. Later exports to the same "
+    "folder add what is new. Sealed content is never exported.",
+    NULL,
+    2,
+    2,
+    run_log_export,
+    "assay log export audit public/|publish, or add to what is there\n"};

@@ -10,6 +10,7 @@
 #include "assay/log.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/option_groups.h"
 #include "cli/show.h"
 
 enum { NOTE_ROOM = 1 << 20, BUNDLE_ROOM = 128 << 20, ID_HEX = 32 };
@@ -83,7 +84,7 @@ static bool erase(const struct call *call, struct log *l, const struct log_order
     return ok;
 }
 
-int run_log_erase(const struct call *call)
+static int run_log_erase(const struct call *call)
 {
     const struct erase_args *args = call->args;
     struct err e = ERR_INIT;
@@ -139,7 +140,7 @@ static bool hold_usage(const struct hold_args *args, struct seal_id *id, struct 
            err_set(e, ERR_USAGE, "--from N --to N: entries from N until before N");
 }
 
-int run_log_hold(const struct call *call)
+static int run_log_hold(const struct call *call)
 {
     const struct hold_args *args = call->args;
     struct err e = ERR_INIT;
@@ -161,7 +162,7 @@ int run_log_hold(const struct call *call)
 
 /* ---- disclose ---- */
 
-int run_log_disclose(const struct call *call)
+static int run_log_disclose(const struct call *call)
 {
     const struct disclose_args *args = call->args;
     struct err e = ERR_INIT;
@@ -193,7 +194,7 @@ int run_log_disclose(const struct call *call)
 
 /* ---- rotate-key, seal-off ---- */
 
-int run_log_rotate_key(const struct call *call)
+static int run_log_rotate_key(const struct call *call)
 {
     const struct rotate_args *args = call->args;
     struct err e = ERR_INIT;
@@ -212,7 +213,7 @@ int run_log_rotate_key(const struct call *call)
     return finish(call, ok, &e);
 }
 
-int run_log_seal_off(const struct call *call)
+static int run_log_seal_off(const struct call *call)
 {
     const struct key_args *keys = call->args;
     struct err e = ERR_INIT;
@@ -225,3 +226,119 @@ int run_log_seal_off(const struct call *call)
     buf_free(&note);
     return finish(call, ok, &e);
 }
+
+#define AT(member) offsetof(struct disclose_args, member)
+static const struct option log_disclose_options[] = {
+    {"recipient", OPTION_TEXT, "WHO", AT(recipient), "to whom"},
+    {"output", OPTION_TEXT, "FILE", AT(output), "write to this new file, not to standard output"},
+    ORDER(disclose_args),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command log_disclose_command = {
+    "log disclose",
+    "Audit log",
+    "FOLDER N FIELD",
+    "open one sealed field to somebody",
+    "Opens one field of entry N to one recipient: appends an entry that says so, then writes a "
+    "bundle that assay verify judges offline. Nothing else is opened, and no key leaves.",
+    log_disclose_options,
+    3,
+    3,
+    run_log_disclose,
+    "assay log disclose audit 7 prompt --recipient court --by dpo --basis order-12 --output "
+    "7.json|"
+    "one prompt\n"};
+
+#define AT(member) offsetof(struct erase_args, member)
+static const struct option log_erase_options[] = {
+    {"subject", OPTION_TEXT, "NAME", AT(subject), "everything of this subject"},
+    {"entry", OPTION_U64, "N", AT(entry), "the content of this entry alone"},
+    {"certificate", OPTION_TEXT, "FILE", AT(certificate), "write the signed certificate there"},
+    ORDER(erase_args),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command log_erase_command = {
+    "log erase",
+    "Audit log",
+    "FOLDER",
+    "destroy the keys of sealed content",
+    "Destroys the keys of everything sealed for a subject, or of one entry, so that it cannot be "
+    "opened again; every proof stays valid. It is an entry itself, and refused under legal hold "
+    "(exit status 1). While a reader holds the write-ahead log, the erasure is pending and the "
+    "exit status is 3.",
+    log_erase_options,
+    1,
+    1,
+    run_log_erase,
+    "assay log erase audit --subject user-17 --by dpo --basis GDPR-17|forget somebody\n"};
+
+#define AT(member) offsetof(struct hold_args, member)
+static const struct option log_hold_options[] = {
+    {"subject", OPTION_TEXT, "NAME", AT(subject), "hold what concerns this subject"},
+    {"from", OPTION_U64, "N", AT(from), "hold entries from this one on"},
+    {"to", OPTION_U64, "N", AT(to), "until before this one"},
+    {"release", OPTION_TEXT, "ID", AT(release), "release the hold of this name"},
+    ORDER(hold_args),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command log_hold_command = {
+    "log hold",
+    "Audit log",
+    "FOLDER",
+    "place or release a legal hold",
+    "While a hold is in force, what it covers is not erased: a subject, a range of entries, or "
+    "the whole log.",
+    log_hold_options,
+    1,
+    1,
+    run_log_hold,
+    "assay log hold audit --by legal --basis case-4|nothing is erased until it is released\n"};
+
+#define AT(member) offsetof(struct rotate_args, member)
+static const struct option log_rotate_options[] = {
+    {"with", OPTION_TEXT, "FILE", AT(with), "use this key (PKCS#8); without, a new one is made"},
+    {"reason", OPTION_TEXT, "TEXT", AT(reason), "why; stands in the log"},
+    KEYS(rotate_args, keys),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command log_rotate_key_command = {
+    "log rotate-key",
+    "Audit log",
+    "FOLDER",
+    "sign with another key from now on",
+    "Appends an entry that both keys sign; checkpoints that cover it are signed by the new one, "
+    "and the old one is destroyed. Whoever pinned the old key still verifies the whole log.",
+    log_rotate_options,
+    1,
+    1,
+    run_log_rotate_key,
+    NULL};
+
+static const struct option log_seal_off_options[] = {
+    {"key", OPTION_TEXT, "FILE", offsetof(struct key_args, key),
+     "the log's signing key (default: log.key)"},
+    {"operator-key", OPTION_TEXT, "FILE", offsetof(struct key_args, operator_key),
+     "the key that wraps the keyring (default: operator.key)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+const struct command log_seal_off_command = {
+    "log seal-off",
+    "Audit log",
+    "FOLDER",
+    "end a log for ever",
+    "Appends the last entry and prints the final checkpoint. A log that continues this one is "
+    "begun by assay log init --after FOLDER.",
+    log_seal_off_options,
+    1,
+    1,
+    run_log_seal_off,
+    NULL};

@@ -2,7 +2,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/option_groups.h"
 #include "cli/log_filter.h"
 #include "cli/log_view.h"
 #include "cli/progress.h"
@@ -101,7 +103,7 @@ static bool run(struct query *q, const char *folder, struct err *e)
     return ok;
 }
 
-int run_log_query(const struct call *call)
+static int run_log_query(const struct call *call)
 {
     struct err e = ERR_INIT;
     struct query q = {.args = call->args, .out = call->out, .e = &e, .ok = true};
@@ -111,3 +113,26 @@ int run_log_query(const struct call *call)
     err_in_file(&e, call->operands[0]);
     return ok ? EXIT_PASS : cli_error(&e);
 }
+
+static const struct option log_query_options[] = {
+    FILTER(query_args),
+    {"limit", OPTION_U64, "N", offsetof(struct query_args, limit), "the first N of them"},
+    {"format", OPTION_CHOICE, "table|json|csv", offsetof(struct query_args, format),
+     "a table, JSON lines (schema/log-entry.schema.json) or CSV"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+const struct command log_query_command = {
+    "log query",
+    "Audit log",
+    "FOLDER",
+    "list entries by time, kind, model, outcome",
+    "Lists the entries that every filter given lets through, in their order. The leaves "
+    "themselves are read, not the database's index; nothing is verified.\n"
+    "In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.",
+    log_query_options,
+    1,
+    1,
+    run_log_query,
+    "assay log query audit --kind call-outcome --outcome error --since 2026-11-01|failed calls\n"
+    "assay log query audit --format json|every entry, one object a line\n"};

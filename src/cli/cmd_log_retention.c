@@ -5,6 +5,7 @@
 #include "assay/log.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/option_groups.h"
 #include "cli/show.h"
 
 static int finish(const struct call *call, bool ok, struct err *e)
@@ -40,7 +41,7 @@ static bool show_retention(const struct call *call, struct err *e)
     return true;
 }
 
-int run_log_retention(const struct call *call)
+static int run_log_retention(const struct call *call)
 {
     const struct retention_args *args = call->args;
     struct log_paths paths = {args->order.keys.key, args->order.keys.operator_key};
@@ -57,3 +58,25 @@ int run_log_retention(const struct call *call)
     }
     return finish(call, ok && show_retention(call, &e), &e);
 }
+
+static const struct option log_retention_options[] = {
+    {"floor", OPTION_U64, "DAYS", offsetof(struct retention_args, least),
+     "content should be kept at least so long"},
+    {"ceiling", OPTION_U64, "DAYS", offsetof(struct retention_args, most), "and at most so long"},
+    ORDER(retention_args),
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+const struct command log_retention_command = {
+    "log retention",
+    "Audit log",
+    "FOLDER",
+    "set and show how long content is kept",
+    "Days that sealed content should be kept at least and at most, as an entry of the log. The "
+    "log reports how it stands to them, and erases nothing by itself. Both are set at once; one "
+    "that is not given is unset.",
+    log_retention_options,
+    1,
+    1,
+    run_log_retention,
+    "assay log retention audit --floor 183 --ceiling 1095 --by dpo --basis policy-3|set both\n"};

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "assay/base/text.h"
+#include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/option_groups.h"
 #include "cli/json_out.h"
 #include "cli/log_filter.h"
 #include "cli/log_view.h"
@@ -211,7 +213,7 @@ static bool run(struct sample *s, const struct call *call, struct err *e)
     return ok;
 }
 
-int run_log_sample(const struct call *call)
+static int run_log_sample(const struct call *call)
 {
     struct err e = ERR_INIT;
     struct sample s = {.args = call->args, .e = &e, .ok = true};
@@ -229,3 +231,29 @@ int run_log_sample(const struct call *call)
     arena_free(s.a);
     return ok ? EXIT_PASS : cli_error(&e);
 }
+
+static const struct option log_sample_options[] = {
+    {"seed", OPTION_TEXT, "S", offsetof(struct sample_args, seed),
+     "any text; the same seed draws the same sample"},
+    {"n", OPTION_U64, "N", offsetof(struct sample_args, n), "how many entries (default: 25)"},
+    FILTER(sample_args),
+    {"json", OPTION_FLAG, NULL, offsetof(struct sample_args, json),
+     "write JSON (schema/log-sample.schema.json)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+const struct command log_sample_command = {
+    "log sample",
+    "Audit log",
+    "FOLDER",
+    "draw a sample that anybody can draw again",
+    "Recomputes the tree over all entries, and draws entries by SHA-256 from the seed and the "
+    "checkpoint's root: whoever has the log and the seed draws the same ones, and nobody could "
+    "choose them beforehand if the seed was named after the checkpoint. docs/sampling.md has the "
+    "rule to the byte.\n"
+    "Filters say which entries the sample is drawn from.",
+    log_sample_options,
+    1,
+    1,
+    run_log_sample,
+    "assay log sample audit --seed 2026-Q4 --n 25 --kind call-outcome|25 calls to look at\n"};

@@ -131,7 +131,7 @@ static void json(struct out *o, const struct stats_work *s)
     jo_finish(&w, o);
 }
 
-int run_log_stats(const struct call *call)
+static int run_log_stats(const struct call *call)
 {
     const struct log_show_args *args = call->args;
     struct err e = ERR_INIT;
@@ -146,3 +146,21 @@ int run_log_stats(const struct call *call)
     (args->json ? json : text)(call->out, &s);
     return EXIT_PASS;
 }
+
+static const struct option log_stats_options[] = {
+    {"json", OPTION_FLAG, NULL, offsetof(struct log_show_args, json),
+     "write JSON (schema/log-stats.schema.json)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+const struct command log_stats_command = {
+    "log stats",
+    "Audit log",
+    "FOLDER",
+    "count what a log holds",
+    "Counts entries, bytes, sealed content and tokens, by kind.",
+    log_stats_options,
+    1,
+    1,
+    run_log_stats,
+    NULL};

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "cli/show.h"
 
-int run_log_reindex(const struct call *call)
+static int run_log_reindex(const struct call *call)
 {
     struct err e = ERR_INIT;
     struct log_reindexed x = {.entries = 0};
@@ -21,7 +21,7 @@ int run_log_reindex(const struct call *call)
     return EXIT_PASS;
 }
 
-int run_log_backup(const struct call *call)
+static int run_log_backup(const struct call *call)
 {
     const struct backup_args *args = call->args;
     struct err e = ERR_INIT;
@@ -54,7 +54,7 @@ static void say_restored(struct out *o, const struct log_restored *x)
     out_field(o, "epoch", "%" PRIu64, x->epoch);
 }
 
-int run_log_restore(const struct call *call)
+static int run_log_restore(const struct call *call)
 {
     const struct order_args *args = call->args;
     struct log_paths paths = {args->keys.key, args->keys.operator_key};
@@ -74,3 +74,60 @@ int run_log_restore(const struct call *call)
     say_restored(call->out, &x);
     return EXIT_PASS;
 }
+
+static const struct option log_backup_options[] = {
+    {"keyring", OPTION_FLAG, NULL, offsetof(struct backup_args, keyring),
+     "copy the keyring too: such a copy must be destroyed when something is erased"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+
+const struct command log_backup_command = {
+    "log backup",
+    "Audit log",
+    "FOLDER TO",
+    "copy a log while it is written",
+    "Copies the log as it is at one moment to the new folder TO. The signing key and the "
+    "operator's key are never copied; keep copies of them elsewhere.",
+    log_backup_options,
+    2,
+    2,
+    run_log_backup,
+    "assay log backup audit /backup/2026-11-23|a copy\n"};
+
+#define AT(member) offsetof(struct order_args, member)
+static const struct option log_restore_options[] = {
+    {"by", OPTION_TEXT, "WHO", AT(by), "who orders it"},
+    {"basis", OPTION_TEXT, "TEXT", AT(basis), "why"},
+    {"key", OPTION_TEXT, "FILE", AT(keys.key), "the log's signing key (default: log.key)"},
+    {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
+     "the key that wraps the keyring (default: operator.key)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command log_restore_command = {
+    "log restore",
+    "Audit log",
+    "BACKUP FOLDER",
+    "go on from a backup",
+    "Makes the log in FOLDER, where no log.db may be, from a backup, and appends an entry that "
+    "says so and begins a new epoch of the keyring. log.key and operator.key must be in FOLDER or "
+    "be given.",
+    log_restore_options,
+    2,
+    2,
+    run_log_restore,
+    "assay log restore /backup/2026-11-23 audit --by ops --basis 'disk failure'|after a loss\n"};
+
+const struct command log_reindex_command = {
+    "log reindex",
+    "Audit log",
+    "FOLDER",
+    "rebuild what is derived from the entries",
+    "Rebuilds tiles and index from the entries and says how many rows disagreed with them. It "
+    "changes no entry; nobody else may own the log.",
+    NULL,
+    1,
+    1,
+    run_log_reindex,
+    NULL};

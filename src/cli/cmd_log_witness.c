@@ -165,7 +165,7 @@ static bool show(struct witnessing *w, struct arena *a, struct err *e)
     return true;
 }
 
-int run_log_witness(const struct call *call)
+static int run_log_witness(const struct call *call)
 {
     struct err e = ERR_INIT;
     struct witnessing w = {.call = call, .args = call->args, .status = EXIT_PASS};
@@ -190,3 +190,35 @@ int run_log_witness(const struct call *call)
         count_error(&w, &e);
     return w.status;
 }
+
+#define AT(member) offsetof(struct log_witness_args, member)
+static const struct option log_witness_options[] = {
+    {"note", OPTION_FLAG, NULL, AT(note), "print the checkpoint that was cosigned last"},
+    {"timeout", OPTION_NUMBER, "SECONDS", AT(timeout), "wait so long for each (default: 10)"},
+    {"ca", OPTION_TEXT, "FILE", AT(ca),
+     "trust the certificate authorities in this PEM file, not the system's"},
+    {"key", OPTION_TEXT, "FILE", AT(keys.key), "the log's signing key (default: log.key)"},
+    {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
+     "the key that wraps the keyring (default: operator.key)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command log_witness_command = {
+    "log witness",
+    "Audit log",
+    "FOLDER [URL VKEY]...",
+    "have a log's checkpoint cosigned",
+    "Submits the log's newest checkpoint to each witness (C2SP tlog-witness; VKEY is the "
+    "witness's verifier key), verifies its cosignature and keeps it. A witness cosigns only what "
+    "extends all it saw before, so history before a cosignature cannot be rewritten unnoticed.\n"
+    "Every witness is asked, also when another fails. The exit status is 4 when one says that "
+    "history was rewritten or rolled back.\n"
+    "Without a URL it shows which witnesses cosigned last, and when.",
+    log_witness_options,
+    1,
+    SIZE_MAX,
+    run_log_witness,
+    "assay log witness audit https://witness.example/w1 witness.example/w1+0c8a...+BA...|ask\n"
+    "assay log witness audit|who cosigned, and when\n"
+    "assay log witness audit --note > cosigned.checkpoint|for assay verify --key --require\n"};

@@ -78,9 +78,9 @@ static void mdoc_command(struct out *o, const struct command *c)
 
 static void each_command(struct out *o, void (*print)(struct out *, const struct command *))
 {
-    for (const struct command *c = commands; c->name; c++)
-        if (c->group)
-            print(o, c);
+    for (size_t i = 0; commands[i]; i++)
+        if (commands[i]->group)
+            print(o, commands[i]);
 }
 
 static void synopsis(struct out *o, const struct command *c)
@@ -98,7 +98,7 @@ static void examples(struct out *o, const struct command *c)
         mdoc_examples(o, c->examples);
 }
 
-int run_man(const struct call *call)
+static int run_man(const struct call *call)
 {
     struct out *o = call->out;
     out_put(o, ".\\\" Made by `assay man` from the table of commands.\n"
@@ -141,34 +141,43 @@ static void complete_command(struct out *o, const struct command *c)
     out_put(o, "' ;;\n");
 }
 
-/* Is the first word of this command's name also that of the row before it? */
-static bool same_family(const struct command *c)
+static bool same_first_word(const struct command *a, const struct command *b)
 {
-    size_t n = strcspn(c->name, " ");
-    return c > commands && strncmp(c[-1].name, c->name, n) == 0 &&
-           (c[-1].name[n] == ' ' || c[-1].name[n] == '\0');
+    size_t n = strcspn(a->name, " ");
+    return n == strcspn(b->name, " ") && strncmp(a->name, b->name, n) == 0;
+}
+
+/* Is it the first in the table whose name begins with its first word? */
+static bool begins_family(const struct command *c)
+{
+    size_t i = 0;
+    while (!same_first_word(commands[i], c))
+        i++;
+    return commands[i] == c;
 }
 
 static void complete_name(struct out *o, const struct command *c)
 {
-    if (!same_family(c))
+    if (begins_family(c))
         out_printf(o, " %.*s", (int)strcspn(c->name, " "), c->name);
 }
 
 /* `log)` and the second words of the commands that begin so. */
 static void complete_family(struct out *o, const struct command *c)
 {
-    size_t n = strcspn(c->name, " ");
-    if (c->name[n] == '\0' || same_family(c))
-        return;
-    out_printf(o, "        %.*s) COMPREPLY=($(compgen -W '", (int)n, c->name);
-    out_printf(o, " %s", c->name + n + 1);
-    while (c[1].name && same_family(c + 1))
-        out_printf(o, " %s", (++c)->name + n + 1);
-    out_put(o, "' -- \"$word\")); return ;;\n");
+    size_t n = strcspn(c->name, " "), listed = 0;
+    for (size_t i = 0; commands[i] && begins_family(c); i++) {
+        if (!same_first_word(commands[i], c) || commands[i]->name[n] != ' ')
+            continue;
+        if (listed++ == 0)
+            out_printf(o, "        %.*s) COMPREPLY=($(compgen -W '", (int)n, c->name);
+        out_printf(o, " %s", commands[i]->name + n + 1);
+    }
+    if (listed)
+        out_put(o, "' -- \"$word\")); return ;;\n");
 }
 
-int run_completion(const struct call *call)
+static int run_completion(const struct call *call)
 {
     struct out *o = call->out;
     char shown[80];
@@ -198,3 +207,19 @@ int run_completion(const struct call *call)
                "complete -o filenames -F _assay assay\n");
     return EXIT_PASS;
 }
+
+const struct command completion_command = {
+    "completion",
+    "Help",
+    "bash",
+    "print a shell completion script",
+    "Prints a completion script for the shell, made from the same table as this help.",
+    NULL,
+    1,
+    1,
+    run_completion,
+    "eval \"$(assay completion bash)\"|complete in this shell\n"};
+
+const struct command man_command = {
+    "man", NULL,    "",  "print the manual page in mdoc", "Prints assay(1) in mdoc.", NULL, 0,
+    0,     run_man, NULL};

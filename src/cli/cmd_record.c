@@ -271,7 +271,7 @@ static int enrol(const struct call *call, const struct subject *s)
     return cli_error(&e);
 }
 
-int run_record(const struct call *call)
+static int run_record(const struct call *call)
 {
     const struct record_args *args = call->args;
     const struct subject_options options = {
@@ -291,3 +291,33 @@ int run_record(const struct call *call)
     subject_close(&s);
     return status;
 }
+
+#define AT(member) offsetof(struct record_args, member)
+static const struct option record_options[] = {
+    {"log", OPTION_TEXT, "FOLDER", AT(log), "the log to record in"},
+    {"source", OPTION_TEXT, "TEXT", AT(source), "where the model was obtained, in your words"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/record.schema.json)"},
+    {"no-cache", OPTION_FLAG, NULL, AT(no_cache), "take every digest anew and remember none"},
+    {"threads", OPTION_NUMBER, "N", AT(threads), "use N threads (default: all cores)"},
+    {"key", OPTION_TEXT, "FILE", AT(keys.key), "the log's signing key (default: log.key)"},
+    {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
+     "the key that wraps the keyring (default: operator.key)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command record_command = {
+    "record",
+    "Audit log",
+    "PATH",
+    "enrol a model in an audit log",
+    "Reads a model as inspect does and appends what was found to a log as one entry: its "
+    "digests, architecture, licences, and findings counted by rule. When the command returns, the "
+    "entry is durable.\n"
+    "A model that could not be read whole is recorded as incomplete, and the exit status is 3. "
+    "What is no model is not recorded.",
+    record_options,
+    1,
+    1,
+    run_record,
+    "assay record model/ --log audit --source https://example.org/model|enrol a model\n"};

@@ -234,7 +234,7 @@ static bool judge(struct work *w, const char *path, struct err *e)
     return ok;
 }
 
-int run_verify(const struct call *call)
+static int run_verify(const struct call *call)
 {
     const struct verify_args *args = call->args;
     struct err e = ERR_INIT;
@@ -253,3 +253,52 @@ int run_verify(const struct call *call)
     arena_free(w.a);
     return status;
 }
+
+#define AT(member) offsetof(struct verify_args, member)
+static const struct option verify_options[] = {
+    {"key", OPTION_TEXTS, "VKEY", AT(keys),
+     "believe this verifier key, a log's or a witness's; may be repeated"},
+    {"policy", OPTION_TEXT, "FILE", AT(policy),
+     "believe whom this policy names (C2SP tlog-policy: log, witness, group, quorum)"},
+    {"require", OPTION_NUMBER, "N", AT(require), "at least N of the witnesses must have cosigned"},
+    {"older", OPTION_TEXTS, "FILE", AT(older),
+     "a log must extend this older checkpoint; may be repeated"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/verify.schema.json)"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command verify_command = {
+    "verify",
+    "Audit log",
+    "PATH",
+    "verify a receipt, checkpoint, disclosure or log",
+    "Finds out what PATH is (a receipt, a checkpoint, a disclosure, an export, a log's folder), "
+    "verifies it offline, and says what that shows and what it does not.\n"
+    "Without --key or --policy nobody is pinned: of a log it is then shown that it agrees with "
+    "itself, and of a receipt, checkpoint or disclosure nothing that its maker could not have "
+    "made "
+    "up; for these the exit status is then 3. It is 4 when something is not what was signed.",
+    verify_options,
+    1,
+    1,
+    run_verify,
+    "assay verify 3.tlog-proof --key example.org/audit+b9ff75e3+AVj1...|a receipt, offline\n"
+    "assay verify audit --older 2026-10.checkpoint|nothing of October was changed\n"};
+
+const struct command log_verify_command = {
+    "log verify",
+    "Audit log",
+    "PATH",
+    "verify a whole log or its export",
+    "Recomputes every entry of a log or of an export: form, order, clocks, changes of the key, "
+    "the "
+    "root against the newest checkpoint, and the head file beside the database. The same as "
+    "assay verify.\n"
+    "Give --key, and with --older any checkpoint that was kept elsewhere: a log that was "
+    "rewritten by whoever holds its key agrees with itself, and not with these.",
+    verify_options,
+    1,
+    1,
+    run_verify,
+    "assay log verify audit --older 2026-10.checkpoint|nothing of October was changed\n"};
