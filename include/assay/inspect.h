@@ -62,7 +62,7 @@ struct dtype_use {
 
 enum { TOKENIZER_ROLES = 9 };
 
-struct tokenizer {
+struct tokenizer_facts {
     const char *kind; /* "BPE", "SPM", "WordPiece", "Unigram", ...; NULL: unknown */
     struct span pre;  /* pre-tokenizer (tokenizer.ggml.pre) or empty */
     uint64_t size;    /* entries, added tokens included */
@@ -87,7 +87,7 @@ struct licence_claim {
 struct facts {
     struct architecture architecture;
     struct dtype_use types[DTYPE_COUNT];
-    struct tokenizer tokenizer;
+    struct tokenizer_facts tokenizer;
     struct span name; /* general.name, card or _name_or_path */
     struct licence_claim licences[8];
     size_t licence_count;

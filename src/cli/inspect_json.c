@@ -131,7 +131,7 @@ static void put_types(struct json_writer *w, const struct facts *f)
     jw_end_array(w);
 }
 
-static void put_tokenizer(struct json_writer *w, const struct tokenizer *t)
+static void put_tokenizer(struct json_writer *w, const struct tokenizer_facts *t)
 {
     jw_key(w, "tokenizer");
     jw_object(w);

@@ -308,7 +308,7 @@ static void put_architecture(struct out *o, const struct subject *s)
 
 /* ---- text side ---- */
 
-static void put_tokenizer(struct out *o, const struct tokenizer *t)
+static void put_tokenizer(struct out *o, const struct tokenizer_facts *t)
 {
     char n[32], shown[SHOW_SIZE];
     struct line l = {.separator = DOT};

@@ -11,7 +11,7 @@
 /* architecture.c: facts.architecture and facts.types. */
 bool inspect_architecture(struct facts *out, struct model *m) ASSAY_MUST_CHECK;
 /* tokenizer.c */
-bool inspect_tokenizer(struct tokenizer *out, struct model *m) ASSAY_MUST_CHECK;
+bool inspect_tokenizer(struct tokenizer_facts *out, struct model *m) ASSAY_MUST_CHECK;
 /* licences.c: name, licences, base models, datasets, languages. */
 bool inspect_provenance(struct facts *out, struct model *m) ASSAY_MUST_CHECK;
 

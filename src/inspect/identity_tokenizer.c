@@ -93,7 +93,7 @@ static int by_role(const void *pa, const void *pb)
     return order ? order : ((*a)->id > (*b)->id) - ((*a)->id < (*b)->id);
 }
 
-static void put_special(struct encoder *x, const struct tokenizer *t)
+static void put_special(struct encoder *x, const struct tokenizer_facts *t)
 {
     const struct special *sorted[sizeof t->special / sizeof *t->special];
     size_t n = 0;

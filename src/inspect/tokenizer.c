@@ -119,9 +119,9 @@ static void compare_size(const struct vocabulary *v)
                     v->count);
 }
 
-bool inspect_tokenizer(struct tokenizer *out, struct model *m)
+bool inspect_tokenizer(struct tokenizer_facts *out, struct model *m)
 {
-    *out = (struct tokenizer){0};
+    *out = (struct tokenizer_facts){0};
     struct vocabulary v = {.m = m, .scratch = arena_new(VOCABULARY_SCRATCH)};
     bool ok = v.scratch && vocabulary_from_gguf(&v, out);
     if (ok && !out->kind)

@@ -81,7 +81,7 @@ static void walk(struct vocabulary *v, const struct metadata *tokens, const stru
     }
 }
 
-bool vocabulary_from_gguf(struct vocabulary *v, struct tokenizer *out)
+bool vocabulary_from_gguf(struct vocabulary *v, struct tokenizer_facts *out)
 {
     struct span model;
     if (!metadata_string(v->m, "tokenizer.ggml.model", &model))

@@ -59,7 +59,8 @@ static void from_array(struct vocabulary *v, struct json vocab)
 }
 
 /* Added tokens may repeat entries of the vocabulary, with the same id. */
-static void add_added(struct vocabulary *v, struct json added, size_t room, struct tokenizer *out)
+static void add_added(struct vocabulary *v, struct json added, size_t room,
+                      struct tokenizer_facts *out)
 {
     for (struct json t = json_first(added); json_type(t); t = json_next(t)) {
         struct span text;
@@ -81,7 +82,7 @@ static void add_added(struct vocabulary *v, struct json added, size_t room, stru
     }
 }
 
-bool vocabulary_from_json(struct vocabulary *v, struct tokenizer *out)
+bool vocabulary_from_json(struct vocabulary *v, struct tokenizer_facts *out)
 {
     struct json root = v->m->documents[DOC_TOKENIZER].root;
     struct json model = json_get(root, "model"), vocab = json_get(model, "vocab");

@@ -155,7 +155,7 @@ static void merge(struct special *s, const char **first, const struct claim *c,
         s->text = c->text;
 }
 
-void special_tokens(const struct vocabulary *v, struct tokenizer *out)
+void special_tokens(const struct vocabulary *v, struct tokenizer_facts *out)
 {
     for (size_t r = 0; r < sizeof roles / sizeof *roles; r++) {
         struct special s = {.role = roles[r].name};

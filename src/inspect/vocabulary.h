@@ -28,10 +28,10 @@ void vocabulary_add(struct vocabulary *v, uint64_t id, struct span text, struct 
 uint32_t vocabulary_id(const struct vocabulary *v, struct span text);
 
 /* tokenizer_gguf.c, tokenizer_json.c: false only when out of memory. */
-bool vocabulary_from_gguf(struct vocabulary *v, struct tokenizer *out) ASSAY_MUST_CHECK;
-bool vocabulary_from_json(struct vocabulary *v, struct tokenizer *out) ASSAY_MUST_CHECK;
+bool vocabulary_from_gguf(struct vocabulary *v, struct tokenizer_facts *out) ASSAY_MUST_CHECK;
+bool vocabulary_from_json(struct vocabulary *v, struct tokenizer_facts *out) ASSAY_MUST_CHECK;
 /* tokenizer_special.c: roles from every document, cross-checked. */
-void special_tokens(const struct vocabulary *v, struct tokenizer *out);
+void special_tokens(const struct vocabulary *v, struct tokenizer_facts *out);
 /* templates.c: copies that differ, characters that nobody sees. */
 bool check_templates(struct model *m) ASSAY_MUST_CHECK;
 /* hidden.c: offset of the first hidden character that is neither a line end or tab nor

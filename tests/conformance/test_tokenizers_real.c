@@ -29,7 +29,7 @@ static const struct expected {
     {"qwen2", "BPE", "qwen2", 151936, 151387, 151643, 151643, NO_ID, 151643},
 };
 
-static int64_t id_of(const struct tokenizer *t, const char *role)
+static int64_t id_of(const struct tokenizer_facts *t, const char *role)
 {
     for (size_t i = 0; i < t->special_count; i++)
         if (strcmp(t->special[i].role, role) == 0)
@@ -48,7 +48,7 @@ static size_t tokenizer_findings(const struct model *m)
 static void check(const char *path, const struct expected *x)
 {
     struct model *m = NULL;
-    struct tokenizer t;
+    struct tokenizer_facts t;
     struct err e = ERR_INIT;
     assert_true(model_read(&m, path, NULL, &e));
     uint64_t start = clock_monotonic();

@@ -173,7 +173,7 @@ static void tokenizer_reads_documents(void **state)
                              "{\"bos_token\":{\"content\":\"<s>\"},\"eos_token\":\"</s>\"}"));
     assert_true(add_document(m, DOC_CONFIG, "{\"vocab_size\":8,\"eos_token_id\":4}"));
     assert_true(add_document(m, DOC_GENERATION_CONFIG, "{\"eos_token_id\":[2,4]}"));
-    struct tokenizer t;
+    struct tokenizer_facts t;
     assert_true(inspect_tokenizer(&t, m));
     assert_string_equal(t.kind, "BPE");
     assert_int_equal(t.size, 5);
@@ -197,7 +197,7 @@ static void tokenizer_reports_documents_that_disagree(void **state)
                              "\"pad_token\":\"<pad>\"}"));
     assert_true(add_document(m, DOC_SPECIAL_TOKENS_MAP, "{\"eos_token\":\"<s>\"}"));
     assert_true(add_document(m, DOC_CONFIG, "{\"vocab_size\":4,\"eos_token_id\":3}"));
-    struct tokenizer t;
+    struct tokenizer_facts t;
     assert_true(inspect_tokenizer(&t, m));
     assert_int_equal(findings_of(m, RULE_TOKENIZER_SPECIAL_DISAGREEMENT), 2);
     assert_int_equal(findings_of(m, RULE_TOKENIZER_SPECIAL_RANGE), 1);
@@ -211,7 +211,7 @@ static void tokenizer_reads_unigram_lists(void **state)
     struct model *m =
         documents("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1.5],[\"b\",0],"
                   "[\"a\",1],7]}}");
-    struct tokenizer t;
+    struct tokenizer_facts t;
     assert_true(inspect_tokenizer(&t, m));
     assert_string_equal(t.kind, "Unigram");
     assert_int_equal(t.size, 4);
@@ -233,7 +233,7 @@ static void tokenizer_reads_many_repeats_of_a_text_under_a_taken_id(void **state
     buf_put(&b, "]}", sizeof "]}"); /* with its NUL */
     assert_true(buf_ok(&b));
     struct model *m = documents((const char *)b.p);
-    struct tokenizer t;
+    struct tokenizer_facts t;
     alarm(60);
     assert_true(inspect_tokenizer(&t, m));
     alarm(0);
@@ -248,7 +248,7 @@ static void tokenizer_reports_ids_that_no_list_can_hold(void **state)
     (void)state;
     struct model *m =
         documents("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4000000000,\"b\":-1}}}");
-    struct tokenizer t;
+    struct tokenizer_facts t;
     assert_true(inspect_tokenizer(&t, m));
     assert_int_equal(findings_of(m, RULE_TOKENIZER_TYPE), 2);
     model_free(m);
@@ -267,7 +267,7 @@ static void template_copies_must_be_equal(void **state)
 {
     (void)state;
     struct model *m = documents("{}");
-    struct tokenizer t;
+    struct tokenizer_facts t;
     add_template(m, "", "{{ a }}");
     add_template(m, "", "{{ a }}\n");
     add_template(m, "tool_use", "{{ b }}");
@@ -283,7 +283,7 @@ static void template_with_hidden_characters_is_reported(void **state)
 {
     (void)state;
     struct model *m = documents("{}");
-    struct tokenizer t;
+    struct tokenizer_facts t;
     add_template(m, "", "{{ a\t}}\n");
     assert_true(inspect_tokenizer(&t, m));
     assert_int_equal(findings_of(m, RULE_TEMPLATE_HIDDEN), 0);
