@@ -60,15 +60,4 @@ struct option_set {
 bool options_parse(const struct option_set *sets, size_t set_count, int argc, char **argv,
                    size_t *operands, struct err *e) ASSAY_MUST_CHECK;
 
-/* The one of up to `count` words nearest to `word`, or NULL when none is near. */
-struct suggestion {
-    const char *word;
-    size_t word_length;
-    const char *best;
-    size_t distance;
-};
-struct suggestion suggest_start(const char *word, size_t length);
-void suggest_offer(struct suggestion *s, const char *candidate);
-const char *suggest_best(const struct suggestion *s);
-
 #endif

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "cli/cli.h"
+#include "assay/base/text.h"
 #include "cli/options.h"
 
 struct args {

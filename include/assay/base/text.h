@@ -40,4 +40,15 @@ bool text_to_double(struct span s, double *out);
 /* Strict decimal, the whole span; false on anything else or overflow. */
 bool text_u64(struct span s, uint64_t *out);
 
+/* The one of up to `count` words nearest to `word`, or NULL when none is near. */
+struct suggestion {
+    const char *word;
+    size_t word_length;
+    const char *best;
+    size_t distance;
+};
+struct suggestion suggest_start(const char *word, size_t length);
+void suggest_offer(struct suggestion *s, const char *candidate);
+const char *suggest_best(const struct suggestion *s);
+
 #endif
