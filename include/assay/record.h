@@ -49,7 +49,8 @@ enum record_kind {
     RECORD_STOP,
     RECORD_HOLD,
     RECORD_RESTORE,
-    RECORD_REFUSED, /* requests refused before they were calls, counted */
+    RECORD_REFUSED,     /* requests refused before they were calls, counted */
+    RECORD_CALL_WINDOW, /* a part of a call's content, between intent and outcome */
     RECORD_KINDS
 };
 

@@ -60,6 +60,7 @@ static const char *const gists[RECORD_KINDS][3] = {
     [RECORD_HOLD] = {"action", "basis"},
     [RECORD_RESTORE] = {"reason"},
     [RECORD_REFUSED] = {NULL},
+    [RECORD_CALL_WINDOW] = {NULL},
 };
 
 static struct json member(struct json body, const char *path)

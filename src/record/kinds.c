@@ -284,11 +284,18 @@ static const struct member call_intent_members[] = {
     MUST_WORD("durability", durabilities, "what is held back until it is durable: the answer as a whole, each window of a stream, or the end of a stream alone"),
     MUST_OBJECT("model", &model_ref, "which model"),
     MAY("policy", STRING, "policy in force"),
+    MAY("relayed", BOOL, "the upstream gets the octets of the request's body as they came: there is no `upstream_request`"),
     MUST_WORD("route", routes, "who computes"),
     MAY_OBJECT("sampling", &sampling, "sampling parameters"),
     MUST("stream", BOOL, "the answer is streamed"),
     MAY("tokens_in", COUNT, "tokens of the prompt, where they are known before"),
     MAY_OBJECT("upstream", &upstream, "who computes, when it is not the engine"),
+};
+
+static const struct member call_window_members[] = {
+    MUST("intent", COUNT, "index of the call's intent"),
+    MUST("number", COUNT, "which window of the call, from 0"),
+    MUST("released_bytes", COUNT, "bytes of the answer handed to the client's connection before this window, at most"),
 };
 
 static const struct member timings_members[] = {
@@ -317,6 +324,7 @@ static const struct member call_outcome_members[] = {
     MUST("intent", COUNT, "index of the intent that this closes"),
     MAY_OBJECT("model", &model_ref, "which model answered, as far as it is known"),
     MUST_WORD("outcome", outcomes, "how it ended"),
+    MAY("relayed", BOOL, "the client gets the octets of the upstream's body as they came: there is no `upstream_response`"),
     MUST("released_bytes", COUNT, "bytes of the answer handed to the client's connection, at most"),
     MAY("response_id", STRING, "identifier of the answer"),
     MAY("status", COUNT, "HTTP status given to the client"),
@@ -435,5 +443,6 @@ const struct shape record_kinds[RECORD_KINDS] = {
     [RECORD_HOLD] = KIND("hold", hold, "a legal hold was placed or released"),
     [RECORD_RESTORE] = KIND("restore", restore, "the log was restored from a backup: what came after it is lost"),
     [RECORD_REFUSED] = KIND("refused", refused, "requests were refused before they were calls; they are counted, a leaf for at most every second"),
+    [RECORD_CALL_WINDOW] = KIND("call-window", call_window, "a part of a call's content became durable: of a stream before it was released, or of content too large for one leaf's entry"),
 };
 /* clang-format on */
