@@ -53,9 +53,11 @@ $(B)/flags: FORCE
 	@mkdir -p $(B)
 	@printf '%s\n' "$(CC) $(subst ",\",$(FLAGS))" | cmp -s - $@ || printf '%s\n' "$(CC) $(subst ",\",$(FLAGS))" > $@
 
+# Kernels are loops over lanes; these change how fast, never what, they compute.
+$(B)/src/numerics/%.o: KERNELS := -O3 -fno-math-errno -fno-trapping-math
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(FLAGS) -Itests -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(FLAGS) $(KERNELS) -Itests -MMD -MP -c -o $@ $<
 # Schemas and templates become part of the program.
 EMBED := $(sort $(wildcard schema/*.sql))
 $(B)/embed: tools/embed.c $(B)/flags
