@@ -59,6 +59,14 @@ double dtype_bits(enum dtype t);
 void dtype_decode(enum dtype t, const uint8_t *src, size_t blocks, bool big_endian, float *dst);
 
 /*
+ * The way back, for the types that Assay writes: F32, F16, BF16, Q8_0, Q4_0, Q4_1,
+ * Q5_0, Q5_1. Rounds as llama.cpp's reference quantisers do, little-endian, the same
+ * bits on every processor. Values are meant to be finite.
+ */
+bool dtype_encodes(enum dtype t);
+void dtype_encode(enum dtype t, const float *src, size_t blocks, uint8_t *dst);
+
+/*
  * Statistics over the elements of one tensor, independent of how the bytes
  * are cut into calls (whole blocks each), of threads and of instruction set:
  * sums are kept in a fixed order of fixed chunks of STATS_CHUNK elements.

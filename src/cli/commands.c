@@ -20,6 +20,7 @@ const struct command *const commands[] = {
     &inspect_command,
     &diff_command,
     &digest_command,
+    &quantize_command,
     &record_command,
     &verify_command,
     &log_init_command,
