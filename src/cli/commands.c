@@ -16,6 +16,7 @@ const struct option common_options[] = {
 };
 
 /* In the order of help and manual; commands of one group stand together. */
+/* clang-format off */
 const struct command *const commands[] = {
     &inspect_command,
     &diff_command,
@@ -48,6 +49,7 @@ const struct command *const commands[] = {
     &man_command,
     NULL,
 };
+/* clang-format on */
 
 const struct command *command_find(size_t count, char *const *words, size_t *used)
 {
