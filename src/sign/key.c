@@ -11,6 +11,7 @@
 #include <openssl/pem.h>
 
 #include "assay/base/file.h"
+#include "sign/pkey_private.h"
 
 enum { KEY_FILE_MAX = 65536 };
 
@@ -121,6 +122,14 @@ bool sign_key_create(struct sign_key **out, const char *path, struct err *e)
 struct sign_public sign_key_public(const struct sign_key *k)
 {
     return k->public;
+}
+
+bool pkey_from_sign_key(struct pkey **out, const struct sign_key *k, struct err *e)
+{
+    *out = NULL;
+    if (EVP_PKEY_up_ref(k->pkey) != 1)
+        return err_set(e, ERR_MEMORY, "out of memory for a key");
+    return pkey_wrap(out, k->pkey, NULL, e);
 }
 
 bool sign_bytes(const struct sign_key *k, struct span message, uint8_t signature[SIGN_SIGNATURE],
