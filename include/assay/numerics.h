@@ -113,4 +113,41 @@ void numerics_dense(const struct dense *d, size_t n0, size_t n1);
 /* y (cols x rows) = x (rows x cols) transposed. */
 void numerics_transpose(float *y, const float *x, size_t rows, size_t cols);
 
+/* ---- for training: gradients (src/numerics/chain*.c, gradients.c) ---------- */
+
+/*
+ * c(i,j) = the chain acc = fma(a(i,p), b(p,j), acc) for p = 0..k-1, begun at 0 or,
+ * with `add`, at what c(i,j) holds. Each output is one chain in the order of p, so
+ * blocks, tiles and threads change nothing. Element (i,p) of a stands at
+ * a[i * a_row + p * a_column], and so on: a matrix or its transpose.
+ */
+struct chain {
+    const float *a, *b;
+    size_t a_row, a_column, b_row, b_column;
+    size_t m, n, k;
+    float *c; /* row i at c + i * c_row */
+    size_t c_row;
+    bool add;
+};
+struct team;
+/* `team` NULL: by the calling thread alone. */
+void numerics_chain(const struct chain *c, struct team *team);
+
+/* gate and up become the gradients of silu(gate) * up, given d, the product's gradient. */
+void numerics_silu_gradient(float *gate, float *up, const float *d, size_t n);
+/*
+ * The gradient of rms_norm by its input, added to dx: with r = 1 / sqrt(mean(x^2) + eps),
+ * dx += r * (w dy) - x * (r^3 / n * sum(w dy x)).
+ */
+void numerics_rms_norm_gradient(float *dx, const float *x, const float *w, const float *dy,
+                                size_t n, float eps);
+
+/* One step of AdamW (Loshchilov and Hutter), element by element. */
+struct adamw {
+    float rate, beta1, beta2, eps, decay; /* decay: times rate */
+    float correction1, correction2;       /* 1 - beta^step */
+    float scale;                          /* of the gradient, before all else: clipping */
+};
+void numerics_adamw(float *w, float *m, float *v, const float *g, size_t n, const struct adamw *a);
+
 #endif
