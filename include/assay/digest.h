@@ -27,6 +27,8 @@ void sha256_update(struct sha256 *s, const void *p, size_t n);
 void sha256_finish(struct sha256 *s, struct digest *out);
 /* One shot. */
 struct digest sha256_of(struct span bytes);
+/* Of several pieces as if they were joined. */
+struct digest sha256_of_parts(const struct span *parts, size_t count);
 
 /* RFC 9162 section 2.1.1: leaf = H(0x00 || data), node = H(0x01 || l || r). */
 struct digest merkle_leaf(struct span data);

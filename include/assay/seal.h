@@ -48,8 +48,8 @@ bool seal_key_unwrap(struct seal_key *out, const struct seal_key *by, const stru
                      struct err *e) ASSAY_MUST_CHECK;
 
 /* The commitment above; r is SEAL_SALT random bytes that stay secret with the content. */
-bool seal_commit(struct digest *out, struct span field, const uint8_t r[SEAL_SALT],
-                 struct span data, struct err *e) ASSAY_MUST_CHECK;
+void seal_commit(struct digest *out, struct span field, const uint8_t r[SEAL_SALT],
+                 struct span data);
 
 /* What a leaf says of one sealed field. */
 struct sealed_field {
@@ -61,8 +61,7 @@ struct sealed_field {
 
 /* The key of one field: HMAC-SHA-256(record key, "assay/field/v1\0" || u64be len || name).
  * It opens that field alone, which is what a disclosure hands over. */
-bool seal_field_key(struct seal_key *out, const struct seal_key *record_key, struct span field,
-                    struct err *e) ASSAY_MUST_CHECK;
+void seal_field_key(struct seal_key *out, const struct seal_key *record_key, struct span field);
 /*
  * Seal one field, whose name stands in f: the ciphertext is appended to `out`,
  * the rest of *f is filled. Origin, record id, field name, chunk number and

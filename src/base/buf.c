@@ -58,6 +58,14 @@ void buf_put(struct buf *b, const void *p, size_t n)
     b->n += n;
 }
 
+uint8_t *buf_add(struct buf *b, size_t n)
+{
+    if (!reserve(b, n))
+        return NULL;
+    b->n += n;
+    return b->p + b->n - n;
+}
+
 void buf_put_span(struct buf *b, struct span s)
 {
     buf_put(b, s.p, s.n);

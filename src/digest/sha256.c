@@ -94,15 +94,21 @@ struct digest sha256_of(struct span bytes)
     return out;
 }
 
-struct digest merkle_leaf(struct span data)
+struct digest sha256_of_parts(const struct span *parts, size_t count)
 {
     struct digest out;
     struct sha256 *s = own_context();
     sha256_start(s);
-    sha256_update(s, "\x00", 1);
-    sha256_update(s, data.p, data.n);
+    for (size_t i = 0; i < count; i++)
+        sha256_update(s, parts[i].p, parts[i].n);
     sha256_finish(s, &out);
     return out;
+}
+
+struct digest merkle_leaf(struct span data)
+{
+    const struct span parts[] = {{(const uint8_t *)"\x00", 1}, data};
+    return sha256_of_parts(parts, 2);
 }
 
 bool digest_eq(const struct digest *a, const struct digest *b)

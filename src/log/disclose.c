@@ -55,8 +55,8 @@ static bool open_ciphertext(struct log *l, struct disclosure *d, const struct re
     struct seal_key field_key;
     struct seal_id id;
     memcpy(id.b, r->head.id, SEAL_ID);
+    seal_field_key(&field_key, key, f->name);
     bool ok =
-        seal_field_key(&field_key, key, f->name, e) &&
         seal_open(&d->data, d->salt, &sealed, &field_key, l->origin, &id, ciphertext, d->arena, e);
     seal_wipe(&field_key, sizeof field_key);
     return ok;

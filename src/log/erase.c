@@ -199,9 +199,9 @@ static bool put_row(struct log *l, sqlite3_stmt *put, const struct subject_row *
     buf_init(&name, 4 * LOG_SUBJECT_MAX);
     bool ok = keyring_key(l->keyring, now, &epoch_key, e) &&
               seal_key_wrap(&wrapped, &epoch_key, key, e) &&
-              subject_lookup(&lookup, &epoch_key, row->name, e) &&
               seal_encrypt(&name, &f, key, l->origin, &row->pseudonym, row->name, e);
     if (ok) {
+        subject_lookup(&lookup, &epoch_key, row->name);
         sqlite3_bind_int64(put, 1, row->id);
         sqlite3_bind_int64(put, 2, (int64_t)now);
         sql_bind_blob(put, 3, lookup.b, DIGEST_SIZE);

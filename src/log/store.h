@@ -62,6 +62,8 @@ struct subjects {
     struct subject *bucket[SUBJECT_BUCKETS];
     size_t count;
     int64_t next_id;
+    uint64_t epoch; /* of the two keys below; 0: none are loaded */
+    struct seal_key epoch_key, lookup_key;
     sqlite3 *db; /* a reader of its own */
     sqlite3_stmt *find;
 };
@@ -76,8 +78,7 @@ bool subject_take(struct log *l, struct span name, struct subject **out,
                   struct err *e) ASSAY_MUST_CHECK;
 void subject_release(struct log *l, struct subject *s); /* NULL is harmless */
 /* What stands for a name in the table `subject` under the key of an epoch. */
-bool subject_lookup(struct digest *out, const struct seal_key *epoch_key, struct span name,
-                    struct err *e) ASSAY_MUST_CHECK;
+void subject_lookup(struct digest *out, const struct seal_key *epoch_key, struct span name);
 /* Forget what is cached, wiping keys; commit thread, nothing queued. */
 void subjects_forget(struct log *l);
 

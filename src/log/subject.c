@@ -50,6 +50,9 @@ void subjects_forget(struct log *l)
         t->bucket[i] = NULL;
     }
     t->count = 0;
+    t->epoch = 0;
+    seal_wipe(&t->epoch_key, sizeof t->epoch_key);
+    seal_wipe(&t->lookup_key, sizeof t->lookup_key);
 }
 
 void subjects_close(struct log *l)
@@ -75,22 +78,29 @@ static void evict(struct subjects *t)
         }
 }
 
-bool subject_lookup(struct digest *out, const struct seal_key *epoch_key, struct span name,
-                    struct err *e)
+static void lookup_key_of(struct seal_key *out, const struct seal_key *epoch_key)
 {
-    struct seal_key derived, lookup;
-    bool ok = seal_field_key(&derived, epoch_key, span_str("subject-lookup"), e) &&
-              seal_field_key(&lookup, &derived, name, e);
-    if (ok)
-        memcpy(out->b, lookup.b, DIGEST_SIZE);
-    seal_wipe(&derived, sizeof derived);
+    seal_field_key(out, epoch_key, span_str("subject-lookup"));
+}
+
+static void lookup_by(struct digest *out, const struct seal_key *lookup_key, struct span name)
+{
+    struct seal_key lookup;
+    seal_field_key(&lookup, lookup_key, name);
+    memcpy(out->b, lookup.b, DIGEST_SIZE);
     seal_wipe(&lookup, sizeof lookup);
-    return ok;
+}
+
+void subject_lookup(struct digest *out, const struct seal_key *epoch_key, struct span name)
+{
+    struct seal_key derived;
+    lookup_key_of(&derived, epoch_key);
+    lookup_by(out, &derived, name);
+    seal_wipe(&derived, sizeof derived);
 }
 
 /* *found stays false when the database has none. */
-static bool read_stored(struct log *l, struct subject *s, const struct seal_key *epoch_key,
-                        bool *found, struct err *e)
+static bool read_stored(struct log *l, struct subject *s, bool *found, struct err *e)
 {
     struct subjects *t = &l->subjects;
     sql_bind_blob(t->find, 1, s->lookup.b, DIGEST_SIZE);
@@ -105,7 +115,7 @@ static bool read_stored(struct log *l, struct subject *s, const struct seal_key 
             s->id = sqlite3_column_int64(t->find, 0);
             memcpy(s->pseudonym.b, pseudonym.p, SEAL_ID);
             memcpy(s->wrapped.b, key.p, SEAL_WRAPPED);
-            ok = seal_key_unwrap(&s->key, epoch_key, &s->wrapped, e);
+            ok = seal_key_unwrap(&s->key, &t->epoch_key, &s->wrapped, e);
         }
         *found = s->stored = ok;
     }
@@ -114,9 +124,9 @@ static bool read_stored(struct log *l, struct subject *s, const struct seal_key 
 }
 
 /* The name is sealed under the subject's key: a later epoch finds it again by it. */
-static bool make(struct log *l, struct subject *s, const struct seal_key *epoch_key,
-                 struct span name, struct err *e)
+static bool make(struct log *l, struct subject *s, struct span name, struct err *e)
 {
+    const struct seal_key *epoch_key = &l->subjects.epoch_key;
     struct sealed_field f = {.name = span_str("subject")};
     if (!seal_random(s->pseudonym.b, SEAL_ID, e) || !seal_random(s->key.b, SEAL_KEY, e) ||
         !seal_key_wrap(&s->wrapped, epoch_key, &s->key, e) ||
@@ -127,25 +137,42 @@ static bool make(struct log *l, struct subject *s, const struct seal_key *epoch_
     return true;
 }
 
-static bool find_or_make(struct log *l, struct span name, const struct digest *lookup,
-                         const struct seal_key *epoch_key, uint64_t epoch, struct subject **out,
-                         struct err *e)
+/* The keys of the current epoch; its caller holds both locks. */
+static bool load_epoch(struct log *l, struct err *e)
 {
     struct subjects *t = &l->subjects;
-    struct subject **bucket = bucket_of(t, lookup);
+    uint64_t epoch = keyring_epoch(l->keyring);
+    if (t->epoch == epoch)
+        return true;
+    t->epoch = 0;
+    if (!keyring_key(l->keyring, epoch, &t->epoch_key, e))
+        return false;
+    lookup_key_of(&t->lookup_key, &t->epoch_key);
+    t->epoch = epoch;
+    return true;
+}
+
+static bool find_or_make(struct log *l, struct span name, struct subject **out, struct err *e)
+{
+    struct subjects *t = &l->subjects;
+    struct digest lookup;
+    if (!load_epoch(l, e))
+        return false;
+    lookup_by(&lookup, &t->lookup_key, name);
+    struct subject **bucket = bucket_of(t, &lookup);
     for (struct subject *s = *bucket; s; s = s->next)
-        if (s->born == epoch && digest_eq(&s->lookup, lookup)) {
+        if (s->born == t->epoch && digest_eq(&s->lookup, &lookup)) {
             *out = s;
             return true;
         }
     struct subject *s = calloc(1, sizeof *s);
     if (!s)
         return err_set(e, ERR_MEMORY, "out of memory for a subject");
-    s->lookup = *lookup;
-    s->born = epoch;
+    s->lookup = lookup;
+    s->born = t->epoch;
     buf_init(&s->name, 4 * LOG_SUBJECT_MAX);
     bool found = false;
-    if (!read_stored(l, s, epoch_key, &found, e) || (!found && !make(l, s, epoch_key, name, e))) {
+    if (!read_stored(l, s, &found, e) || (!found && !make(l, s, name, e))) {
         subject_free(s);
         return false;
     }
@@ -160,23 +187,15 @@ static bool find_or_make(struct log *l, struct span name, const struct digest *l
 
 bool subject_take(struct log *l, struct span name, struct subject **out, struct err *e)
 {
-    struct seal_key epoch_key;
-    struct digest lookup;
     if (name.n > LOG_SUBJECT_MAX)
         return err_set(e, ERR_LIMIT, "a subject's name is longer than %d bytes", LOG_SUBJECT_MAX);
     pthread_rwlock_rdlock(&l->keys);
-    uint64_t epoch = keyring_epoch(l->keyring);
-    bool ok = keyring_key(l->keyring, epoch, &epoch_key, e) &&
-              subject_lookup(&lookup, &epoch_key, name, e);
-    if (ok) {
-        pthread_mutex_lock(&l->subjects.lock);
-        ok = find_or_make(l, name, &lookup, &epoch_key, epoch, out, e);
-        if (ok)
-            (*out)->refs++;
-        pthread_mutex_unlock(&l->subjects.lock);
-    }
+    pthread_mutex_lock(&l->subjects.lock);
+    bool ok = find_or_make(l, name, out, e);
+    if (ok)
+        (*out)->refs++;
+    pthread_mutex_unlock(&l->subjects.lock);
     pthread_rwlock_unlock(&l->keys);
-    seal_wipe(&epoch_key, sizeof epoch_key);
     return ok;
 }
 

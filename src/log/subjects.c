@@ -37,10 +37,11 @@ static bool rows_of_epoch(struct log *l, uint64_t epoch, struct span name, sqlit
     struct digest lookup;
     if (!epoch_alive(l, epoch))
         return true; /* of a restored backup: erased since, it names nobody */
-    bool ok = keyring_key(l->keyring, epoch, &key, e) && subject_lookup(&lookup, &key, name, e);
-    seal_wipe(&key, sizeof key);
-    if (!ok)
+    if (!keyring_key(l->keyring, epoch, &key, e))
         return false;
+    subject_lookup(&lookup, &key, name);
+    seal_wipe(&key, sizeof key);
+    bool ok = true;
     sql_bind_blob(st, 1, lookup.b, DIGEST_SIZE);
     sqlite3_bind_int64(st, 2, (int64_t)epoch);
     int step = SQLITE_DONE;
@@ -83,8 +84,8 @@ static bool open_name(struct log *l, sqlite3_stmt *st, struct subject_row *row, 
     f.ciphertext = sha256_of(ciphertext);
     f.size = ciphertext.n;
     struct seal_key field_key;
+    seal_field_key(&field_key, &row->key, f.name);
     bool ok =
-        seal_field_key(&field_key, &row->key, f.name, e) &&
         seal_open(&row->name, r, &f, &field_key, l->origin, &row->pseudonym, ciphertext, a, e);
     seal_wipe(&field_key, sizeof field_key);
     return ok;

@@ -10,9 +10,6 @@
 
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-
 enum {
     TAG = 16,
     NONCE = 12,
@@ -32,53 +29,58 @@ static uint64_t padme(uint64_t n)
     return (n + mask) & ~mask;
 }
 
-bool seal_field_key(struct seal_key *out, const struct seal_key *record_key, struct span field,
-                    struct err *e)
+void seal_field_key(struct seal_key *out, const struct seal_key *record_key, struct span field)
 {
     static const char domain[] = "assay/field/v1";
-    struct digest d;
-    struct buf b;
-    buf_init(&b, sizeof domain + 8 + field.n);
-    buf_put(&b, domain, sizeof domain);
-    seal_put_framed(&b, field);
-    bool ok = buf_ok(&b) ? seal_hmac(record_key, buf_span(&b), &d, e)
-                         : err_set(e, ERR_MEMORY, "out of memory for a field's key");
-    buf_free(&b);
-    if (ok)
-        memcpy(out->b, d.b, SEAL_KEY);
+    uint8_t length[8];
+    const struct span parts[] = {
+        {(const uint8_t *)domain, sizeof domain}, seal_length(length, field.n), field};
+    struct digest d = seal_hmac(record_key, parts, 3);
+    memcpy(out->b, d.b, SEAL_KEY);
     seal_wipe(&d, sizeof d);
-    return ok;
 }
 
-/* One direction of one field: context, key and what is authenticated. */
+/* One direction of one field: context, key and what is authenticated with every chunk. */
 struct stream {
     EVP_CIPHER_CTX *ctx;
-    struct buf aad;
-    size_t fixed; /* bytes of aad before the chunk number */
     bool encrypt;
+    struct span origin, record, field;
 };
 
 static bool stream_open(struct stream *s, bool encrypt, const struct seal_key *field_key,
                         struct span origin, const struct seal_id *record, struct span field)
 {
-    static const char domain[] = "assay/seal/v1";
-    s->encrypt = encrypt;
-    s->ctx = EVP_CIPHER_CTX_new();
-    buf_init(&s->aad, sizeof domain + origin.n + field.n + 64);
-    buf_put(&s->aad, domain, sizeof domain);
-    seal_put_framed(&s->aad, origin);
-    buf_put(&s->aad, record->b, SEAL_ID);
-    seal_put_framed(&s->aad, field);
-    s->fixed = s->aad.n;
-    return s->ctx && origin.n <= ORIGIN_MAX && buf_ok(&s->aad) &&
-           EVP_CipherInit_ex(s->ctx, EVP_aes_256_gcm(), NULL, field_key->b, NULL, encrypt) == 1;
+    struct seal_tools *t = seal_tools();
+    *s = (struct stream){t ? t->gcm : NULL, encrypt, origin, {record->b, SEAL_ID}, field};
+    return s->ctx && origin.n <= ORIGIN_MAX &&
+           EVP_CipherInit_ex2(s->ctx, NULL, field_key->b, NULL, encrypt, NULL) == 1;
 }
 
 static void stream_close(struct stream *s)
 {
-    EVP_CIPHER_CTX_free(s->ctx);
-    buf_free(&s->aad);
-    ERR_clear_error();
+    if (s->ctx)
+        seal_tool_forget(s->ctx);
+}
+
+static bool authenticate(struct stream *s, uint64_t number, bool last)
+{
+    static const char domain[] = "assay/seal/v1";
+    uint8_t origin[8], field[8], chunk[9];
+    const struct span parts[] = {{(const uint8_t *)domain, sizeof domain},
+                                 seal_length(origin, s->origin.n),
+                                 s->origin,
+                                 s->record,
+                                 seal_length(field, s->field.n),
+                                 s->field,
+                                 {chunk, sizeof chunk}};
+    store_u64be(chunk, number);
+    chunk[8] = last;
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof parts / sizeof *parts; i++) {
+        int got = 0;
+        ok = EVP_CipherUpdate(s->ctx, NULL, &got, parts[i].p, (int)parts[i].n) == 1;
+    }
+    return ok;
 }
 
 /* n bytes from `in` to `out` and the tag after them, or against it. */
@@ -88,12 +90,8 @@ static bool stream_chunk(struct stream *s, uint64_t number, bool last, const uin
     uint8_t nonce[NONCE] = {0};
     int got = 0, rest = 0;
     store_u64be(nonce + 4, number);
-    s->aad.n = s->fixed;
-    buf_put_u64be(&s->aad, number);
-    buf_put_u8(&s->aad, last);
-    if (!buf_ok(&s->aad) || EVP_CipherInit_ex(s->ctx, NULL, NULL, NULL, nonce, -1) != 1 ||
-        EVP_CipherUpdate(s->ctx, NULL, &got, s->aad.p, (int)s->aad.n) != 1 ||
-        EVP_CipherUpdate(s->ctx, out, &got, in, (int)n) != 1)
+    if (EVP_CipherInit_ex2(s->ctx, NULL, NULL, nonce, -1, NULL) != 1 ||
+        !authenticate(s, number, last) || EVP_CipherUpdate(s->ctx, out, &got, in, (int)n) != 1)
         return false;
     if (!s->encrypt && EVP_CIPHER_CTX_ctrl(s->ctx, EVP_CTRL_GCM_SET_TAG, TAG, tag) != 1)
         return false;
@@ -117,44 +115,48 @@ static void plaintext(uint8_t *out, uint64_t at, size_t n, const uint8_t *header
     memset(out + i + copy, 0, n - i - copy);
 }
 
-static bool encrypt_all(struct buf *out, struct stream *s, const uint8_t *header, struct span data,
+/* Each chunk where it will stand: `out` has room for all of them and their tags. */
+static bool encrypt_all(uint8_t *out, struct stream *s, const uint8_t *header, struct span data,
                         uint64_t total)
 {
-    uint8_t plain[SEAL_CHUNK], sealed[SEALED_CHUNK];
     bool ok = true;
     for (uint64_t at = 0, i = 0; ok && at < total; at += SEAL_CHUNK, i++) {
         size_t n = total - at < SEAL_CHUNK ? (size_t)(total - at) : SEAL_CHUNK;
-        plaintext(plain, at, n, header, data);
-        ok = stream_chunk(s, i, at + n == total, plain, n, sealed, sealed + n);
-        buf_put(out, sealed, n + TAG);
+        plaintext(out, at, n, header, data);
+        ok = stream_chunk(s, i, at + n == total, out, n, out, out + n);
+        if (!ok)
+            seal_wipe(out, n);
+        out += n + TAG;
     }
-    seal_wipe(plain, sizeof plain);
-    return ok && buf_ok(out);
+    return ok;
 }
 
 bool seal_encrypt(struct buf *out, struct sealed_field *f, const struct seal_key *record_key,
                   struct span origin, const struct seal_id *record, struct span data, struct err *e)
 {
     struct seal_key key;
+    struct stream s;
     uint8_t header[HEADER];
-    size_t from = out->n;
-    struct stream s = {.ctx = NULL};
     if (f->name.n == 0 || f->name.n > SEAL_NAME_MAX)
         return err_set(e, ERR_USAGE, "a sealed field's name has 1 to %d bytes", SEAL_NAME_MAX);
-    if (!seal_random(header, SEAL_SALT, e) || !seal_field_key(&key, record_key, f->name, e) ||
-        !seal_commit(&f->commitment, f->name, header, data, e))
+    if (!seal_random(header, SEAL_SALT, e))
         return false;
+    uint64_t total = padme(HEADER + data.n);
+    uint64_t size = total + (total + SEAL_CHUNK - 1) / SEAL_CHUNK * TAG;
+    uint8_t *to = buf_add(out, (size_t)size);
     store_u64be(header + SEAL_SALT, data.n);
-    bool ok = stream_open(&s, true, &key, origin, record, f->name) &&
-              encrypt_all(out, &s, header, data, padme(HEADER + data.n));
+    seal_field_key(&key, record_key, f->name);
+    bool ok = stream_open(&s, true, &key, origin, record, f->name) && to &&
+              encrypt_all(to, &s, header, data, total);
     stream_close(&s);
+    if (ok) {
+        f->size = size;
+        f->ciphertext = sha256_of((struct span){to, (size_t)size});
+        seal_commit(&f->commitment, f->name, header, data);
+    }
     seal_wipe(&key, sizeof key);
     seal_wipe(header, sizeof header);
-    if (!ok)
-        return err_set(e, ERR_MEMORY, "sealing failed: out of memory");
-    f->size = out->n - from;
-    f->ciphertext = sha256_of((struct span){out->p + from, (size_t)f->size});
-    return true;
+    return ok || err_set(e, ERR_MEMORY, "sealing failed: out of memory");
 }
 
 static bool decrypt_all(uint8_t *out, struct stream *s, struct span sealed)
@@ -193,7 +195,7 @@ bool seal_open(struct span *data, uint8_t r[SEAL_SALT], const struct sealed_fiel
                struct span ciphertext, struct arena *a, struct err *e)
 {
     struct digest d = sha256_of(ciphertext);
-    struct stream s = {.ctx = NULL};
+    struct stream s;
     if (ciphertext.n != f->size || !digest_eq(&d, &f->ciphertext))
         return err_set(e, ERR_INTEGRITY, "the ciphertext is not the one that the leaf names");
     size_t chunks = (ciphertext.n + SEALED_CHUNK - 1) / SEALED_CHUNK;
@@ -209,8 +211,7 @@ bool seal_open(struct span *data, uint8_t r[SEAL_SALT], const struct sealed_fiel
         seal_wipe(plain, ciphertext.n);
         return err_set(e, ERR_INTEGRITY, "the ciphertext does not open with this key");
     }
-    if (!seal_commit(&d, f->name, r, *data, e))
-        return false;
+    seal_commit(&d, f->name, r, *data);
     return digest_eq(&d, &f->commitment) ||
            err_set(e, ERR_INTEGRITY, "the content is not the one that the leaf commits to");
 }

@@ -144,8 +144,7 @@ static bool parse(struct keyring *k, struct span text, struct err *e)
     struct span signed_part = span_sub(text, 0, text.n - rest.n);
     if (!take_line(&rest, "mac ", &value) || rest.n || !get_hex(value, given.b, DIGEST_SIZE))
         return err_at(e, ERR_CONFIG, k->path, text.n - rest.n, "expected the mac line and the end");
-    if (!seal_hmac(&k->operator_key, signed_part, &mac, e))
-        return false;
+    mac = seal_hmac(&k->operator_key, &signed_part, 1);
     return digest_eq(&mac, &given) ||
            err_at(e, ERR_INTEGRITY, k->path, ERR_NO_OFFSET,
                   "the keyring was altered or belongs to another operator key");
@@ -156,8 +155,10 @@ static bool make_text(const struct keyring *k, struct buf *b, struct err *e)
     struct digest mac;
     buf_init(b, FILE_MAX);
     put_text(k, b);
-    if (!buf_ok(b) || !seal_hmac(&k->operator_key, buf_span(b), &mac, e))
+    const struct span text = buf_span(b);
+    if (!buf_ok(b))
         return err_set(e, ERR_MEMORY, "out of memory for the keyring");
+    mac = seal_hmac(&k->operator_key, &text, 1);
     buf_put_str(b, "mac ");
     put_hex(b, mac.b, DIGEST_SIZE);
     buf_put_u8(b, '\n');

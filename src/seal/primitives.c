@@ -3,13 +3,14 @@
  */
 #include "seal/seal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
+
+enum { BLOCK = 64, HMAC_PARTS = 4 };
 
 bool seal_random(void *out, size_t n, struct err *e)
 {
@@ -31,73 +32,77 @@ void seal_wipe(void *p, size_t n)
     OPENSSL_cleanse(p, n);
 }
 
+/* RFC 3394, in one direction or the other; `out` has a block of room more. */
+static bool rewrap(uint8_t *out, int wanted, bool wrap, const struct seal_key *by,
+                   const uint8_t *in, int size)
+{
+    struct seal_tools *t = seal_tools();
+    int n = 0, rest = 0;
+    bool ok = t && EVP_CipherInit_ex2(t->wrap, NULL, by->b, NULL, wrap, NULL) == 1 &&
+              EVP_CipherUpdate(t->wrap, out, &n, in, size) == 1 &&
+              EVP_CipherFinal_ex(t->wrap, out + n, &rest) == 1 && n + rest == wanted;
+    if (t)
+        seal_tool_forget(t->wrap);
+    return ok;
+}
+
 bool seal_key_wrap(struct seal_wrapped *out, const struct seal_key *by, const struct seal_key *key,
                    struct err *e)
 {
-    int n = 0, rest = 0;
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    if (ctx)
-        EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-    bool ok = ctx && EVP_EncryptInit_ex(ctx, EVP_aes_256_wrap(), NULL, by->b, NULL) == 1 &&
-              EVP_EncryptUpdate(ctx, out->b, &n, key->b, SEAL_KEY) == 1 &&
-              EVP_EncryptFinal_ex(ctx, out->b + n, &rest) == 1 && n + rest == SEAL_WRAPPED;
-    EVP_CIPHER_CTX_free(ctx);
-    ERR_clear_error();
+    uint8_t room[SEAL_WRAPPED + 16];
+    bool ok = rewrap(room, SEAL_WRAPPED, true, by, key->b, SEAL_KEY);
+    if (ok)
+        memcpy(out->b, room, SEAL_WRAPPED);
     return ok || err_set(e, ERR_MEMORY, "wrapping a key failed");
 }
 
 bool seal_key_unwrap(struct seal_key *out, const struct seal_key *by, const struct seal_wrapped *w,
                      struct err *e)
 {
-    uint8_t room[SEAL_WRAPPED + 16]; /* OpenSSL may use a block more */
-    int n = 0, rest = 0;
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    if (ctx)
-        EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-    bool ok = ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_wrap(), NULL, by->b, NULL) == 1 &&
-              EVP_DecryptUpdate(ctx, room, &n, w->b, SEAL_WRAPPED) == 1 &&
-              EVP_DecryptFinal_ex(ctx, room + n, &rest) == 1 && n + rest == SEAL_KEY;
-    EVP_CIPHER_CTX_free(ctx);
-    ERR_clear_error();
+    uint8_t room[SEAL_WRAPPED + 16];
+    bool ok = rewrap(room, SEAL_KEY, false, by, w->b, SEAL_WRAPPED);
     if (ok)
         memcpy(out->b, room, SEAL_KEY);
     OPENSSL_cleanse(room, sizeof room);
     return ok || err_set(e, ERR_INTEGRITY, "a wrapped key does not open with the key above it");
 }
 
-bool seal_hmac(const struct seal_key *key, struct span data, struct digest *out, struct err *e)
+struct digest seal_hmac(const struct seal_key *key, const struct span *parts, size_t count)
 {
-    size_t n = 0;
-    bool ok = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key->b, SEAL_KEY, data.p, data.n,
-                        out->b, DIGEST_SIZE, &n) != NULL;
-    ERR_clear_error();
-    return (ok && n == DIGEST_SIZE) || err_set(e, ERR_MEMORY, "HMAC failed");
+    uint8_t inner[BLOCK], outer[BLOCK];
+    struct span all[1 + HMAC_PARTS] = {{inner, BLOCK}};
+    assert(count <= HMAC_PARTS);
+    for (size_t i = 0; i < BLOCK; i++) {
+        uint8_t k = i < SEAL_KEY ? key->b[i] : 0;
+        inner[i] = k ^ 0x36;
+        outer[i] = k ^ 0x5c;
+    }
+    memcpy(all + 1, parts, count * sizeof *parts);
+    struct digest d = sha256_of_parts(all, 1 + count);
+    const struct span last[] = {{outer, BLOCK}, {d.b, DIGEST_SIZE}};
+    struct digest out = sha256_of_parts(last, 2);
+    OPENSSL_cleanse(inner, sizeof inner);
+    OPENSSL_cleanse(outer, sizeof outer);
+    OPENSSL_cleanse(&d, sizeof d);
+    return out;
 }
 
-void seal_put_framed(struct buf *out, struct span s)
+struct span seal_length(uint8_t out[8], uint64_t n)
 {
-    buf_put_u64be(out, s.n);
-    buf_put_span(out, s);
+    store_u64be(out, n);
+    return (struct span){out, 8};
 }
 
-bool seal_commit(struct digest *out, struct span field, const uint8_t r[SEAL_SALT],
-                 struct span data, struct err *e)
+void seal_commit(struct digest *out, struct span field, const uint8_t r[SEAL_SALT],
+                 struct span data)
 {
-    static const char domain[] = "assay/commit/v1";
-    uint8_t length[8];
-    struct sha256 *s = sha256_new();
-    if (!s)
-        return err_set(e, ERR_MEMORY, "out of memory for a commitment");
-    sha256_start(s);
-    sha256_update(s, domain, sizeof domain); /* the NUL ends the domain */
-    store_u64be(length, field.n);
-    sha256_update(s, length, sizeof length);
-    sha256_update(s, field.p, field.n);
-    sha256_update(s, r, SEAL_SALT);
-    store_u64be(length, data.n);
-    sha256_update(s, length, sizeof length);
-    sha256_update(s, data.p, data.n);
-    sha256_finish(s, out);
-    sha256_free(s);
-    return true;
+    static const char domain[] = "assay/commit/v1"; /* the NUL ends it */
+    uint8_t name[8], size[8];
+    const struct span parts[] = {{(const uint8_t *)domain, sizeof domain},
+                                 seal_length(name, field.n),
+                                 field,
+                                 {r, SEAL_SALT},
+                                 seal_length(size, data.n),
+                                 data};
+    *out = sha256_of_parts(parts, sizeof parts / sizeof *parts);
 }

@@ -75,8 +75,7 @@ static bool open_field(struct verified *out, struct json v, struct arena *a, str
     const struct record_field *f = field_of(&out->record, d.field);
     if (!f)
         return err_set(e, ERR_INTEGRITY, "the leaf commits to no field %s", shown);
-    if (!seal_commit(&commitment, d.field, salt, d.content, e))
-        return false;
+    seal_commit(&commitment, d.field, salt, d.content);
     if (!digest_eq(&commitment, &f->commitment))
         return err_set(e, ERR_INTEGRITY, "the content of %s is not what the leaf commits to",
                        shown);

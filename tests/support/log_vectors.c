@@ -74,11 +74,11 @@ static bool seal_fields(struct log_vectors *v, struct err *e)
     v->sealed_prompt.name = span_str("prompt");
     v->sealed_answer.name = span_str("answer");
     next_random = 0x20;
+    seal_field_key(&v->prompt_key, &v->record_key, v->sealed_prompt.name);
     return seal_encrypt(&v->prompt_ciphertext, &v->sealed_prompt, &v->record_key, span_str(ORIGIN),
                         &intent, v->prompt, e) &&
            seal_encrypt(&v->answer_ciphertext, &v->sealed_answer, &v->record_key, span_str(ORIGIN),
                         &outcome, v->answer, e) &&
-           seal_field_key(&v->prompt_key, &v->record_key, v->sealed_prompt.name, e) &&
            seal_key_wrap(&v->wrapped, &v->subject_key, &v->record_key, e);
 }
 

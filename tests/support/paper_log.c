@@ -165,7 +165,7 @@ void paper_seal(struct paper_log *l, struct span content, struct paper_sealed *o
     *out = (struct paper_sealed){.seq = l->count, .content = content, .field = span_str("prompt")};
     memset(out->salt, 0x5A, sizeof out->salt);
     struct record_field f = {.name = out->field, .size = 64};
-    assert_true(seal_commit(&f.commitment, out->field, out->salt, content, NULL));
+    seal_commit(&f.commitment, out->field, out->salt, content);
     put_leaf(l, RECORD_CALL_INTENT,
              span_str("{\"api\":\"run\",\"durability\":\"answer\",\"model\":{\"name\":\"m\"},"
                       "\"route\":\"engine\",\"stream\":false}"),

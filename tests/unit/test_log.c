@@ -315,7 +315,7 @@ static struct span opened_content(uint64_t seq, size_t field, struct arena *a)
     struct record_field f = record.fields[field];
     struct sealed_field sealed = {f.name, f.commitment, f.ciphertext, f.size};
     memcpy(id.b, record.head.id, sizeof id.b);
-    assert_true(seal_field_key(&field_key, &key, f.name, NULL));
+    seal_field_key(&field_key, &key, f.name);
     struct span ciphertext =
         column(db, "SELECT ciphertext FROM content WHERE id = ?1", seq * LOG_PLACES + field, a);
     assert_true(seal_open(&data, r, &sealed, &field_key, keyring_origin(keyring), &id, ciphertext,
