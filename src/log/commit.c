@@ -1,6 +1,6 @@
 /*
  * The commit thread: numbers, encodes, hashes and writes a batch in one
- * transaction, signs the tree once that is durable, then tells the callers.
+ * transaction, says what the tree is once that is durable, then tells the callers.
  * Any failure of the database stops the log: what was not acknowledged may or
  * may not be there after opening it again, what was acknowledged is.
  */
@@ -46,6 +46,9 @@ bool store_open(struct log *l, struct err *e)
     int64_t size = 0, newest = 0;
     buf_init(&s->leaf, RECORD_MAX);
     buf_init(&s->note, LOG_NOTE_MAX);
+    s->waiters = calloc(LOG_BATCH_MAX, sizeof *s->waiters);
+    if (!s->waiters)
+        return err_set(e, ERR_MEMORY, "out of memory for the log");
     if (!sql_open(&s->db, l->path[PATH_DB], SQL_OWN, e))
         return false;
     sqlite3_wal_hook(s->db, on_commit, s);
@@ -70,6 +73,8 @@ void store_close(struct log *l)
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(s->st[i]);
     sql_close(s->db);
+    free(s->waiters);
+    s->waiters = NULL;
     buf_free(&s->leaf);
     buf_free(&s->note);
 }
@@ -222,11 +227,16 @@ static bool write_item(struct log *l, struct item *i, struct err *e)
 
 /* ---- a batch ---- */
 
-static bool keep_note(struct store *s, struct err *e)
+bool store_keep(struct log *l, struct err *e)
 {
+    struct store *s = &l->store;
+    uint64_t size = 0;
+    buf_clear(&s->note);
+    if (!head_note(l, &s->note, &size, e))
+        return false;
     if (s->note.n == 0)
-        return true;
-    sqlite3_bind_int64(s->st[ST_CHECKPOINT], 1, (int64_t)s->kept_size);
+        return true; /* nothing is committed yet */
+    sqlite3_bind_int64(s->st[ST_CHECKPOINT], 1, (int64_t)size);
     sql_bind_blob(s->st[ST_CHECKPOINT], 2, s->note.p, s->note.n);
     return run(s, ST_CHECKPOINT, e);
 }
@@ -239,12 +249,7 @@ static bool keep_sometimes(struct log *l, struct err *e)
     if (now - s->kept_us < LOG_KEPT_EVERY_US)
         return true;
     s->kept_us = now;
-    return keep_note(s, e);
-}
-
-bool store_keep(struct log *l, struct err *e)
-{
-    return keep_note(&l->store, e);
+    return store_keep(l, e);
 }
 
 bool store_commit(struct log *l, struct item *items, struct err *e)
@@ -254,31 +259,11 @@ bool store_commit(struct log *l, struct item *items, struct err *e)
     for (struct item *i = items; ok && i; i = i->next)
         ok = write_item(l, i, e);
     ok = ok && keep_sometimes(l, e) && run(s, ST_COMMIT, e);
-    if (!ok && !sqlite3_get_autocommit(s->db))
+    if (ok)
+        head_set(l, &s->tree);
+    else if (!sqlite3_get_autocommit(s->db))
         (void)run(s, ST_ROLLBACK, NULL);
     return ok;
-}
-
-bool store_sign(struct log *l, struct err *e)
-{
-    struct store *s = &l->store;
-    struct checkpoint c = {
-        .origin = l->origin, .size = s->tree.size, .root = merkle_root(&s->tree)};
-    struct buf text;
-    buf_init(&text, LOG_NOTE_MAX);
-    buf_clear(&s->note);
-    checkpoint_put(&text, &c);
-    buf_put_span(&s->note, buf_span(&text));
-    buf_put_u8(&s->note, '\n');
-    pthread_rwlock_rdlock(&l->keys);
-    bool ok = buf_ok(&text) && note_sign(&s->note, buf_span(&text), &l->name, l->key, e);
-    pthread_rwlock_unlock(&l->keys);
-    buf_free(&text);
-    if (!ok || !buf_ok(&s->note))
-        return err_set(e, ERR_MEMORY, "out of memory for a checkpoint");
-    s->kept_size = c.size;
-    head_set(l, buf_span(&s->note));
-    return true;
 }
 
 bool store_truncate(struct log *l, bool *pending, struct err *e)
@@ -305,18 +290,26 @@ static bool copy_back(struct store *s, struct err *e)
 static void acknowledge(struct log *l, struct item *items, const struct err *failure)
 {
     uint64_t count = 0;
-    for (struct item *next; items; items = next, count++) {
-        next = items->next;
+    size_t waiting = 0;
+    for (struct item *i = items; i; i = i->next, count++) {
         if (failure) {
-            items->receipt.ok = false;
-            items->receipt.error = *failure;
+            i->receipt.ok = false;
+            i->receipt.error = *failure;
         }
-        if (items->done)
-            items->done(items->arg, &items->receipt);
+        if (i->waiter) {
+            i->waiter->receipt = i->receipt;
+            l->store.waiters[waiting++] = i->waiter;
+        } else if (i->done) {
+            i->done(i->arg, &i->receipt);
+        }
+    }
+    waiters_wake(l->store.waiters, waiting);
+    if (count && write(l->event, &count, sizeof count) != sizeof count)
+        count = 0; /* the counter is full: whoever polls will see it readable anyway */
+    for (struct item *next; items; items = next) {
+        next = items->next;
         item_free(l, items);
     }
-    if (count && write(l->event, &count, sizeof count) != sizeof count)
-        return; /* the counter is full: whoever polls will see it readable anyway */
 }
 
 static void stop_for(struct log *l, const struct err *why)
@@ -327,7 +320,7 @@ static void stop_for(struct log *l, const struct err *why)
 static void commit_items(struct log *l, struct item *items)
 {
     struct err e = ERR_INIT;
-    bool ok = !queue_failed(&l->queue, &e) && store_commit(l, items, &e) && store_sign(l, &e);
+    bool ok = !queue_failed(&l->queue, &e) && store_commit(l, items, &e);
     if (!ok)
         stop_for(l, &e);
     acknowledge(l, items, ok ? NULL : &e);
@@ -400,7 +393,7 @@ bool store_append(struct log *l, const struct log_entry *entry, struct log_recei
     struct item *i = NULL;
     if (!item_new(l, entry, &i, e))
         return false;
-    bool ok = store_commit(l, i, e) && store_sign(l, e);
+    bool ok = store_commit(l, i, e);
     *out = i->receipt;
     if (ok && !out->ok) {
         ok = false;

@@ -96,7 +96,7 @@ bool close_intents(struct log *l, uint64_t *closed, struct err *e)
         before = *closed;
         bool ok = gather(l, &items, closed, e);
         if (ok && items)
-            ok = store_commit(l, items, e) && all_taken(items, e) && store_sign(l, e);
+            ok = store_commit(l, items, e) && all_taken(items, e);
         free_items(l, items);
         if (!ok)
             return false;

@@ -131,9 +131,8 @@ static void swap(char **a, char **b)
 
 static bool write_head(struct log *l, struct restore *x, struct err *e)
 {
-    struct span note = buf_span(&l->head.note);
-    return file_replace(l->path[PATH_HEAD], x->out->sealed ? buf_span(&x->checkpoint) : note, false,
-                        e);
+    return x->out->sealed ? file_replace(l->path[PATH_HEAD], buf_span(&x->checkpoint), false, e)
+                          : head_write(l, e);
 }
 
 static bool give_name(struct log *l, const struct restore *x, struct err *e)

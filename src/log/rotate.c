@@ -123,7 +123,7 @@ static bool append_rotation(struct log *l, struct rotation *x, struct err *e)
     struct op_body b;
     struct log_receipt r;
     body_open(&b);
-    bool ok = make_body(l, x, &b, e);
+    bool ok = store_keep(l, e) && make_body(l, x, &b, e); /* the old key's last checkpoint */
     if (ok) {
         swap_keys(l, x);
         ok = op_write(l, RECORD_KEY, SPAN_EMPTY, buf_span(&b.text), &r, e);

@@ -41,7 +41,7 @@ static bool seal_off_job(struct log *l, void *arg, struct err *e)
     bool ok = nothing_open(l, e) && append_end(l, e) && store_keep(l, e);
     if (ok) {
         l->store.sealed = true;
-        buf_put_span(note, buf_span(&l->store.note));
+        buf_put_span(note, buf_span(&l->store.note)); /* what was kept */
         queue_fail(&l->queue, &sealed);
     }
     store_admit(l);

@@ -4,7 +4,6 @@
 #include "log/ops.h"
 
 #include <errno.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,15 +335,14 @@ int log_eventfd(struct log *l)
 
 /* ---- appending ---- */
 
-bool log_submit(struct log *l, const struct log_entry *entry, log_done *done, void *arg,
-                struct err *e)
+static bool submit(struct log *l, const struct log_entry *entry, struct waiter *waiter,
+                   log_done *done, void *arg, struct err *e)
 {
     struct item *i = NULL;
-    if (l->client)
-        return client_submit(l->client, entry, done, arg, e);
     store_seal_begin(l);
     bool ok = !queue_failed(&l->queue, e) && item_new(l, entry, &i, e);
     if (ok) {
+        i->waiter = waiter;
         i->done = done;
         i->arg = arg;
         ok = queue_put(&l->queue, i, e);
@@ -355,30 +353,31 @@ bool log_submit(struct log *l, const struct log_entry *entry, log_done *done, vo
     return ok;
 }
 
-struct waiter {
-    sem_t durable;
-    struct log_receipt *out;
-};
+bool log_submit(struct log *l, const struct log_entry *entry, log_done *done, void *arg,
+                struct err *e)
+{
+    return l->client ? client_submit(l->client, entry, done, arg, e)
+                     : submit(l, entry, NULL, done, arg, e);
+}
 
-static void wake(void *arg, const struct log_receipt *r)
+static void answered(void *arg, const struct log_receipt *r)
 {
     struct waiter *w = arg;
-    *w->out = *r;
-    sem_post(&w->durable);
+    w->receipt = *r;
+    waiters_wake(&w, 1);
 }
 
 bool log_append(struct log *l, const struct log_entry *entry, struct log_receipt *out,
                 struct err *e)
 {
-    struct waiter w = {.out = out};
-    sem_init(&w.durable, 0, 0);
-    bool ok = log_submit(l, entry, wake, &w, e);
-    if (ok) {
-        while (sem_wait(&w.durable) != 0)
-            ;
-        ok = out->ok || err_at(e, out->error.code, out->error.file[0] ? out->error.file : NULL,
-                               ERR_NO_OFFSET, "%s", out->error.text);
-    }
-    sem_destroy(&w.durable);
-    return ok;
+    struct waiter w;
+    waiter_start(&w);
+    if (l->client ? !client_submit(l->client, entry, answered, &w, e)
+                  : !submit(l, entry, &w, NULL, NULL, e))
+        return false;
+    waiter_wait(&w);
+    *out = w.receipt;
+    const struct err *why = &out->error;
+    return out->ok ||
+           err_at(e, why->code, why->file[0] ? why->file : NULL, ERR_NO_OFFSET, "%s", why->text);
 }

@@ -10,6 +10,7 @@
 #define LOG_STORE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "assay/log.h"
 #include "log/tiles.h"
@@ -91,6 +92,18 @@ struct entry_index {
     uint64_t intent; /* of a call-outcome: the call-intent's seq */
 };
 
+/* Who waits for a record; on its own stack until it is done. wake.c */
+struct waiter {
+    atomic_uint done;
+    atomic_uint *next[2]; /* whom to wake after oneself */
+    struct log_receipt receipt;
+};
+
+void waiter_start(struct waiter *w);
+void waiter_wait(struct waiter *w);
+/* Their receipts are written: they may go. */
+void waiters_wake(struct waiter **w, size_t count);
+
 struct item {
     struct item *next;
     enum record_kind kind;
@@ -106,6 +119,7 @@ struct item {
     size_t bytes;       /* counted against LOG_QUEUE_BYTES */
     log_done *done;
     void *arg;
+    struct waiter *waiter; /* NULL: nobody waits, `done` is called */
     struct log_receipt receipt;
 };
 
@@ -176,8 +190,8 @@ struct store {
     struct merkle tree;
     uint64_t newest_us; /* largest wall clock of a leaf */
     uint64_t kept_us;   /* when a signed head was last kept */
-    uint64_t kept_size;
     struct buf leaf, note;
+    struct waiter **waiters; /* of a batch, LOG_BATCH_MAX */
     int wal_pages;
     bool sealed;  /* off: the last leaf is written */
     bool erasing; /* an erasure is pending: a reader holds the WAL */
@@ -188,8 +202,6 @@ bool store_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 void store_close(struct log *l);
 /* Commit a list of items, in order; sets their receipts. False: the log must stop. */
 bool store_commit(struct log *l, struct item *items, struct err *e) ASSAY_MUST_CHECK;
-/* Sign the tree as it is and tell the keeper. */
-bool store_sign(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 /* Keep the newest signed head in the database. */
 bool store_keep(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 /* Copy the WAL back and empty it; *pending: a reader holds it. */
@@ -214,16 +226,19 @@ struct head {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread;
-    bool running, stopping;
-    struct buf note; /* newest signed */
-    uint64_t version, written;
+    bool running, stopping, waiting;
+    uint64_t size; /* the newest committed tree */
+    struct digest root;
+    uint64_t version, signed_version, written; /* of that tree; that `note` signs; in the file */
+    struct buf note;
 };
 
 bool head_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 void head_close(struct log *l); /* after a last write */
-void head_set(struct log *l, struct span note);
-/* The newest signed checkpoint, durable or not yet written to the file. */
-void head_get(struct log *l, struct buf *note);
+/* What is committed now; not signed before somebody asks or the file is due. */
+void head_set(struct log *l, const struct merkle *tree);
+/* Its signed checkpoint, appended; *size: of its tree. */
+bool head_note(struct log *l, struct buf *note, uint64_t *size, struct err *e) ASSAY_MUST_CHECK;
 bool head_write(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- one owner: owner.c, server.c, client.c ---- */
