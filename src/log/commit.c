@@ -70,10 +70,13 @@ bool store_open(struct log *l, struct err *e)
 void store_close(struct log *l)
 {
     struct store *s = &l->store;
-    for (int i = 0; i < STATEMENTS; i++)
+    for (int i = 0; i < STATEMENTS; i++) {
         sqlite3_finalize(s->st[i]);
+        s->st[i] = NULL;
+    }
     sql_close(s->db);
     free(s->waiters);
+    s->db = NULL;
     s->waiters = NULL;
     buf_free(&s->leaf);
     buf_free(&s->note);

@@ -159,8 +159,6 @@ static bool restore(struct log *l, struct restore *x, struct err *e)
     swap(&l->path[PATH_HEAD], &x->head);
     bool ok = continue_log(l, x, e);
     store_close(l); /* copies the WAL back and removes it */
-    l->store.db = NULL;
-    memset(l->store.st, 0, sizeof l->store.st);
     swap(&l->path[PATH_DB], &x->copy);
     swap(&l->path[PATH_HEAD], &x->head);
     ok = ok && write_head(l, x, e);
