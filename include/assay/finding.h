@@ -51,8 +51,9 @@ struct origin {
 struct finding {
     enum rule_id rule;
     struct origin origin;
-    const char *detail; /* what was seen, one line; owned by the verdict's arena */
-    uint32_t count;     /* how often, when repeats were folded (>= 1) */
+    struct origin against; /* the other side of a contradiction, or nowhere */
+    const char *detail;    /* what was seen, one line; owned by the verdict's arena */
+    uint32_t count;        /* how often, when repeats were folded (>= 1) */
 };
 
 /* Findings of one rule beyond these numbers are counted, not listed. */
@@ -75,6 +76,7 @@ struct verdict {
     size_t cap;
     bool incomplete; /* something was not read: never to be called clean */
     bool lost;       /* out of memory while adding: also incomplete */
+    bool folded;     /* the last one added was counted, not listed */
     struct rule_seen seen[RULE_COUNT];
 };
 
@@ -86,6 +88,8 @@ void verdict_add(struct verdict *v, enum rule_id rule, struct origin o, const ch
     ASSAY_PRINTF(4, 5);
 void verdict_add_list(struct verdict *v, enum rule_id rule, struct origin o, const char *fmt,
                       va_list args) ASSAY_PRINTF(4, 0);
+/* The place that contradicts the finding which was added last, if it was listed. */
+void verdict_against(struct verdict *v, struct origin o);
 /* Order: severity downwards, then rule, file, offset. */
 void verdict_sort(struct verdict *v);
 enum severity verdict_worst(const struct verdict *v); /* SEV_INFO when empty */

@@ -136,8 +136,13 @@ static void put_quoted(struct json_writer *w, struct span s)
 
 void jw_key(struct json_writer *w, const char *key)
 {
+    jw_key_span(w, span_str(key));
+}
+
+void jw_key_span(struct json_writer *w, struct span key)
+{
     separate(w);
-    put_quoted(w, span_str(key));
+    put_quoted(w, key);
     if (w->pretty)
         put(w, ": ", 2);
     else

@@ -39,6 +39,13 @@ struct record_args {
     bool json, no_cache;
 };
 
+struct check_args {
+    struct key_args keys;
+    const char *policy, *baseline, *lock, *sarif, *sarif_failing, *junit, *log, *as_of;
+    unsigned threads;
+    bool update_lock, json, all, no_cache;
+};
+
 struct log_init_args {
     struct key_args keys;
     const char *origin, *after;

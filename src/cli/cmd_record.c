@@ -101,27 +101,6 @@ static void put_files(struct json_writer *w, const struct subject *s)
     jw_end_array(w);
 }
 
-/* The verdict is sorted: findings of one rule stand together. */
-static void put_findings(struct json_writer *w, const struct verdict *v)
-{
-    if (v->count == 0)
-        return;
-    jw_key(w, "findings");
-    jw_array(w);
-    for (size_t i = 0; i < v->count;) {
-        enum rule_id rule = v->findings[i].rule;
-        uint64_t count = 0;
-        for (; i < v->count && v->findings[i].rule == rule; i++)
-            count += v->findings[i].count;
-        jw_object(w);
-        put_count(w, "count", count);
-        jo_str(w, "rule", rules[rule].id);
-        jo_str(w, "severity", severity_name(rules[rule].severity));
-        jw_end_object(w);
-    }
-    jw_end_array(w);
-}
-
 static void put_licences(struct json_writer *w, const struct facts *f)
 {
     if (f->licence_count == 0)
@@ -186,7 +165,7 @@ static void put_body(struct buf *out, const struct subject *s, const char *sourc
     put_text(&w, "source", span_str(source));
     put_count(&w, "tensor_count", m->tensor_count);
     put_facts(&w, s);
-    put_findings(&w, &m->verdict);
+    jo_finding_counts(&w, &m->verdict);
     if (files)
         put_files(&w, s);
     jw_end_object(&w);

@@ -21,6 +21,7 @@ const struct command *const commands[] = {
     &inspect_command,
     &diff_command,
     &digest_command,
+    &check_command,
     &quantize_command,
     &record_command,
     &verify_command,

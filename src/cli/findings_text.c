@@ -35,23 +35,30 @@ static void put_place(struct out *o, const struct model *m, const struct finding
     out_wrapped(o, INDENT, line);
 }
 
-/* All findings of the rule that begins at `first`; returns how many. */
-static size_t put_rule(struct out *o, const struct model *m, size_t first, bool all)
+void findings_head(struct out *o, const struct rule *r)
 {
-    const struct verdict *v = &m->verdict;
-    const struct rule *r = &rules[v->findings[first].rule];
     char line[SHOW_SIZE];
-    size_t count = 0;
-    uint64_t hidden = 0;
     out_put(o, "  ");
     out_style(o, severity_style(r->severity), severity_name(r->severity));
     out_printf(o, "%*s", (int)(SEVERITY_COLUMN - strlen(severity_name(r->severity))), "");
     snprintf(line, sizeof line, "%s [%s]", r->title, r->id);
     out_wrapped_at(o, INDENT, line);
-    for (; first + count < v->count && v->findings[first + count].rule == v->findings[first].rule;
-         count++) {
-        const struct finding *f = &v->findings[first + count];
-        if (all || count < PLACES)
+}
+
+size_t findings_rule(struct out *o, const struct model *m, size_t first, bool all,
+                     findings_filter *keep, const void *arg)
+{
+    const struct verdict *v = &m->verdict;
+    const struct rule *r = &rules[v->findings[first].rule];
+    char line[SHOW_SIZE];
+    size_t i = first, shown = 0;
+    uint64_t hidden = 0;
+    findings_head(o, r);
+    for (; i < v->count && v->findings[i].rule == v->findings[first].rule; i++) {
+        const struct finding *f = &v->findings[i];
+        if (keep && !keep(arg, i))
+            continue;
+        if (all || shown++ < PLACES)
             put_place(o, m, f);
         else
             hidden += f->count;
@@ -60,7 +67,7 @@ static size_t put_rule(struct out *o, const struct model *m, size_t first, bool 
         out_printf(o, "%*sand %" PRIu64 " more places (--all lists them)\n", INDENT, "", hidden);
     snprintf(line, sizeof line, "\xe2\x86\x92 %s", r->remedy);
     out_wrapped(o, INDENT, line);
-    return count;
+    return i - first;
 }
 
 static void put_summary(struct out *o, const struct verdict *v)
@@ -90,6 +97,6 @@ void findings_text(struct out *o, const struct model *m, bool all)
             out_printf(o, "  and %zu more findings (--all lists them)\n", v->count - i);
             return;
         }
-        i += put_rule(o, m, i, all);
+        i += findings_rule(o, m, i, all, NULL, NULL);
     }
 }

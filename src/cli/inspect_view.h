@@ -14,6 +14,13 @@ void inspect_text(struct out *o, const struct subject *s, const struct inspect_a
 void inspect_lists(struct out *o, const struct subject *s, const struct inspect_args *args);
 /* Findings by severity, a few places of each: findings_text.c */
 void findings_text(struct out *o, const struct model *m, bool all);
+/* `  high      Title [id]`: how each rule's findings begin. */
+void findings_head(struct out *o, const struct rule *r);
+/* All findings of the rule that begins at index `first`, or those that `keep` wants of them,
+ * with what to do; returns how many there are in all. */
+typedef bool findings_filter(const void *arg, size_t index);
+size_t findings_rule(struct out *o, const struct model *m, size_t first, bool all,
+                     findings_filter *keep, const void *arg);
 void inspect_json(struct out *o, const struct subject *s, const struct inspect_args *args,
                   bool pretty);
 

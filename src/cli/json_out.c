@@ -146,3 +146,24 @@ void jo_tensor(struct json_writer *w, const struct tensor *t)
         jo_number(w, t->shape[i]);
     jw_end_array(w);
 }
+
+/* The verdict is sorted: findings of one rule stand together. */
+void jo_finding_counts(struct json_writer *w, const struct verdict *v)
+{
+    if (v->count == 0)
+        return;
+    jw_key(w, "findings");
+    jw_array(w);
+    for (size_t i = 0; i < v->count;) {
+        enum rule_id rule = v->findings[i].rule;
+        uint64_t count = 0;
+        for (; i < v->count && v->findings[i].rule == rule; i++)
+            count += v->findings[i].count;
+        jw_object(w);
+        jo_u64(w, "count", count);
+        jo_str(w, "rule", rules[rule].id);
+        jo_str(w, "severity", severity_name(rules[rule].severity));
+        jw_end_object(w);
+    }
+    jw_end_array(w);
+}

@@ -33,6 +33,10 @@ void jo_origin(struct json_writer *w, const struct model *m, struct origin o);
 void jo_unreadable(struct out *o, const char *schema, const char *path, const struct err *e,
                    bool pretty);
 
+/* Member `findings` of a log's entry: how many of each rule; none when there are none. The
+ * verdict must be sorted. */
+void jo_finding_counts(struct json_writer *w, const struct verdict *v);
+
 /* Members name, type and shape of a tensor. */
 void jo_tensor(struct json_writer *w, const struct tensor *t);
 

@@ -31,6 +31,7 @@ void verdict_add_list(struct verdict *v, enum rule_id rule, struct origin o, con
                       va_list args)
 {
     struct finding *last = folds_into(v, rule, o.file);
+    v->folded = last != NULL;
     if (last) {
         if (last->count < UINT32_MAX)
             last->count++;
@@ -43,13 +44,13 @@ void verdict_add_list(struct verdict *v, enum rule_id rule, struct origin o, con
         v->findings = f;
     char *text = f ? arena_str(v->arena, span_str(detail)) : NULL;
     if (!text) {
-        v->incomplete = v->lost = true;
+        v->incomplete = v->lost = v->folded = true;
         return;
     }
     v->seen[rule].listed++;
     v->seen[rule].in_file++;
     v->seen[rule].last = v->count;
-    v->findings[v->count++] = (struct finding){rule, o, text, 1};
+    v->findings[v->count++] = (struct finding){rule, o, ORIGIN_NOWHERE, text, 1};
 }
 
 void verdict_add(struct verdict *v, enum rule_id rule, struct origin o, const char *fmt, ...)
@@ -58,6 +59,12 @@ void verdict_add(struct verdict *v, enum rule_id rule, struct origin o, const ch
     va_start(args, fmt);
     verdict_add_list(v, rule, o, fmt, args);
     va_end(args);
+}
+
+void verdict_against(struct verdict *v, struct origin o)
+{
+    if (!v->folded && v->count)
+        v->findings[v->count - 1].against = o;
 }
 
 static int by_order(const void *pa, const void *pb)

@@ -356,6 +356,14 @@ static const struct member replay_members[] = {
     MUST("software", STRING, "program and version"),
 };
 
+static const struct member waiver_use_members[] = {
+    MUST("approver", STRING, "who accepted the finding"),
+    MUST("expires", STRING, "last day on which it holds, YYYY-MM-DD"),
+    MUST("id", STRING, "identifier in the policy"),
+    MUST("rule", STRING, "identifier of the rule"),
+};
+OBJECT(waiver_use, "a waiver that the verdict stands on");
+
 WORDS(check_results, "pass", "fail", "incomplete", "expired");
 static const struct member check_members[] = {
     MUST("complete", BOOL, "every byte was read"),
@@ -366,6 +374,7 @@ static const struct member check_members[] = {
     MUST_WORD("result", check_results, "verdict; expired: it stands on a waiver that ran out"),
     MUST("software", STRING, "program and version"),
     MAY("waived", COUNT, "findings that a waiver covers"),
+    MAY_OBJECTS("waivers", &waiver_use, "waivers that were used, expired ones too"),
 };
 
 static const struct member claims_members[] = {

@@ -35,9 +35,7 @@ static size_t walk(struct json v, struct json_writer *w, int depth)
             if (object) {
                 s = json_key(m);
                 demand(json_type(json_get_span(v, s)) != JSON_MISSING);
-                jw_string(w, s); /* a key may hold NUL */
-                json_sink_buf(w->arg, ":", 1);
-                w->after_key = true;
+                jw_key_span(w, s); /* a key may hold NUL */
             }
             n += walk(m, w, depth + 1);
             children++;

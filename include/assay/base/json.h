@@ -115,8 +115,9 @@ void jw_end_object(struct json_writer *w);
 void jw_array(struct json_writer *w);
 void jw_end_array(struct json_writer *w);
 void jw_key(struct json_writer *w, const char *key);
-void jw_string(struct json_writer *w, struct span s); /* invalid UTF-8 becomes U+FFFD */
-void jw_str(struct json_writer *w, const char *s);    /* NULL writes null */
+void jw_key_span(struct json_writer *w, struct span key); /* may hold anything that a string may */
+void jw_string(struct json_writer *w, struct span s);     /* invalid UTF-8 becomes U+FFFD */
+void jw_str(struct json_writer *w, const char *s);        /* NULL writes null */
 void jw_u64(struct json_writer *w, uint64_t v);
 void jw_i64(struct json_writer *w, int64_t v);
 /* Shortest text that reads back to the same double; NaN and infinities as the
