@@ -32,6 +32,11 @@ enum format {
     FORMAT_JSON,     /* the documents of a folder */
     FORMAT_MARKDOWN, /* model card */
     FORMAT_TEXT,     /* LICENSE, chat_template.jinja, merges.txt */
+    FORMAT_PICKLE,
+    FORMAT_ZIP, /* and what is made of it: PyTorch, NumPy, Keras */
+    FORMAT_TAR,
+    FORMAT_GZIP,
+    FORMAT_ZLIB,
     FORMAT_COUNT
 };
 

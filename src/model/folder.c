@@ -64,6 +64,7 @@ bool folder_read(struct model *m, struct err *e)
         return index_read(m, e);
     if (!folder_walk(m, &found, &count, e))
         return false;
-    bool ok = add_found(m, found, count) && sets_read(m) && documents_read(m);
+    bool ok =
+        add_found(m, found, count) && sets_read(m) && content_read_others(m) && documents_read(m);
     return ok || err_at(e, ERR_MEMORY, m->path, ERR_NO_OFFSET, "out of memory");
 }

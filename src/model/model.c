@@ -3,7 +3,7 @@
  * content and handed to the reader of their format. What the readers share
  * (arrays that grow, indices of names, findings) stands here too.
  */
-#include "model/reader.h"
+#include "model/content.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -15,6 +15,11 @@
 const struct reader readers[] = {
     {FORMAT_GGUF, "GGUF", gguf_sniff, gguf_parse},
     {FORMAT_SAFETENSORS, "safetensors", safetensors_sniff, safetensors_parse},
+    {FORMAT_ZIP, "zip archive", NULL, content_parse_file},
+    {FORMAT_TAR, "tar archive", NULL, content_parse_file},
+    {FORMAT_GZIP, "gzip", NULL, content_parse_file},
+    {FORMAT_ZLIB, "zlib", NULL, content_parse_file},
+    {FORMAT_PICKLE, "pickle", NULL, content_parse_file},
     {FORMAT_UNKNOWN, "", NULL, NULL},
 };
 
@@ -89,9 +94,10 @@ static enum format sniff(const struct model_file *file)
     if (!source_read(file->source, head, 0, n, &ignored))
         return FORMAT_UNKNOWN;
     for (const struct reader *r = readers; r->parse; r++)
-        if (r->sniff((struct span){head, n}, file->size))
+        if (r->sniff && r->sniff((struct span){head, n}, file->size))
             return r->format;
-    return FORMAT_UNKNOWN;
+    struct input in = content_input(file->source);
+    return content_sniff(&in);
 }
 
 /* The file whose source has just been set. */
@@ -365,8 +371,17 @@ bool model_read_memory(struct model **out, const char *name, struct span bytes, 
 
 const char *format_name(enum format f)
 {
-    static const char *const names[FORMAT_COUNT] = {"unknown", "GGUF",     "safetensors",
-                                                    "JSON",    "Markdown", "text"};
+    static const char *const names[FORMAT_COUNT] = {[FORMAT_UNKNOWN] = "unknown",
+                                                    [FORMAT_GGUF] = "GGUF",
+                                                    [FORMAT_SAFETENSORS] = "safetensors",
+                                                    [FORMAT_JSON] = "JSON",
+                                                    [FORMAT_MARKDOWN] = "Markdown",
+                                                    [FORMAT_TEXT] = "text",
+                                                    [FORMAT_PICKLE] = "pickle",
+                                                    [FORMAT_ZIP] = "zip",
+                                                    [FORMAT_TAR] = "tar",
+                                                    [FORMAT_GZIP] = "gzip",
+                                                    [FORMAT_ZLIB] = "zlib"};
     return (unsigned)f < FORMAT_COUNT ? names[f] : "unknown";
 }
 

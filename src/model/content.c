@@ -1,0 +1,193 @@
+/*
+ * Content by its bytes, wherever it stands. One table says which kinds there
+ * are and what reads them; the bounds that a file may use up are kept here.
+ */
+#include "model/content.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assay/base/text.h"
+
+struct kind {
+    enum format format;
+    bool (*sniff)(struct span head, uint64_t size);
+    bool (*examine)(const struct content *c);
+};
+
+static bool is_zip(struct span head, uint64_t size)
+{
+    (void)size;
+    return head.n >= 4 && (load_u32le(head.p) == 0x04034b50 || load_u32le(head.p) == 0x06054b50);
+}
+
+static bool is_tar(struct span head, uint64_t size)
+{
+    (void)size;
+    return tar_sniff(head);
+}
+
+static bool is_gzip(struct span head, uint64_t size)
+{
+    (void)size;
+    return head.n >= 10 && head.p[0] == 0x1f && head.p[1] == 0x8b && head.p[2] == 8;
+}
+
+/* RFC 1950: a check in the first two bytes, deflate, a window of at most 32 KiB. */
+static bool is_zlib(struct span head, uint64_t size)
+{
+    (void)size;
+    return head.n >= 8 && head.p[0] == 0x78 && (head.p[0] << 8 | head.p[1]) % 31 == 0 &&
+           !(head.p[1] & 0x20);
+}
+
+static const struct kind kinds[] = {
+    {FORMAT_ZIP, is_zip, archive_examine_zip},    {FORMAT_GZIP, is_gzip, archive_examine_gzip},
+    {FORMAT_ZLIB, is_zlib, archive_examine_zlib}, {FORMAT_PICKLE, pickle_sniff, pickle_examine},
+    {FORMAT_TAR, is_tar, archive_examine_tar},
+};
+
+static const struct kind *kind_of(const struct input *in)
+{
+    uint8_t head[CONTENT_HEAD];
+    struct err ignored = ERR_INIT;
+    size_t n = in->size < sizeof head ? (size_t)in->size : sizeof head;
+    if (!n || !input_read(in, head, 0, n, &ignored))
+        return NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].sniff((struct span){head, n}, in->size))
+            return &kinds[i];
+    return NULL;
+}
+
+enum format content_sniff(const struct input *in)
+{
+    const struct kind *k = kind_of(in);
+    return k ? k->format : FORMAT_UNKNOWN;
+}
+
+bool content_examine(const struct content *c)
+{
+    const struct kind *k = kind_of(&c->in);
+    return !k || k->examine(c);
+}
+
+/* ---- findings ---- */
+
+void content_note(const struct content *c, enum rule_id rule, uint64_t at, uint64_t length,
+                  const char *fmt, ...)
+{
+    char text[512], where[CONTENT_SHOWN];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    uint64_t origin = input_origin(&c->in, at);
+    if (!*c->where)
+        model_note(c->m, c->file, origin, length, rule, "%s", text);
+    else if (!c->in.derived)
+        model_note(c->m, c->file, origin, length, rule, "%s: %s",
+                   text_shown(where, sizeof where, span_str(c->where)), text);
+    else
+        model_note(c->m, c->file, origin, 0, rule, "%s, byte %llu of it: %s",
+                   text_shown(where, sizeof where, span_str(c->where)), (unsigned long long)at,
+                   text);
+}
+
+void content_incomplete(const struct content *c)
+{
+    model_incomplete(c->m, c->file);
+}
+
+void content_limit(const struct content *c, uint64_t at, const char *what)
+{
+    content_note(c, RULE_READ_LIMIT, at, 0, "%s", what);
+    content_incomplete(c);
+}
+
+void content_note_fault(const struct content *c, const struct window *w, enum rule_id rule,
+                        const char *what)
+{
+    if (w->fault_code == ERR_IO)
+        rule = w->error.code == ERR_CHANGED ? RULE_READ_CHANGED : RULE_READ_IO;
+    else if (w->fault_code == ERR_LIMIT)
+        rule = RULE_READ_LIMIT;
+    content_note(c, rule, w->fault_at, 0, "%s: %s", what,
+                 w->fault_code == ERR_IO && w->error.text[0] ? w->error.text : w->fault);
+    content_incomplete(c);
+}
+
+/* ---- content within content ---- */
+
+static bool spend(const struct content *c, bool over, const char *what)
+{
+    if (over && !c->budget->told) {
+        c->budget->told = true;
+        content_limit(c, 0, what);
+    }
+    return !over;
+}
+
+bool content_within(struct content *out, const struct content *c, struct input in, const char *name)
+{
+    char *where = *c->where ? arena_printf(c->m->arena, "%s: %s", c->where, name)
+                            : arena_str(c->m->arena, span_str(name));
+    if (!where ||
+        !spend(c, c->depth + 1 > CONTENT_DEPTH, "content is nested deeper than is followed") ||
+        !spend(c, ++c->budget->pieces > CONTENT_PIECES,
+               "the file holds more pieces of content than are read"))
+        return false;
+    *out = *c;
+    out->in = in;
+    out->where = where;
+    out->depth = c->depth + 1;
+    return true;
+}
+
+static bool file_read(const void *arg, void *buf, uint64_t offset, size_t n, struct err *e)
+{
+    return source_read(arg, buf, offset, n, e);
+}
+
+struct input content_input(const struct source *s)
+{
+    return (struct input){.read = file_read, .arg = s, .size = source_size(s)};
+}
+
+bool content_of_file(struct content *c, struct content_budget *b, struct model *m, uint32_t file)
+{
+    const struct model_file *f = &m->files[file];
+    if (!f->source)
+        return false;
+    *b = (struct content_budget){0};
+    *c = (struct content){
+        .m = m, .file = file, .in = content_input(f->source), .where = "", .budget = b};
+    return true;
+}
+
+bool content_parse_file(struct model *m, uint32_t file)
+{
+    struct content c;
+    struct content_budget budget;
+    if (!content_of_file(&c, &budget, m, file))
+        return true;
+    m->files[file].parsed = m->files[file].size;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].format == m->files[file].format)
+            return kinds[i].examine(&c);
+    return true;
+}
+
+bool content_read_others(struct model *m)
+{
+    for (uint32_t i = 0; i < m->file_count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+            known = known || kinds[k].format == m->files[i].format;
+        if (known && !content_parse_file(m, i))
+            return false;
+    }
+    return true;
+}
