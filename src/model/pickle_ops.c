@@ -139,7 +139,7 @@ static bool op_float(struct pickle *p)
         return false;
     bool plain = s.n > 0;
     for (size_t i = 0; i < s.n; i++)
-        plain = plain && memchr("0123456789+-.eEinfatyINFATY", s.p[i], 27);
+        plain = plain && s.p[i] && strchr("0123456789+-.eEinfatyINFATY", s.p[i]);
     if (!plain)
         pickle_note(p, RULE_PICKLE_AMBIGUOUS, "\"%s\" is a number for some readers only",
                     text_shown(shown, sizeof shown, s));

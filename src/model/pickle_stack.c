@@ -11,21 +11,21 @@
 
 enum { PAGE = 4096, PAGES = PICKLE_MEMO / PAGE };
 
-bool pickle_fail(struct pickle *p, const char *why)
+bool(pickle_fail)(struct pickle *p, const char *why)
 {
     p->end = PICKLE_BROKEN;
     p->why = why;
     return false;
 }
 
-bool pickle_over(struct pickle *p, const char *what)
+bool(pickle_over)(struct pickle *p, const char *what)
 {
     p->end = PICKLE_LIMIT;
     p->why = what;
     return false;
 }
 
-bool pickle_no_memory(struct pickle *p)
+bool(pickle_no_memory)(struct pickle *p)
 {
     p->end = PICKLE_NO_MEMORY;
     return false;
@@ -139,7 +139,7 @@ bool pickle_memo_get(struct pickle *p, uint64_t key, pv *v)
 
 pv pickle_tuple(struct pickle *p, const pv *items, size_t n)
 {
-    if (n >= PICKLE_RING / 2 || n >= PV_COUNT_UNKNOWN)
+    if (n >= PICKLE_RING / 2)
         return pv_make(PV_TUPLE, PV_COUNT_UNKNOWN, p->ring_at);
     uint64_t at = p->ring_at;
     for (size_t i = 0; i < n; i++)
