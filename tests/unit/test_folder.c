@@ -266,14 +266,14 @@ static void folder_fails_where_nothing_is(void **state)
 static void folder_names_what_is_not_read(void **state)
 {
     (void)state;
-    const struct span zip = {(const uint8_t *)"PK\3\4\0\0\0\0", 8};
+    const struct span lite = {(const uint8_t *)"\x1c\0\0\0TFL3", 8};
     const struct span pickle = {(const uint8_t *)"\x80\2}q\0.", 6};
-    assert_true(folder_put(&here, "pytorch_model.bin", zip));
+    assert_true(folder_put(&here, "m.tflite", lite));
     assert_true(folder_put(&here, "x.safetensors", pickle));
-    assert_true(folder_put(&here, "m.onnx", span_str("\x08\x07\x12\x07pytorch")));
+    assert_true(folder_put(&here, "m.engine", span_str("\x08\x07\x12\x07engine")));
     put_gguf("y.safetensors");
     struct model *m = read_here();
-    assert_int_equal(count_of(m, RULE_FOLDER_NOT_READ), 3);
+    assert_int_equal(count_of(m, RULE_FOLDER_NOT_READ), 2);
     assert_int_equal(count_of(m, RULE_FOLDER_CONTENT), 2);
     assert_true(m->verdict.incomplete);
     assert_int_equal(m->tensor_count, 1); /* GGUF by content */
