@@ -19,7 +19,7 @@
 
 enum {
     TOKENIZER_MAX_TOKENS = 1 << 22, /* entries of a vocabulary */
-    TOKENIZER_MAX_TEXT = 1 << 30    /* bytes of one text to encode */
+    TOKENIZER_MAX_TEXT = 1 << 26    /* bytes of one text to encode */
 };
 
 struct tokenizer;
