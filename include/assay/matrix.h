@@ -28,6 +28,8 @@ bool matrix_supports(enum dtype t);
 bool matrix_packs(enum dtype t);
 /* One group: 32 rows as stored, to the same number of bytes packed. */
 void matrix_pack(uint8_t *group, const uint8_t *rows, enum dtype t, size_t cols);
+/* No element of these blocks, as stored, is NaN or infinite; of a supported type. */
+bool matrix_finite(enum dtype t, const uint8_t *stored, size_t blocks);
 /* Row `row` as floats (dtype_decode). */
 void matrix_row(float *y, const struct matrix *w, size_t row);
 

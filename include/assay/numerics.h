@@ -110,6 +110,10 @@ struct dense {
 };
 void numerics_dense(const struct dense *d, size_t n0, size_t n1);
 
+/* y[d] = sum over p = 0..n-1, in order, of weight[p] * v[p][d] by fused multiply-add; v holds
+ * n rows of `size` binary16 numbers. */
+void numerics_mix(float *y, const float *weight, const uint16_t *v, size_t size, size_t n);
+
 /* y (cols x rows) = x (rows x cols) transposed. */
 void numerics_transpose(float *y, const float *x, size_t rows, size_t cols);
 
