@@ -62,6 +62,13 @@ struct log_entry {
     struct span subject; /* who it concerns, in clear; empty: nobody. Stored only sealed. */
     const struct log_content *content;
     size_t content_count;
+    /*
+     * Of a call-intent: bytes of members and content that its outcome may have. Space for an
+     * outcome of that size (8 KiB more than asked for) is set aside on the disk before the
+     * intent is accepted: on a disk that has become full everything else is refused with
+     * ERR_IO, and such outcomes are still taken.
+     */
+    uint64_t reserve;
 };
 
 /*

@@ -37,6 +37,7 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
     struct store *s = arg;
     (void)db, (void)name;
     s->wal_pages = pages;
+    s->wal_end = (uint64_t)pages;
     return SQLITE_OK;
 }
 
@@ -76,6 +77,7 @@ void store_close(struct log *l)
     }
     sql_close(s->db);
     free(s->waiters);
+    reserve_free(&s->reserve);
     s->db = NULL;
     s->waiters = NULL;
     buf_free(&s->leaf);
@@ -205,13 +207,23 @@ static bool encode(struct log *l, struct item *i, struct record_head *h)
            record_encode(&s->leaf, h, i->body, i->fields, i->field_count, e);
 }
 
+/* When the batch is durable: what open calls were promised. */
+static void settle(struct store *s, const struct item *items)
+{
+    for (const struct item *i = items; i; i = i->next) {
+        if (i->receipt.ok && i->kind == RECORD_CALL_INTENT)
+            reserve_keep(&s->reserve, i->receipt.seq, reserve_wanted(i));
+        else if (i->receipt.ok && i->index.has_intent)
+            reserve_release(&s->reserve, i->index.intent);
+    }
+}
+
 static bool write_item(struct log *l, struct item *i, struct err *e)
 {
     struct store *s = &l->store;
     struct record_head h;
-    err_clear(&i->receipt.error);
     i->receipt.ok = false;
-    if (!encode(l, i, &h))
+    if (i->refused || !encode(l, i, &h))
         return true;
     struct digest hash = record_hash(buf_span(&s->leaf));
     sqlite3_bind_int64(s->st[ST_RECORD], 1, (int64_t)h.seq);
@@ -258,10 +270,15 @@ static bool keep_sometimes(struct log *l, struct err *e)
 bool store_commit(struct log *l, struct item *items, struct err *e)
 {
     struct store *s = &l->store;
+    for (struct item *i = items; i; i = i->next)
+        err_clear(&i->receipt.error);
+    reserve_batch(l, items);
     bool ok = run(s, ST_BEGIN, e);
     for (struct item *i = items; ok && i; i = i->next)
         ok = write_item(l, i, e);
     ok = ok && keep_sometimes(l, e) && run(s, ST_COMMIT, e);
+    if (ok)
+        settle(s, items);
     if (ok)
         head_set(l, &s->tree);
     else if (!sqlite3_get_autocommit(s->db))
@@ -275,15 +292,26 @@ bool store_truncate(struct log *l, bool *pending, struct err *e)
     int result =
         sqlite3_wal_checkpoint_v2(l->store.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &pages, &copied);
     *pending = result == SQLITE_BUSY;
+    if (result == SQLITE_OK)
+        l->store.wal_end = l->store.reserve.room = 0; /* the file is empty, its blocks are free */
     return *pending || result == SQLITE_OK || sql_fail(l->store.db, "emptying the WAL", e);
 }
 
-/* After the acknowledgements; a reader that holds pages only postpones it. */
-static bool copy_back(struct store *s, struct err *e)
+/*
+ * After the acknowledgements; a reader that holds pages only postpones it. So does a full
+ * disk: what is in the WAL is durable there, and space was set aside for what must follow.
+ */
+static bool copy_back(struct log *l, struct err *e)
 {
-    if (s->wal_pages < LOG_WAL_PAGES)
+    struct store *s = &l->store;
+    uint64_t now = l->clock.boot(l->clock.arg);
+    if (s->wal_pages < LOG_WAL_PAGES || now < s->copy_at_us)
         return true;
     int result = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (result == SQLITE_FULL) {
+        s->copy_at_us = now + LOG_FULL_EVERY_US;
+        return true;
+    }
     s->wal_pages = 0;
     return result == SQLITE_OK || result == SQLITE_BUSY || sql_fail(s->db, "copying the WAL", e);
 }
@@ -328,7 +356,7 @@ static void commit_items(struct log *l, struct item *items)
         stop_for(l, &e);
     acknowledge(l, items, ok ? NULL : &e);
     err_clear(&e);
-    if (ok && !copy_back(&l->store, &e))
+    if (ok && !copy_back(l, &e))
         stop_for(l, &e);
 }
 

@@ -139,6 +139,7 @@ static struct item *allocate(const struct log_entry *entry, size_t names)
     i->fields = (struct record_field *)(void *)(i + 1);
     uint8_t *at = (uint8_t *)(i + 1) + fields;
     i->kind = entry->kind;
+    i->reserve = entry->reserve < LOG_ENTRY_BYTES ? entry->reserve : LOG_ENTRY_BYTES;
     i->body = copy(&at, entry->body);
     for (size_t k = 0; k < entry->content_count; k++)
         i->fields[k].name = copy(&at, entry->content[k].field);

@@ -7,6 +7,7 @@
  */
 #include "log/store.h"
 
+#include <errno.h>
 #include <time.h>
 
 #include "assay/base/file.h"
@@ -115,11 +116,17 @@ static void *keeper(void *arg)
     struct log *l = arg;
     struct err e = ERR_INIT;
     while (wait_for_change(&l->head)) {
-        if (!head_write(l, &e)) {
-            /* Without the head a rollback could not be noticed: nothing more is accepted. */
+        /* Without the head a rollback could not be noticed: nothing more is accepted, but for
+         * what ends calls when the disk is full. */
+        errno = 0;
+        bool written = head_write(l, &e);
+        bool full = !written && (errno == ENOSPC || errno == EDQUOT);
+        atomic_store(&l->head.full, full);
+        if (!written && !full) {
             queue_fail(&l->queue, &e);
             break;
         }
+        err_clear(&e);
         pause_unless_stopping(&l->head);
     }
     return NULL;

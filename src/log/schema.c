@@ -19,25 +19,62 @@ static const char own_pragmas[] =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
     "PRAGMA secure_delete=ON; PRAGMA foreign_keys=OFF; PRAGMA recursive_triggers=ON;";
 
-static bool run_schema(sqlite3 *db, struct err *e)
+/* The first two make version 1; each NNN_*.sql what NNN - 1 becomes NNN by. */
+static bool is_of_version(const char *name, int version)
 {
-    static const char *const names[] = {"schema/record.sql", "schema/derived.sql"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        for (size_t k = 0; k < embedded_count; k++)
-            if (strcmp(embedded[k].name, names[i]) == 0 &&
-                !sql_exec(db, (const char *)embedded[k].bytes.p, e))
-                return false;
+    char prefix[32];
+    if (version == 1)
+        return strcmp(name, "schema/record.sql") == 0 || strcmp(name, "schema/derived.sql") == 0;
+    sqlite3_snprintf(sizeof prefix, prefix, "schema/%03d_", version);
+    return span_starts(span_str(name), prefix);
+}
+
+static bool run_version(sqlite3 *db, int version, struct err *e)
+{
+    for (size_t i = embedded_count; i-- > 0;) /* record.sql stands behind derived.sql */
+        if (is_of_version(embedded[i].name, version) &&
+            !sql_exec(db, (const char *)embedded[i].bytes.p, e))
+            return false;
     return true;
+}
+
+static bool run_schema(sqlite3 *db, int version, struct err *e)
+{
+    for (int v = 1; v <= version; v++)
+        if (!run_version(db, v, e))
+            return false;
+    return true;
+}
+
+static bool set_version(sqlite3 *db, int version, struct err *e)
+{
+    char text[64];
+    sqlite3_snprintf(sizeof text, text, "PRAGMA user_version=%d", version);
+    return sql_exec(db, text, e);
 }
 
 static bool create(sqlite3 *db, struct err *e)
 {
-    char text[128];
-    sqlite3_snprintf(sizeof text, text, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
-                     LOG_APPLICATION, LOG_SCHEMA);
+    char text[64];
+    sqlite3_snprintf(sizeof text, text, "PRAGMA application_id=%d", LOG_APPLICATION);
     return sql_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE;", e) &&
            sql_exec(db, own_pragmas, e) && sql_exec(db, "BEGIN IMMEDIATE", e) &&
-           run_schema(db, e) && sql_exec(db, text, e) && sql_exec(db, "COMMIT", e);
+           run_schema(db, LOG_SCHEMA, e) && sql_exec(db, text, e) &&
+           set_version(db, LOG_SCHEMA, e) && sql_exec(db, "COMMIT", e);
+}
+
+/* Each step with its number in one transaction: it is done, or it never began. */
+static bool migrate(sqlite3 *db, int version, struct err *e)
+{
+    for (; version < LOG_SCHEMA; version++) {
+        bool ok = sql_exec(db, "BEGIN IMMEDIATE", e) && run_version(db, version + 1, e) &&
+                  set_version(db, version + 1, e) && sql_exec(db, "COMMIT", e);
+        if (!ok && !sqlite3_get_autocommit(db) && !sql_exec(db, "ROLLBACK", NULL))
+            return false;
+        if (!ok)
+            return false;
+    }
+    return true;
 }
 
 /* ---- comparing ---- */
@@ -80,11 +117,11 @@ static bool compare(sqlite3 *db, sqlite3_stmt *ours, sqlite3_stmt *theirs, struc
     }
 }
 
-static bool check_schema(sqlite3 *db, struct err *e)
+static bool check_schema(sqlite3 *db, int version, struct err *e)
 {
     sqlite3 *model = NULL;
     sqlite3_stmt *ours = NULL, *theirs = NULL;
-    bool ok = sqlite3_open(":memory:", &model) == SQLITE_OK && run_schema(model, e);
+    bool ok = sqlite3_open(":memory:", &model) == SQLITE_OK && run_schema(model, version, e);
     ok = ok && (ours = sql_prepare(model, list_schema, e)) &&
          (theirs = sql_prepare(db, list_schema, e)) && compare(db, ours, theirs, e);
     sqlite3_finalize(ours);
@@ -93,7 +130,7 @@ static bool check_schema(sqlite3 *db, struct err *e)
     return ok || err_set(e, ERR_MEMORY, "out of memory for the schema");
 }
 
-static bool check_version(sqlite3 *db, struct err *e)
+static bool check_version(sqlite3 *db, int *out, struct err *e)
 {
     int64_t application = 0, version = 0;
     if (!sql_int(db, "PRAGMA application_id", &application, e) ||
@@ -105,8 +142,9 @@ static bool check_version(sqlite3 *db, struct err *e)
         return err_set(e, ERR_UNSUPPORTED,
                        "written by a newer Assay (schema %lld, this one knows %d): update Assay",
                        (long long)version, LOG_SCHEMA);
-    if (version < LOG_SCHEMA)
+    if (version < 1)
         return err_set(e, ERR_INTEGRITY, "schema %lld never existed", (long long)version);
+    *out = (int)version;
     return true;
 }
 
@@ -125,16 +163,24 @@ static bool harden(sqlite3 *db, struct err *e)
            sql_exec(db, read_pragmas, e);
 }
 
-/* A foreign database stays as it is: it is judged before WAL mode is asked of it. */
+/*
+ * A foreign database stays as it is: it is judged before WAL mode is asked of it. One of an
+ * earlier version is read as it is, and brought up by its owner.
+ */
 static bool prepare(sqlite3 *db, enum sql_mode mode, struct err *e)
 {
+    int version = 0;
     if (!harden(db, e))
         return false;
     if (mode == SQL_CREATE)
         return create(db, e);
-    if (!check_version(db, e) || !check_schema(db, e))
+    if (!check_version(db, &version, e) || !check_schema(db, version, e))
         return false;
-    return mode == SQL_READ || sql_exec(db, own_pragmas, e);
+    if (mode == SQL_READ)
+        return true;
+    if (!sql_exec(db, own_pragmas, e))
+        return false;
+    return version == LOG_SCHEMA || (migrate(db, version, e) && check_schema(db, LOG_SCHEMA, e));
 }
 
 bool sql_open(sqlite3 **out, const char *path, enum sql_mode mode, struct err *e)

@@ -178,6 +178,7 @@ void socket_put_entry(struct buf *out, const struct log_entry *entry)
     buf_put_u8(out, (uint8_t)entry->kind);
     put_span(out, entry->body);
     put_span(out, entry->subject);
+    buf_put_u64le(out, entry->reserve);
     buf_put_u32le(out, (uint32_t)entry->content_count);
     for (size_t i = 0; i < entry->content_count; i++) {
         put_span(out, entry->content[i].field);
@@ -190,6 +191,7 @@ bool socket_get_entry(struct log_entry *out, struct cursor *c, struct arena *a, 
     *out = (struct log_entry){.kind = (enum record_kind)cursor_u8(c)};
     out->body = get_span(c);
     out->subject = get_span(c);
+    out->reserve = cursor_u64(c);
     uint64_t count = cursor_count(c, cursor_u32(c), 8);
     struct log_content *content = count ? arena_array(a, count, sizeof *content) : NULL;
     if (count && !content)

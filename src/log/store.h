@@ -26,6 +26,7 @@ enum {
     LOG_CLOCK_BACK_US = 10 * 1000 * 1000,  /* the wall clock may step back by this much */
     LOG_HEAD_EVERY_NS = 200 * 1000 * 1000, /* the head file is at most this much behind */
     LOG_KEPT_EVERY_US = 1000 * 1000,       /* signed heads kept in the database */
+    LOG_FULL_EVERY_US = 1000 * 1000,       /* a full disk is tried again */
     LOG_NOTE_MAX = 1 << 16
 };
 
@@ -117,6 +118,8 @@ struct item {
     size_t field_count;
     struct buf content; /* the fields' ciphertexts, one after the other */
     size_t bytes;       /* counted against LOG_QUEUE_BYTES */
+    uint64_t reserve;   /* of a call-intent: bytes that its outcome may have */
+    bool refused;       /* takes no number; the receipt says why */
     log_done *done;
     void *arg;
     struct waiter *waiter; /* NULL: nobody waits, `done` is called */
@@ -183,6 +186,24 @@ enum statement {
     STATEMENTS
 };
 
+/* Blocks of the disk that the WAL has, and for what. reserve.c */
+struct reserve {
+    uint64_t room;     /* bytes that the WAL has blocks for, as far as is known */
+    uint64_t promised; /* of them to open calls, together */
+    struct promise {
+        uint64_t seq, bytes; /* of a call-intent; bytes 0: a free slot */
+    } * open;
+    size_t slots, count;
+};
+
+void reserve_keep(struct reserve *r, uint64_t intent, uint64_t bytes);
+void reserve_release(struct reserve *r, uint64_t intent);
+void reserve_free(struct reserve *r);
+/* What is promised to the outcome of this intent. */
+uint64_t reserve_wanted(const struct item *intent);
+/* Blocks for a batch; marks what must be refused for want of them. */
+void reserve_batch(struct log *l, struct item *items);
+
 struct store {
     sqlite3 *db;
     sqlite3_stmt *st[STATEMENTS];
@@ -192,7 +213,10 @@ struct store {
     uint64_t kept_us;   /* when a signed head was last kept */
     struct buf leaf, note;
     struct waiter **waiters; /* of a batch, LOG_BATCH_MAX */
-    int wal_pages;
+    int wal_pages;           /* since it was last copied back */
+    uint64_t wal_end;        /* pages after which the next batch may be written */
+    uint64_t copy_at_us;     /* not copied back before, for the disk was full */
+    struct reserve reserve;
     bool sealed;  /* off: the last leaf is written */
     bool erasing; /* an erasure is pending: a reader holds the WAL */
     uint64_t erase_tried_us;
@@ -227,7 +251,8 @@ struct head {
     pthread_cond_t changed;
     pthread_t thread;
     bool running, stopping, waiting;
-    uint64_t size; /* the newest committed tree */
+    atomic_bool full; /* no space for the file: it is older than it should be */
+    uint64_t size;    /* the newest committed tree */
     struct digest root;
     uint64_t version, signed_version, written; /* of that tree; that `note` signs; in the file */
     struct buf note;

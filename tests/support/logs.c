@@ -93,3 +93,8 @@ void logs_skip_under_tsan(void)
     skip();
 #endif
 }
+
+void logs_first_version(const struct folder *f)
+{
+    logs_sql(f, "DROP INDEX cosignature_size; PRAGMA user_version = 1");
+}

@@ -17,6 +17,8 @@ struct log_receipt logs_append(struct log *l);
 void logs_sql(const struct folder *f, const char *text);
 /* One integer from the database. */
 int64_t logs_sql_int(const struct folder *f, const char *text);
+/* Make of its database what the first version of the schema was. */
+void logs_first_version(const struct folder *f);
 /* Copy one file of the folder over another. */
 void logs_copy(const struct folder *f, const char *from, const char *to);
 

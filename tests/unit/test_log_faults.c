@@ -157,10 +157,12 @@ static bool disturbed(uint64_t n, int result)
     return fired;
 }
 
-static void every_failing_call(int result)
+static void every_failing_call(int result, bool first_version)
 {
     uint64_t n = 1;
     logs_make(&place);
+    if (first_version)
+        logs_first_version(&place);
     save_files(".good");
     while (disturbed(n, result))
         n++;
@@ -170,13 +172,19 @@ static void every_failing_call(int result)
 static void no_failing_write_or_sync_costs_a_promise(void **state)
 {
     (void)state;
-    every_failing_call(SQLITE_IOERR_WRITE);
+    every_failing_call(SQLITE_IOERR_WRITE, false);
 }
 
 static void no_full_disk_at_any_call_costs_a_promise(void **state)
 {
     (void)state;
-    every_failing_call(SQLITE_FULL);
+    every_failing_call(SQLITE_FULL, false);
+}
+
+static void no_failing_call_leaves_half_a_migration(void **state)
+{
+    (void)state;
+    every_failing_call(SQLITE_IOERR_WRITE, true);
 }
 
 /* ---- a crash between two calls ---- */
@@ -306,6 +314,31 @@ static void an_owner_opens_after_a_crash_at_any_call(void **state)
     }
 }
 
+/* In each of its writes, and in the middle of one: the log opens, of one version or the other. */
+static void no_crash_leaves_half_a_migration(void **state)
+{
+    (void)state;
+    logs_make(&place);
+    logs_first_version(&place);
+    save_files(".good");
+    fault_vfs_record();
+    struct log *l = logs_open(&place);
+    fault_vfs_pass();
+    log_close(l);
+    size_t n = fault_vfs_count();
+    assert_true(n > 10);
+    for (size_t at = 0; at <= n; at++) {
+        crash_at(at, 0, false);
+        log_close(logs_open(&place));
+        assert_int_equal(logs_sql_int(&place, "PRAGMA user_version"), 2);
+        if (at == n || fault_vfs_ops()[at].call != FAULT_WRITE)
+            continue;
+        crash_at(at, fault_vfs_ops()[at].n / 2, at % 2);
+        log_close(logs_open(&place));
+        assert_int_equal(logs_sql_int(&place, "PRAGMA user_version"), 2);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -313,6 +346,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(no_failing_write_or_sync_costs_a_promise),
         TEST(no_full_disk_at_any_call_costs_a_promise),
+        TEST(no_failing_call_leaves_half_a_migration),
+        TEST(no_crash_leaves_half_a_migration),
         TEST(no_crash_between_calls_or_within_one_costs_a_promise),
         TEST(no_lost_set_of_unsynced_writes_costs_a_promise),
         TEST(an_owner_opens_after_a_crash_at_any_call),

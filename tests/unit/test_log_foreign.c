@@ -90,8 +90,49 @@ static void a_newer_version_is_named(void **state)
 {
     (void)state;
     made();
-    logs_sql(&place, "PRAGMA user_version = 2");
+    logs_sql(&place, "PRAGMA user_version = 3");
     refused(ERR_UNSUPPORTED, "newer Assay");
+}
+
+/* One that was not made in one transaction, or whose file is half of one and half another. */
+static void a_half_finished_migration_is_refused(void **state)
+{
+    (void)state;
+    made();
+    logs_copy(&place, "log.db", "good.db");
+    logs_sql(&place, "PRAGMA user_version = 1");
+    refused(ERR_INTEGRITY, "index \"cosignature_size\" does not belong there");
+    logs_copy(&place, "good.db", "log.db");
+    logs_sql(&place, "DROP INDEX cosignature_size");
+    refused(ERR_INTEGRITY, "index \"cosignature_size\" is missing");
+    logs_copy(&place, "good.db", "log.db");
+    logs_sql(&place, "PRAGMA user_version = 0");
+    refused(ERR_INTEGRITY, "schema 0 never existed");
+    logs_copy(&place, "good.db", "log.db");
+    log_close(logs_open(&place));
+}
+
+static void a_log_of_the_first_version_is_read_and_brought_up(void **state)
+{
+    (void)state;
+    made();
+    logs_first_version(&place);
+    struct log_reader *r = logs_reader(&place);
+    uint64_t size = log_reader_size(r);
+    log_reader_close(r);
+    assert_int_equal(logs_sql_int(&place, "PRAGMA user_version"), 1); /* by whom owns it alone */
+    struct log *l = logs_open(&place);
+    logs_append(l);
+    log_close(l);
+    assert_int_equal(logs_sql_int(&place, "PRAGMA user_version"), LOG_SCHEMA);
+    r = logs_reader(&place);
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    assert_int_equal(log_reader_size(r), size + 3); /* start, one entry, stop */
+    for (uint64_t i = 0; i < size + 3; i++)
+        assert_true(log_reader_receipt(r, i, &b, NULL));
+    buf_free(&b);
+    log_reader_close(r);
 }
 
 static void every_change_of_the_schema_is_refused(void **state)
@@ -110,7 +151,7 @@ static void every_change_of_the_schema_is_refused(void **state)
          "trigger \"t\" does not belong there"},
         {"CREATE UNIQUE INDEX u ON record (leaf)", "index \"u\" does not belong there"},
         {"DROP INDEX entry_kind", "index \"entry_kind\" is missing"},
-        {"DROP TABLE cosignature", "table \"cosignature\" is missing"},
+        {"DROP TABLE cosignature", "index \"cosignature_size\" is missing"},
         {"ALTER TABLE record ADD COLUMN more TEXT", "table \"record\" has another text"},
         {"DROP TABLE record; CREATE VIEW record AS SELECT seq, x'7b7d' AS leaf FROM entry",
          "record"},
@@ -423,6 +464,8 @@ int main(void)
         TEST(a_foreign_database_is_refused),
         TEST(what_is_no_database_is_refused),
         TEST(a_newer_version_is_named),
+        TEST(a_half_finished_migration_is_refused),
+        TEST(a_log_of_the_first_version_is_read_and_brought_up),
         TEST(every_change_of_the_schema_is_refused),
         TEST(a_schema_that_does_not_parse_is_refused),
         TEST(an_oversized_leaf_is_not_copied),
