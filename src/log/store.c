@@ -308,9 +308,10 @@ static void finish(struct log *l)
     queue_stop(&l->queue);
     pthread_join(l->committer, NULL);
     head_close(l);
+    atomic_store(&l->head.full, false); /* it is tried once more */
     bool ended = l->store.sealed || (!queue_failed(&l->queue, &e) && erase_recover(l, &e) &&
                                      append_stop(l, &e) && store_keep(l, &e));
-    bool whole = ended && head_write(l, &e);
+    bool whole = head_write(l, &e) && ended;
     (void)whole; /* nobody waits for it: the next start says what was missing */
 }
 
