@@ -112,6 +112,12 @@ bool record_check(struct record_head *out, struct span *body, struct span leaf,
  */
 void record_key_message(struct buf *out, struct span origin, uint64_t seq, struct span old_key,
                         struct span new_key);
+/*
+ * The chain over what is durable of a call, docs/log-format.md, "Calls": it begins with the
+ * leaf hash of the intent, and each window makes SHA-256("assay/call-prefix/v1\0" ||
+ * chain || leaf hash of the window) of it.
+ */
+void record_prefix_add(struct digest *chain, const struct digest *window);
 /* RFC 9162 leaf hash. */
 struct digest record_hash(struct span leaf);
 

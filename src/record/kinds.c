@@ -316,6 +316,12 @@ static const struct member tokens_members[] = {
 };
 OBJECT(tokens, "token counts");
 
+static const struct member prefix_members[] = {
+    MUST("bytes", COUNT, "of all ciphertexts of the windows, padding and tags included"),
+    MUST("chain", DIGEST, "over the leaf hashes of the intent and its windows, see Calls"),
+};
+OBJECT(prefix, "what was durable of a call before this record");
+
 static const struct member call_outcome_members[] = {
     MUST("attempts", COUNT, "times that the upstream was asked, 1 for the engine"),
     MUST_WORD("durability", durabilities, "what was held back until it was durable"),
@@ -324,6 +330,7 @@ static const struct member call_outcome_members[] = {
     MUST("intent", COUNT, "index of the intent that this closes"),
     MAY_OBJECT("model", &model_ref, "which model answered, as far as it is known"),
     MUST_WORD("outcome", outcomes, "how it ended"),
+    MAY_OBJECT("prefix", &prefix, "the windows that this commits to; always there when the outcome is crash"),
     MAY("relayed", BOOL, "the client gets the octets of the upstream's body as they came: there is no `upstream_response`"),
     MUST("released_bytes", COUNT, "bytes of the answer handed to the client's connection, at most"),
     MAY("response_id", STRING, "identifier of the answer"),

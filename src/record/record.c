@@ -33,6 +33,15 @@ struct digest record_hash(struct span leaf)
     return merkle_leaf(leaf);
 }
 
+void record_prefix_add(struct digest *chain, const struct digest *window)
+{
+    static const char domain[] = "assay/call-prefix/v1"; /* the NUL ends it */
+    const struct span parts[] = {{(const uint8_t *)domain, sizeof domain},
+                                 {chain->b, DIGEST_SIZE},
+                                 {window->b, DIGEST_SIZE}};
+    *chain = sha256_of_parts(parts, 3);
+}
+
 void record_key_message(struct buf *out, struct span origin, uint64_t seq, struct span old_key,
                         struct span new_key)
 {

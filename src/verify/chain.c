@@ -190,21 +190,35 @@ static void follow_clocks(struct verifier *v, const struct record_head *h)
     v->boot_back += same_boot && h->boot_us < v->last.boot_us;
 }
 
-static bool follow_call(struct verifier *v, const struct record_head *h, struct span body,
-                        struct err *e)
+/* Windows before an outcome are the ones that it commits to; those after it belong to no call. */
+static bool check_prefix(struct span body, const struct digest *chain, struct err *e)
 {
-    uint64_t intent;
-    if (h->kind == RECORD_CALL_INTENT)
-        intents_opened(&v->calls, h->seq);
-    if (h->kind != RECORD_CALL_OUTCOME)
-        return true;
-    if (!intents_named(body, &intent))
-        return err_set(e, ERR_INTEGRITY, "the outcome names no intent");
-    intents_closed(&v->calls, intent);
-    return true;
+    struct digest said;
+    return !chain || !intents_prefix(body, &said) || digest_eq(chain, &said) ||
+           err_set(e, ERR_INTEGRITY, "the outcome commits to other windows than those before it");
 }
 
-static bool judge_leaf(struct verifier *v, struct span leaf, struct err *e)
+static bool follow_call(struct verifier *v, const struct record_head *h, struct span body,
+                        const struct digest *hash, struct err *e)
+{
+    uint64_t intent;
+    const struct digest *chain;
+    if (h->kind == RECORD_CALL_INTENT)
+        intents_opened(&v->calls, h->seq, hash);
+    if (h->kind != RECORD_CALL_OUTCOME && h->kind != RECORD_CALL_WINDOW)
+        return true;
+    if (!intents_named(body, &intent))
+        return err_set(e, ERR_INTEGRITY, "the record names no intent");
+    if (h->kind == RECORD_CALL_WINDOW) {
+        intents_window(&v->calls, intent, hash);
+        return true;
+    }
+    intents_closed(&v->calls, intent, &chain);
+    return check_prefix(body, chain, e);
+}
+
+static bool judge_leaf(struct verifier *v, struct span leaf, const struct digest *hash,
+                       struct err *e)
 {
     struct record_head h;
     struct span body;
@@ -214,7 +228,7 @@ static bool judge_leaf(struct verifier *v, struct span leaf, struct err *e)
         return err_set(e, ERR_INTEGRITY,
                        "it says it is entry %llu: leaves are missing, added or out of order",
                        (unsigned long long)h.seq);
-    if (!keychain_leaf(&v->keys, &h, body, e) || !follow_call(v, &h, body, e))
+    if (!keychain_leaf(&v->keys, &h, body, e) || !follow_call(v, &h, body, hash, e))
         return false;
     follow_clocks(v, &h);
     v->last = h;
@@ -226,14 +240,14 @@ bool verifier_leaf(struct verifier *v, struct span leaf, struct err *e)
     struct err why = ERR_INIT;
     if (v->failed)
         return err_set(e, v->failed, "verification has failed before");
-    bool ok = judge_leaf(v, leaf, &why);
+    struct digest hash = record_hash(leaf);
+    bool ok = judge_leaf(v, leaf, &hash, &why);
     /* Its bytes are in the tree all the same: the root still tells tampering from news. */
     if (why.code == ERR_UNSUPPORTED && !v->newer.code)
         err_set(&v->newer, ERR_UNSUPPORTED, "entry %llu: %s", (unsigned long long)v->tree.size,
                 why.text);
     if (!ok && why.code != ERR_UNSUPPORTED)
         return fail(v, &why, v->tree.size, e);
-    struct digest hash = record_hash(leaf);
     merkle_append(&v->tree, &hash);
     return judge_due(v, e);
 }

@@ -16,21 +16,26 @@ static void sweep(struct intents *t)
         return;
     }
     for (size_t i = 0; i < t->count; i++)
-        if (!(t->seq[i] & INTENT_CLOSED))
+        if (!(t->seq[i] & INTENT_CLOSED)) {
+            t->chain[kept] = t->chain[i];
             t->seq[kept++] = t->seq[i];
+        }
     t->count = kept;
 }
 
-void intents_opened(struct intents *t, uint64_t seq)
+void intents_opened(struct intents *t, uint64_t seq, const struct digest *leaf)
 {
     t->open++;
     if (t->count == INTENTS_MAX)
         sweep(t);
-    if (t->count < INTENTS_MAX)
-        t->seq[t->count++] = seq;
+    if (t->count == INTENTS_MAX)
+        return;
+    t->chain[t->count] = *leaf;
+    t->seq[t->count++] = seq;
 }
 
-void intents_closed(struct intents *t, uint64_t seq)
+/* Its place, open or closed; t->count when it is not followed. */
+static size_t find(const struct intents *t, uint64_t seq)
 {
     size_t low = 0, high = t->count;
     while (low < high) {
@@ -40,12 +45,27 @@ void intents_closed(struct intents *t, uint64_t seq)
         else
             high = middle;
     }
-    if (low == t->count || t->seq[low] != seq) {
+    return low < t->count && (t->seq[low] & ~INTENT_CLOSED) == seq ? low : t->count;
+}
+
+void intents_window(struct intents *t, uint64_t seq, const struct digest *leaf)
+{
+    size_t at = find(t, seq);
+    if (at < t->count)
+        record_prefix_add(&t->chain[at], leaf);
+}
+
+void intents_closed(struct intents *t, uint64_t seq, const struct digest **chain)
+{
+    size_t at = find(t, seq);
+    *chain = NULL;
+    if (at == t->count || t->seq[at] & INTENT_CLOSED) {
         t->stray++;
         return;
     }
-    t->seq[low] |= INTENT_CLOSED;
+    t->seq[at] |= INTENT_CLOSED;
     t->open--;
+    *chain = &t->chain[at];
 }
 
 /* Behind the string that begins at s.p[at]. */
@@ -56,22 +76,41 @@ static size_t skip_string(struct span s, size_t at)
     return at + 1;
 }
 
-/* The scanner of leaves accepted the body, so only depth and strings matter here. */
-bool intents_named(struct span body, uint64_t *out)
+/*
+ * What stands behind a member of the outermost object; empty when it is not there. The
+ * scanner of leaves accepted the body, so only depth and strings matter here.
+ */
+static struct span behind(struct span body, const char *key, size_t n)
 {
-    static const char key[] = "\"intent\":";
-    enum { KEY = sizeof key - 1 };
     int depth = 0;
     for (size_t i = 0; i < body.n;) {
         uint8_t c = body.p[i];
-        if (depth == 1 && c == '"' && body.n - i > KEY && memcmp(body.p + i, key, KEY) == 0) {
-            size_t from = i + KEY, to = from;
-            while (to < body.n && body.p[to] >= '0' && body.p[to] <= '9')
-                to++;
-            return text_u64(span_sub(body, from, to - from), out);
-        }
+        if (depth == 1 && c == '"' && body.n - i > n && memcmp(body.p + i, key, n) == 0)
+            return span_sub(body, i + n, body.n);
         depth += (c == '{' || c == '[') - (c == '}' || c == ']');
         i = c == '"' ? skip_string(body, i) : i + 1;
     }
-    return false;
+    return SPAN_EMPTY;
+}
+
+bool intents_named(struct span body, uint64_t *out)
+{
+    static const char key[] = "\"intent\":";
+    struct span rest = behind(body, key, sizeof key - 1);
+    size_t n = 0;
+    while (n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9')
+        n++;
+    return n && text_u64(span_sub(rest, 0, n), out);
+}
+
+/* {"bytes":N,"chain":"HEX"} is all that it can be. */
+bool intents_prefix(struct span body, struct digest *out)
+{
+    static const char key[] = "\"prefix\":", chain[] = "\"chain\":\"";
+    struct span rest = behind(body, key, sizeof key - 1);
+    const uint8_t *at = rest.n ? memmem(rest.p, rest.n, chain, sizeof chain - 1) : NULL;
+    if (!at)
+        return false;
+    size_t from = (size_t)(at - rest.p) + sizeof chain - 1;
+    return digest_from_hex(out, span_sub(rest, from, DIGEST_HEX));
 }

@@ -475,17 +475,31 @@ static void another_process_appends_through_the_owner(void **state)
     arena_free(a);
 }
 
-enum { INTENTS = 3 };
+enum { INTENTS = 3, WINDOWS = 7 };
 
 static const char intent_body[] =
     "{\"api\":\"chat_completions\",\"durability\":\"window\",\"model\":{\"name\":\"m\"},"
     "\"route\":\"engine\",\"stream\":false}";
 
 /* Acknowledges through the pipe, then waits to be killed with an intent open. */
+static bool append_window(struct log *l, uint64_t intent, unsigned number, struct log_receipt *r,
+                          struct err *e)
+{
+    char body[128];
+    struct log_content content = {span_str("answer"), span_str("some words")};
+    snprintf(body, sizeof body, "{\"intent\":%llu,\"number\":%u,\"released_bytes\":%u}",
+             (unsigned long long)intent, number, 10 * number);
+    const struct log_entry entry = {.kind = RECORD_CALL_WINDOW,
+                                    .body = span_str(body),
+                                    .content = &content,
+                                    .content_count = 1};
+    return log_append(l, &entry, r, e);
+}
+
 static int own_until_killed(int ready)
 {
     struct log *l = NULL;
-    struct log_receipt r = {.seq = 0};
+    struct log_receipt r = {.seq = 0}, last = r;
     struct err e = ERR_INIT;
     struct log_entry entry = config;
     bool ok = log_open(&l, place.path, NULL, &e);
@@ -495,17 +509,22 @@ static int own_until_killed(int ready)
     entry.body = span_str(intent_body);
     for (int i = 0; ok && i < INTENTS; i++)
         ok = log_append(l, &entry, &r, &e);
+    for (int i = 0; ok && i < WINDOWS; i++)
+        ok = append_window(l, r.seq - (uint64_t)(i % 3), (unsigned)i / 3, &last, &e);
+    r = ok ? last : r;
     if (!ok || write(ready, &r, sizeof r) != sizeof r)
         return 1;
     for (;;)
         pause();
 }
 
-static void is_crash_of(uint64_t seq, uint64_t intent, struct arena *a)
+/* The outcome at `seq` closes `intent` and commits to its windows among the leaves before `end`. */
+static void is_crash_of(uint64_t seq, uint64_t intent, uint64_t end, struct arena *a)
 {
     struct record outcome = decoded(seq, a);
-    uint64_t closes = 0;
-    struct span how, durability;
+    uint64_t closes = 0, windows = 0, bytes = 0, released = 0, of = 0, expected = 0, size = 0;
+    struct span how, durability, hex;
+    struct digest chain = record_hash(decoded(intent, a).leaf), said;
     assert_int_equal(outcome.head.kind, RECORD_CALL_OUTCOME);
     assert_true(json_u64(json_get(outcome.body, "intent"), &closes));
     assert_int_equal(closes, intent);
@@ -513,6 +532,25 @@ static void is_crash_of(uint64_t seq, uint64_t intent, struct arena *a)
     assert_true(span_is(how, "crash"));
     assert_true(json_string(json_get(outcome.body, "durability"), &durability));
     assert_true(span_is(durability, "window"));
+    for (uint64_t i = intent + 1; i < end; i++) {
+        struct record w = decoded(i, a);
+        if (w.head.kind != RECORD_CALL_WINDOW || !json_u64(json_get(w.body, "intent"), &of) ||
+            of != intent)
+            continue;
+        struct digest hash = record_hash(w.leaf);
+        record_prefix_add(&chain, &hash);
+        expected++;
+        size += w.fields[0].size;
+    }
+    struct json prefix = json_get(outcome.body, "prefix");
+    assert_true(json_u64(json_get(outcome.body, "windows"), &windows));
+    assert_int_equal(windows, expected);
+    assert_true(json_u64(json_get(prefix, "bytes"), &bytes));
+    assert_int_equal(bytes, size);
+    assert_true(json_string(json_get(prefix, "chain"), &hex) && digest_from_hex(&said, hex));
+    assert_true(digest_eq(&said, &chain));
+    assert_true(json_u64(json_get(outcome.body, "released_bytes"), &released));
+    assert_true(released >= 10 * windows && (windows > 0 || released == 0));
 }
 
 static void a_killed_owner_loses_nothing_acknowledged(void **state)
@@ -533,7 +571,7 @@ static void a_killed_owner_loses_nothing_acknowledged(void **state)
     assert_true(log_is_owner(l));
     log_close(l);
     for (uint64_t i = 1; i <= INTENTS; i++)
-        is_crash_of(last.seq + i, last.seq - INTENTS + i, a);
+        is_crash_of(last.seq + i, last.seq - WINDOWS - INTENTS + i, last.seq + 1, a);
     struct digest hash = record_hash(decoded(last.seq, a).leaf);
     assert_true(digest_eq(&hash, &last.leaf_hash));
     struct log_reader *r = logs_reader(&place);

@@ -366,6 +366,38 @@ static void outcomes_are_matched_with_their_intents(void **state)
     paper_free(&l);
 }
 
+static void an_outcome_commits_to_the_windows_before_it(void **state)
+{
+    (void)state;
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct paper_log l;
+        struct verified v;
+        char hex[DIGEST_HEX + 1];
+        paper_start(&l);
+        paper_fill(&l, 2);
+        paper_append(&l, RECORD_CALL_INTENT,
+                     "{\"api\":\"run\",\"durability\":\"window\",\"model\":{\"name\":\"m\"},"
+                     "\"route\":\"engine\",\"stream\":true}");
+        struct digest chain = record_hash(l.leaf[2]);
+        for (int i = 0; i < 3; i++) {
+            paper_append(&l, RECORD_CALL_WINDOW,
+                         arena_printf(l.a, "{\"intent\":2,\"number\":%d,\"released_bytes\":0}", i));
+            struct digest hash = record_hash(l.leaf[l.count - 1]);
+            if (!wrong || i != 1)
+                record_prefix_add(&chain, &hash);
+        }
+        paper_append(&l, RECORD_CALL_OUTCOME,
+                     arena_printf(l.a,
+                                  "{\"attempts\":0,\"durability\":\"window\",\"intent\":2,"
+                                  "\"outcome\":\"crash\",\"prefix\":{\"bytes\":0,\"chain\":"
+                                  "\"%s\"},\"released_bytes\":0,\"windows\":3}",
+                                  digest_hex(hex, &chain)));
+        assert_int_equal(run(l.leaf, l.count, &l, l.count, &trusted, &v),
+                         wrong ? ERR_INTEGRITY : ERR_NONE);
+        paper_free(&l);
+    }
+}
+
 /* Many calls open at once, closed from the oldest: memory stays what it is. */
 static void intents_beyond_the_list_are_said_to_be_so(void **state)
 {
@@ -456,6 +488,7 @@ int main(void)
         cmocka_unit_test(rotation_needs_both_signatures),
         cmocka_unit_test(contradictions_in_the_log_are_found),
         cmocka_unit_test(outcomes_are_matched_with_their_intents),
+        cmocka_unit_test(an_outcome_commits_to_the_windows_before_it),
         cmocka_unit_test(intents_beyond_the_list_are_said_to_be_so),
         cmocka_unit_test(leaf_of_a_newer_program_is_no_tampering),
         cmocka_unit_test(a_failed_verifier_stays_failed),
