@@ -37,6 +37,7 @@ enum format {
     FORMAT_TAR,
     FORMAT_GZIP,
     FORMAT_ZLIB,
+    FORMAT_PYTORCH, /* a checkpoint that torch.save wrote, in any of its forms */
     FORMAT_COUNT
 };
 
@@ -53,6 +54,7 @@ struct model_file {
     bool big_endian;
     bool link_outside; /* reached through a symbolic link that leaves the folder */
     bool incomplete;   /* parsing stopped early */
+    bool walked;       /* a container read to its last byte: what is odd is a finding of its own */
     bool beside;       /* weights of another set than the model's: judged, in no list */
 };
 
@@ -190,6 +192,8 @@ bool model_read_memory(struct model **out, const char *name, struct span bytes,
 void model_free(struct model *m); /* NULL is harmless */
 
 const char *format_name(enum format f); /* "GGUF", "safetensors" */
+/* Do its tensors have the names and layout of PyTorch, as safetensors does? */
+bool format_is_torch(enum format f);
 const struct tensor *model_tensor(const struct model *m, struct span name); /* NULL when absent */
 const struct metadata *model_metadata(const struct model *m,
                                       const char *key); /* NULL when absent */

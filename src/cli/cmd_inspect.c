@@ -70,7 +70,7 @@ const struct command inspect_command = {
     "Reads a model without executing anything in it and shows what it is: architecture, "
     "parameters, element types, tokenizer, chat template, licence, origin, identity, how much of "
     "its bytes is accounted for, and what is wrong with it.\n"
-    "PATH is a GGUF or safetensors file, any part of a split GGUF set, a "
+    "PATH is a GGUF, safetensors or PyTorch file, any part of a split GGUF set, a "
     "*.safetensors.index.json, or a folder as on Hugging Face. Formats are recognised by content, "
     "never by name.\n"
     "Whatever was read before a fault is shown and marked incomplete. Findings alone do not fail: "

@@ -124,7 +124,7 @@ static void put_licences(struct json_writer *w, const struct facts *f)
 static const char *weights_format(const struct model *m)
 {
     for (size_t i = 0; i < m->file_count; i++)
-        if (m->files[i].format == FORMAT_GGUF || m->files[i].format == FORMAT_SAFETENSORS)
+        if (m->files[i].format == FORMAT_GGUF || format_is_torch(m->files[i].format))
             return format_name(m->files[i].format);
     return "none";
 }

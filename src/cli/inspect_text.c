@@ -82,7 +82,9 @@ static void put_containers(struct line *l, const struct model *m)
         piece(l, "GGUF %" PRIu32 "%s", gguf->version, gguf->big_endian ? " big-endian" : "");
     if (files[FORMAT_SAFETENSORS])
         piece(l, "safetensors");
-    uint64_t parts = files[FORMAT_GGUF] + files[FORMAT_SAFETENSORS];
+    if (files[FORMAT_PYTORCH])
+        piece(l, "PyTorch");
+    uint64_t parts = files[FORMAT_GGUF] + files[FORMAT_SAFETENSORS] + files[FORMAT_PYTORCH];
     if (parts > 1)
         piece(l, "%" PRIu64 " weight files", parts);
     if (parts == 0)

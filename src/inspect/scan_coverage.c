@@ -65,6 +65,10 @@ static void note_gap(struct gaps *g, uint64_t from, uint64_t to)
     if (from == to)
         return;
     /* Weights beside the model: their reader judged them, their tensors are in no list. */
+    if (f->walked) {
+        c->parsed += n;
+        return;
+    }
     if (!has_layout(f->format) || f->beside) {
         c->unexplained += n;
         return;

@@ -101,8 +101,7 @@ static bool choose_indexed(struct study *s, struct json weights, const char *ind
     if (!map_init(&names, m->arena, m->file_count))
         return false;
     for (size_t i = 0; i < m->file_count; i++)
-        if (m->files[i].format == FORMAT_SAFETENSORS &&
-            strncmp(m->files[i].name, index, folder) == 0 &&
+        if (format_is_torch(m->files[i].format) && strncmp(m->files[i].name, index, folder) == 0 &&
             !map_put(&names, span_str(m->files[i].name + folder), (uint32_t)i, &previous))
             return false;
     for (struct json w = json_first(weights); json_type(w); w = json_next(w)) {
@@ -137,11 +136,11 @@ static bool choose_safetensors(struct study *s, const uint64_t *tensors)
         for (size_t i = 0; i < m->file_count; i++) {
             struct span name = span_str(m->files[i].name);
             bool side = span_starts(name, "consolidated") || span_starts(name, "adapter_model");
-            if (m->files[i].format == FORMAT_SAFETENSORS && tensors[i])
+            if (format_is_torch(m->files[i].format) && tensors[i])
                 s->chosen[i] = pass ? !side : span_is(name, patterns[0]);
         }
     for (size_t i = 0; !any_chosen(s) && i < m->file_count; i++)
-        s->chosen[i] = m->files[i].format == FORMAT_SAFETENSORS && tensors[i];
+        s->chosen[i] = format_is_torch(m->files[i].format) && tensors[i];
     return true;
 }
 
@@ -188,7 +187,8 @@ bool study_choose(struct study *s)
     if (!tensors || !s->chosen)
         return false;
     bool config = json_type(m->documents[DOC_CONFIG].root) == JSON_OBJECT;
-    bool safetensors = has_format(s, tensors, FORMAT_SAFETENSORS);
+    bool safetensors =
+        has_format(s, tensors, FORMAT_SAFETENSORS) || has_format(s, tensors, FORMAT_PYTORCH);
     bool gguf = has_format(s, tensors, FORMAT_GGUF);
     s->format = FORMAT_SAFETENSORS;
     if (gguf ? !(safetensors && config) : !safetensors && !config)

@@ -2,7 +2,7 @@
  * Content by its bytes, wherever it stands. One table says which kinds there
  * are and what reads them; the bounds that a file may use up are kept here.
  */
-#include "model/content.h"
+#include "model/torch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,9 +43,23 @@ static bool is_zlib(struct span head, uint64_t size)
            !(head.p[1] & 0x20);
 }
 
+/* torch.save writes data.pkl first; a zip of another order is seen to be one when it is read. */
+static bool is_torch_zip(struct span head, uint64_t size)
+{
+    enum { NAME_AT = 30, LENGTH_AT = 26 };
+    if (!is_zip(head, size) || head.n < NAME_AT)
+        return false;
+    struct span name = span_sub(head, NAME_AT, load_u16le(head.p + LENGTH_AT));
+    return span_ends(name, "/data.pkl");
+}
+
 static const struct kind kinds[] = {
-    {FORMAT_ZIP, is_zip, archive_examine_zip},    {FORMAT_GZIP, is_gzip, archive_examine_gzip},
-    {FORMAT_ZLIB, is_zlib, archive_examine_zlib}, {FORMAT_PICKLE, pickle_sniff, pickle_examine},
+    {FORMAT_PYTORCH, is_torch_zip, archive_examine_zip},
+    {FORMAT_PYTORCH, torch_legacy_sniff, torch_legacy_examine},
+    {FORMAT_ZIP, is_zip, archive_examine_zip},
+    {FORMAT_GZIP, is_gzip, archive_examine_gzip},
+    {FORMAT_ZLIB, is_zlib, archive_examine_zlib},
+    {FORMAT_PICKLE, pickle_sniff, pickle_examine},
     {FORMAT_TAR, is_tar, archive_examine_tar},
 };
 
@@ -173,20 +187,18 @@ bool content_parse_file(struct model *m, uint32_t file)
     struct content_budget budget;
     if (!content_of_file(&c, &budget, m, file))
         return true;
-    m->files[file].parsed = m->files[file].size;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (kinds[i].format == m->files[file].format)
-            return kinds[i].examine(&c);
-    return true;
+    m->files[file].walked = true;
+    return content_examine(&c);
 }
 
 bool content_read_others(struct model *m)
 {
     for (uint32_t i = 0; i < m->file_count; i++) {
+        const struct model_file *f = &m->files[i];
         bool known = false;
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-            known = known || kinds[k].format == m->files[i].format;
-        if (known && !content_parse_file(m, i))
+            known = known || kinds[k].format == f->format;
+        if (known && !f->walked && !content_parse_file(m, i))
             return false;
     }
     return true;

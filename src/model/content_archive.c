@@ -2,7 +2,7 @@
  * Archives as content: what is odd about them becomes findings, and every
  * member is examined by its bytes whatever it is called.
  */
-#include "model/content.h"
+#include "model/torch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -132,10 +132,15 @@ static bool examine_member(const struct content *c, const struct archive_member 
     return done;
 }
 
-static bool examine_members(const struct content *c, const struct archive *a, bool zip)
+static bool examine_members(const struct content *c, const struct archive *a, struct arena *scratch,
+                            bool zip)
 {
+    const struct archive_member *pickle = zip ? torch_zip_pickle(a) : NULL;
+    bool *seen = arena_array(scratch, a->count + 1, sizeof *seen);
+    if (!seen || (pickle && !torch_zip_examine(c, a, pickle, seen)))
+        return false;
     for (size_t i = 0; i < a->count; i++)
-        if (!examine_member(c, &a->members[i], zip))
+        if (!seen[i] && !examine_member(c, &a->members[i], zip))
             return false;
     return true;
 }
@@ -157,7 +162,7 @@ static bool examine_archive(const struct content *c, bool zip)
                      why.text);
         content_incomplete(c);
     }
-    bool done = ok ? examine_members(c, &a, zip) : why.code != ERR_MEMORY;
+    bool done = ok ? examine_members(c, &a, scratch, zip) : why.code != ERR_MEMORY;
     arena_free(scratch);
     return done;
 }
@@ -181,7 +186,14 @@ static bool examine_stream(const struct content *c, enum inflate_kind kind)
         struct content within;
         struct err why = ERR_INIT;
         rest = input_part(&c->in, at, UINT64_MAX);
-        if (!inflate_input(&out, &rest, kind, 0, &why) || !out.whole) {
+        bool ran = inflate_input(&out, &rest, kind, 0, &why);
+        /* Two bytes are a weak sign: what does not inflate to anything known was no zlib. */
+        if (ran && kind == INFLATE_ZLIB && !out.whole &&
+            content_sniff(&out.bytes) == FORMAT_UNKNOWN) {
+            spool_close(out.spool);
+            return true;
+        }
+        if (!ran || !out.whole) {
             content_note(c, out.code == ERR_LIMIT ? RULE_ARCHIVE_BOMB : RULE_ARCHIVE_TRUNCATED, at,
                          0, "%s", out.why ? out.why : why.text);
             content_incomplete(c);

@@ -19,6 +19,7 @@ const struct reader readers[] = {
     {FORMAT_TAR, "tar archive", NULL, content_parse_file},
     {FORMAT_GZIP, "gzip", NULL, content_parse_file},
     {FORMAT_ZLIB, "zlib", NULL, content_parse_file},
+    {FORMAT_PYTORCH, "PyTorch", NULL, content_parse_file},
     {FORMAT_PICKLE, "pickle", NULL, content_parse_file},
     {FORMAT_UNKNOWN, "", NULL, NULL},
 };
@@ -288,7 +289,7 @@ static bool parse_lone(struct model *m)
             return false;
         if (m->files[i].size > 0 && m->files[i].format == FORMAT_UNKNOWN)
             model_note(m, i, 0, 0, RULE_READ_FORMAT,
-                       "neither GGUF nor safetensors: the first bytes are of no known format");
+                       "the first bytes are of no known format");
         if (!model_parse_file(m, i))
             return false;
     }
@@ -381,8 +382,14 @@ const char *format_name(enum format f)
                                                     [FORMAT_ZIP] = "zip",
                                                     [FORMAT_TAR] = "tar",
                                                     [FORMAT_GZIP] = "gzip",
-                                                    [FORMAT_ZLIB] = "zlib"};
+                                                    [FORMAT_ZLIB] = "zlib",
+                                                    [FORMAT_PYTORCH] = "PyTorch"};
     return (unsigned)f < FORMAT_COUNT ? names[f] : "unknown";
+}
+
+bool format_is_torch(enum format f)
+{
+    return f == FORMAT_SAFETENSORS || f == FORMAT_PYTORCH;
 }
 
 const struct tensor *model_tensor(const struct model *m, struct span name)

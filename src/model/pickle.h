@@ -155,6 +155,7 @@ struct pickle {
     struct window w;
     uint64_t op_at; /* of the opcode that is run */
     uint8_t op;
+    bool script;   /* TorchScript: names of its own below __torch__ are data */
     bool fragment; /* reading from the middle: what is missing is unknown, not broken */
     uint64_t ops;
     enum pickle_end end;

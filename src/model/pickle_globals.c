@@ -147,6 +147,9 @@ static void judge(struct pickle *p, struct pickle_global *g, uint32_t index)
                     shown);
 }
 
+/* TorchScript's own classes are compiled from the archive's code, not imported. */
+static const struct pickle_allowed script_class = {"__torch__", "", USE_CLASS, "", RESULT_INSTANCE};
+
 static bool add_global(struct pickle *p, struct span module, struct span name, struct span key)
 {
     if (p->global_count == PICKLE_NAMES)
@@ -161,6 +164,9 @@ static bool add_global(struct pickle *p, struct span module, struct span name, s
     all[p->global_count++] = (struct pickle_global){.module = span_sub(own, 0, module.n),
                                                     .name = span_sub(own, module.n + 1, name.n),
                                                     .allowed = pickle_allowed(module, name)};
+    if (!all[p->global_count - 1].allowed && p->script && below(module, "__torch__") &&
+        dotted(module) && identifier(name))
+        all[p->global_count - 1].allowed = &script_class;
     return true;
 }
 

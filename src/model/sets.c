@@ -27,6 +27,8 @@ enum rank {
     RANK_PARTS,
     RANK_SAFETENSORS,
     RANK_GGUF,
+    RANK_TORCH_MODEL, /* pickles only where there is nothing better */
+    RANK_TORCH,
     RANK_PROJECTOR
 };
 
@@ -39,6 +41,8 @@ static const struct {
     {"diffusion_pytorch_model.safetensors", RANK_DIFFUSION},
     {"diffusion_pytorch_model.safetensors.index.json", RANK_DIFFUSION_INDEX},
     {"adapter_model.safetensors", RANK_ADAPTER},
+    {"pytorch_model.bin", RANK_TORCH_MODEL},
+    {"adapter_model.bin", RANK_TORCH_MODEL},
 };
 
 struct weight_set {
@@ -147,15 +151,15 @@ static bool add_part(struct sets *s, uint32_t file, const struct parted *part, e
 static bool add_weights(struct sets *s, uint32_t file)
 {
     const struct model_file *f = &s->m->files[file];
-    bool gguf = f->format == FORMAT_GGUF;
+    bool gguf = f->format == FORMAT_GGUF, torch = f->format == FORMAT_PYTORCH;
     struct parted part;
-    if (s->set_of[file] != NO_SET || (!gguf && f->format != FORMAT_SAFETENSORS))
+    if (s->set_of[file] != NO_SET || (!gguf && !format_is_torch(f->format)))
         return true;
-    if (parted_name(&part, f->name, gguf ? ".gguf" : ".safetensors"))
-        return add_part(s, file, &part, gguf ? RANK_GGUF : RANK_PARTS);
+    if (parted_name(&part, f->name, gguf ? ".gguf" : torch ? ".bin" : ".safetensors"))
+        return add_part(s, file, &part, gguf ? RANK_GGUF : torch ? RANK_TORCH_MODEL : RANK_PARTS);
     bool projector = gguf && strstr(name_base(f->name), "mmproj");
-    enum rank rank =
-        gguf ? (projector ? RANK_PROJECTOR : RANK_GGUF) : rank_of(f->name, RANK_SAFETENSORS);
+    enum rank rank = gguf ? (projector ? RANK_PROJECTOR : RANK_GGUF)
+                          : rank_of(f->name, torch ? RANK_TORCH : RANK_SAFETENSORS);
     s->set_of[file] = (uint32_t)s->count;
     struct weight_set *set = add_set(s, file, rank);
     if (set)
@@ -243,7 +247,8 @@ static bool read_sets(struct sets *s)
     uint32_t own = choose(s);
     if (own == NO_SET) {
         verdict_add(&s->m->verdict, RULE_FOLDER_NO_WEIGHTS, ORIGIN_NOWHERE,
-                    "none of %zu files is GGUF or safetensors", s->m->file_count);
+                    "none of %zu files is GGUF, safetensors or a checkpoint of PyTorch",
+                    s->m->file_count);
         return true;
     }
     for (uint32_t i = 0; i < s->count; i++)

@@ -1,0 +1,151 @@
+/*
+ * What torch.save wrote before 1.6, and still writes on request: a pickled
+ * magic number, a pickled protocol, the writer's sizes, the objects, the list
+ * of storage keys, then each storage: eight bytes of count and the elements.
+ * torch/serialization.py, _legacy_save.
+ */
+#include "model/torch.h"
+
+#include <string.h>
+
+#include "assay/base/text.h"
+
+enum { PICKLES = 5, OBJECTS = 3 };
+
+/* PROTO 2, LONG1 of ten bytes: 0x1950a86a20f9469cfc6c. */
+static const uint8_t magic[] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c,
+                                0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
+
+bool torch_legacy_sniff(struct span head, uint64_t size)
+{
+    (void)size;
+    return head.n >= sizeof magic && memcmp(head.p, magic, sizeof magic) == 0;
+}
+
+/* The last stream is a list of keys; its texts are read again where they stand. */
+struct keys {
+    pv *v;
+    size_t n, cap;
+};
+
+static bool collect_keys(struct pickle *p, uint64_t from, uint64_t to, struct keys *k)
+{
+    struct window w;
+    bool ok = window_open(&w, p->c.in);
+    if (ok)
+        window_seek(&w, from);
+    while (ok && window_ok(&w) && window_at(&w) < to) {
+        uint64_t at = window_at(&w);
+        uint8_t op = window_u8(&w);
+        if (op == 'X') {
+            struct span n = window_take(&w, 4);
+            window_skip(&w, n.n ? load_u32le(n.p) : 0);
+        } else if (op == 'U' || op == 0x8c) {
+            window_skip(&w, window_u8(&w));
+        } else {
+            window_skip(&w, op == 'q' || op == 0x80 ? 1 : op == 'r' ? 4 : 0);
+            continue;
+        }
+        pv *all = arena_grow(p->a, k->v, k->n, &k->cap, sizeof *all);
+        ok = all != NULL;
+        if (ok) {
+            k->v = all;
+            all[k->n++] = pv_make(PV_STR, 0, at);
+        }
+    }
+    window_close(&w);
+    return ok;
+}
+
+static const struct pickle_storage *storage_of(const struct pickle *p, struct span key, size_t *at)
+{
+    for (size_t i = 0; i < p->storage_count; i++)
+        if (span_eq(p->storages[i].key, key)) {
+            *at = i;
+            return &p->storages[i];
+        }
+    return NULL;
+}
+
+/* Storages of one key are one; each gets the same place. */
+static void set_place(struct pickle *p, struct torch_place *place, struct span key, uint64_t at,
+                      uint64_t bytes)
+{
+    for (size_t i = 0; i < p->storage_count; i++)
+        if (span_eq(p->storages[i].key, key))
+            place[i] = (struct torch_place){at, bytes, true};
+}
+
+static bool place_storages(struct pickle *p, const struct keys *k, struct torch_place *place)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        uint8_t text[PICKLE_NAME];
+        size_t n, at;
+        uint64_t bytes;
+        struct span count = window_take(&p->w, 8);
+        uint64_t elements = count.n ? load_u64le(count.p) : 0;
+        if (!count.n || !pickle_text(p, k->v[i], text, sizeof text, &n))
+            return false;
+        const struct pickle_storage *s = storage_of(p, (struct span){text, n}, &at);
+        if (!s || !size_mul(&bytes, elements, torch_element(s)) || !bytes + !elements == 1 ||
+            bytes > window_left(&p->w))
+            return false;
+        set_place(p, place, (struct span){text, n}, window_at(&p->w), bytes);
+        window_skip(&p->w, bytes);
+    }
+    return window_left(&p->w) == 0;
+}
+
+static bool finish(struct pickle *p, const struct keys *k)
+{
+    uint64_t at = window_at(&p->w), left = window_left(&p->w);
+    struct torch_place *place = arena_array(p->a, p->storage_count + 1, sizeof *place);
+    if (!place)
+        return false;
+    if (!place_storages(p, k, place)) {
+        content_note(&p->c, RULE_PICKLE_TRAILING, at, left,
+                     "%llu bytes after the pickles are not the storages that they describe",
+                     (unsigned long long)left);
+        content_incomplete(&p->c);
+    }
+    return p->c.depth || p->c.in.derived || torch_list(p, place);
+}
+
+/* The streams are read by a machine each would have: only the third one's tensors stay. */
+static bool read_streams(struct pickle *p, struct keys *k, bool *whole)
+{
+    pv result = 0;
+    for (unsigned i = 0; i < PICKLES; i++) {
+        uint64_t from = window_at(&p->w);
+        enum pickle_end end = pickle_stream(p);
+        if (end == PICKLE_NO_MEMORY)
+            return false;
+        if (end != PICKLE_STOPPED || p->resume) {
+            pickle_reset(p);
+            window_seek(&p->w, 0);
+            p->w.fault = NULL;
+            return true;
+        }
+        if (i == OBJECTS)
+            result = p->result;
+        if (i == PICKLES - 1 && !collect_keys(p, from, window_at(&p->w), k))
+            return false;
+        pickle_reset(p);
+    }
+    p->result = result;
+    *whole = true;
+    return true;
+}
+
+bool torch_legacy_examine(const struct content *c)
+{
+    struct pickle p;
+    struct keys k = {0};
+    bool whole = false;
+    bool ok = pickle_open(&p, c) && read_streams(&p, &k, &whole);
+    if (ok && whole)
+        ok = finish(&p, &k);
+    pickle_close(&p);
+    /* Of another form: pickles like any others. */
+    return ok && (whole || pickle_examine(c));
+}
