@@ -288,8 +288,7 @@ static bool parse_lone(struct model *m)
         if (!weights_check(m, i))
             return false;
         if (m->files[i].size > 0 && m->files[i].format == FORMAT_UNKNOWN)
-            model_note(m, i, 0, 0, RULE_READ_FORMAT,
-                       "the first bytes are of no known format");
+            model_note(m, i, 0, 0, RULE_READ_FORMAT, "the first bytes are of no known format");
         if (!model_parse_file(m, i))
             return false;
     }
