@@ -82,7 +82,7 @@ static const struct pickle_case bad[] = {
     CASE("a payload before a broken tail (nullifAI)", P2 "cos\nsystem\n(S'x'\ntRX\xff\xff",
          PICKLE_DANGEROUS),
     CASE("a broken tail", P2 "}q\x00X\xff\xff", PICKLE_MALFORMED),
-    CASE("an unknown opcode", P2 "}\xff.", PICKLE_MALFORMED),
+    CASE("an unknown opcode", P2 "}q\x00\xff.", PICKLE_MALFORMED),
     CASE("an empty stack", P2 "N0000.", PICKLE_MALFORMED),
     CASE("a second pickle", P2 "}." P2 "cos\nsystem\n(S'x'\ntR.", PICKLE_DANGEROUS),
     CASE("bytes after the end", P2 "}q\x00.\xff\xfe rest of it", PICKLE_TRAILING),
