@@ -12,6 +12,7 @@
 
 #include "assay/inspect.h"
 #include "assay/policy.h"
+#include "assay/signature.h"
 
 enum judgement {
     JUDGED_FAILS,
@@ -74,8 +75,9 @@ struct check_input {
     const struct identity *identity;
     bool complete; /* recognised, and everything was read */
     const struct policy *policy;
-    const struct baseline *baseline; /* NULL: none */
-    const struct lock *lock;         /* NULL: none */
+    const struct baseline *baseline;     /* NULL: none */
+    const struct lock *lock;             /* NULL: none */
+    const struct signature_trust *trust; /* who may sign, for the policy; NULL: nobody */
     struct check_enrolment enrolment;
     int64_t today; /* days since 1970-01-01 */
 };

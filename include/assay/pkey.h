@@ -39,8 +39,6 @@ bool pkey_fingerprint(struct digest *out, const struct pkey *k, struct err *e) A
 bool pkey_sign(struct buf *out, const struct pkey *k, struct span message,
                struct err *e) ASSAY_MUST_CHECK;
 bool pkey_verify(const struct pkey *k, struct span message, struct span signature);
-/* ECDSA over SHA-256 whatever the curve, as model-signing before 1.0 did. */
-bool pkey_verify_sha256(const struct pkey *k, struct span message, struct span signature);
 
 /* ---- certificates (X.509, RFC 5280) ---- */
 

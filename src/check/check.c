@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static check_step *const steps[] = {check_policy_rules};
+static check_step *const steps[] = {check_signatures, check_policy_rules};
 
 const char *judgement_name(enum judgement j)
 {

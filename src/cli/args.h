@@ -46,6 +46,13 @@ struct check_args {
     bool update_lock, json, all, no_cache;
 };
 
+struct sign_args {
+    struct option_texts chain, ignore;
+    const char *key, *certificate, *output;
+    unsigned threads;
+    bool json, no_cache;
+};
+
 struct log_init_args {
     struct key_args keys;
     const char *origin, *after;
@@ -119,10 +126,10 @@ struct sample_args {
 };
 
 struct verify_args {
-    struct option_texts keys, older;
-    const char *policy;
+    struct option_texts keys, older, certificates;
+    const char *policy, *signature;
     unsigned require;
-    bool json;
+    bool json, unsigned_files, no_cache;
 };
 
 struct log_prove_args {

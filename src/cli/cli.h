@@ -71,13 +71,14 @@ int exit_graver(int a, int b);
 int cli_error(const struct err *e);
 
 /* Each is defined in its cmd_NAME.c, beside its options. */
-extern const struct command check_command, inspect_command, diff_command, digest_command,
-    quantize_command, record_command, verify_command, log_init_command, log_show_command,
-    log_witness_command, log_checkpoint_command, log_prove_command, log_verify_command,
-    log_query_command, log_sample_command, log_stats_command, log_export_command,
-    log_disclose_command, log_erase_command, log_hold_command, log_retention_command,
-    log_rotate_key_command, log_seal_off_command, log_backup_command, log_restore_command,
-    log_reindex_command, help_command, version_command, completion_command, man_command;
+extern const struct command check_command, sign_command, inspect_command, diff_command,
+    digest_command, quantize_command, record_command, verify_command, log_init_command,
+    log_show_command, log_witness_command, log_checkpoint_command, log_prove_command,
+    log_verify_command, log_query_command, log_sample_command, log_stats_command,
+    log_export_command, log_disclose_command, log_erase_command, log_hold_command,
+    log_retention_command, log_rotate_key_command, log_seal_off_command, log_backup_command,
+    log_restore_command, log_reindex_command, help_command, version_command, completion_command,
+    man_command;
 
 void help_overview(struct out *o);
 /* The commands whose names begin with this word; false when there are none. */

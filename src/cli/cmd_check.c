@@ -14,6 +14,7 @@
 #include "cli/check_view.h"
 #include "cli/cli.h"
 #include "cli/json_out.h"
+#include "cli/model_signature.h"
 
 enum { CHECK_ARENA = 1 << 30, OUTPUT_MAX = 1 << 30 };
 
@@ -24,6 +25,7 @@ struct setting {
     struct policy policy;
     struct baseline *baseline;
     struct lock lock;
+    struct model_trust trust;
     bool has_lock;
     int64_t today;
 };
@@ -42,6 +44,8 @@ static bool set_up(struct setting *x, struct err *e)
     policy_default(&x->policy);
     bool ok = (!a->policy || policy_read(&x->policy, a->policy, x->arena, e)) &&
               (!a->baseline || baseline_read(&x->baseline, a->baseline, x->arena, e));
+    ok =
+        ok && (!x->policy.require.signature || trust_of_policy(&x->trust, &x->policy, x->arena, e));
     x->has_lock = a->lock || a->update_lock || x->policy.require.pinned;
     ok = ok && (!x->has_lock ||
                 lock_read(&x->lock, lock_path(a), a->update_lock || !a->lock, x->arena, e));
@@ -135,6 +139,7 @@ static int judge(const struct call *call, const struct setting *x, struct checke
                              .policy = &x->policy,
                              .baseline = x->baseline,
                              .lock = x->has_lock && !a->update_lock ? &x->lock : NULL,
+                             .trust = x->policy.require.signature ? &x->trust.trust : NULL,
                              .today = x->today};
     struct err e = ERR_INIT;
     if (a->log && !check_enrolment(&in.enrolment, a->log, in.identity, &e))
@@ -184,6 +189,7 @@ static int run_check(const struct call *call)
         status = check_path(call, &x);
     else
         status = cli_error(&e);
+    trust_close(&x.trust);
     arena_free(x.arena);
     return status;
 }

@@ -12,6 +12,7 @@
 #include "assay/log.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/model_signature.h"
 #include "cli/progress.h"
 #include "cli/proof_view.h"
 
@@ -237,6 +238,8 @@ static bool judge(struct work *w, const char *path, struct err *e)
 static int run_verify(const struct call *call)
 {
     const struct verify_args *args = call->args;
+    if (args->signature)
+        return verify_signature(call, args);
     struct err e = ERR_INIT;
     struct judged j = {.path = call->operands[0]};
     struct work w = {.args = args, .j = &j, .a = arena_new(VERIFY_ARENA)};
@@ -263,7 +266,15 @@ static const struct option verify_options[] = {
     {"require", OPTION_NUMBER, "N", AT(require), "at least N of the witnesses must have cosigned"},
     {"older", OPTION_TEXTS, "FILE", AT(older),
      "a log must extend this older checkpoint; may be repeated"},
-    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/verify.schema.json)"},
+    {"signature", OPTION_TEXT, "FILE", AT(signature),
+     "PATH is a model and FILE its signature (OMS); --key then names public keys in PEM files"},
+    {"ca", OPTION_TEXTS, "FILE", AT(certificates),
+     "with --signature: trust these certificates; may be repeated"},
+    {"unsigned-files", OPTION_FLAG, NULL, AT(unsigned_files),
+     "with --signature: files that it does not name may be there"},
+    {"no-cache", OPTION_FLAG, NULL, AT(no_cache), "with --signature: take every digest anew"},
+    {"json", OPTION_FLAG, NULL, AT(json),
+     "write JSON (schema/verify.schema.json, of a model schema/signature.schema.json)"},
     {NULL, OPTION_FLAG, NULL, 0, NULL},
 };
 #undef AT
@@ -272,19 +283,22 @@ const struct command verify_command = {
     "verify",
     "Audit log",
     "PATH",
-    "verify a receipt, checkpoint, disclosure or log",
+    "verify a receipt, checkpoint, log, or a signed model",
     "Finds out what PATH is (a receipt, a checkpoint, a disclosure, an export, a log's folder), "
     "verifies it offline, and says what that shows and what it does not.\n"
     "Without --key or --policy nobody is pinned: of a log it is then shown that it agrees with "
     "itself, and of a receipt, checkpoint or disclosure nothing that its maker could not have "
-    "made "
-    "up; for these the exit status is then 3. It is 4 when something is not what was signed.",
+    "made up; for these the exit status is then 3. It is 4 when something is not what was "
+    "signed.\n"
+    "With --signature FILE, PATH is a model: every file is compared with its signature (OpenSSF "
+    "model signing, by key or certificate), and a file that it does not name fails.",
     verify_options,
     1,
     1,
     run_verify,
     "assay verify 3.tlog-proof --key example.org/audit+b9ff75e3+AVj1...|a receipt, offline\n"
-    "assay verify audit --older 2026-10.checkpoint|nothing of October was changed\n"};
+    "assay verify audit --older 2026-10.checkpoint|nothing of October was changed\n"
+    "assay verify model/ --signature model/model.sig --key release.pub|a signed model\n"};
 
 const struct command log_verify_command = {
     "log verify",

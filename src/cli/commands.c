@@ -22,6 +22,7 @@ const struct command *const commands[] = {
     &diff_command,
     &digest_command,
     &check_command,
+    &sign_command,
     &quantize_command,
     &record_command,
     &verify_command,

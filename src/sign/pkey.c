@@ -191,11 +191,10 @@ bool pkey_sign(struct buf *out, const struct pkey *k, struct span message, struc
     return buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory for a signature");
 }
 
-static bool verify_with(const struct pkey *k, const EVP_MD *hash, struct span message,
-                        struct span signature)
+static bool verify_ecdsa(const struct pkey *k, struct span message, struct span signature)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx && EVP_DigestVerifyInit(ctx, NULL, hash, NULL, k->evp) == 1 &&
+    bool ok = ctx && EVP_DigestVerifyInit(ctx, NULL, hash_of(k->kind), NULL, k->evp) == 1 &&
               EVP_DigestVerify(ctx, signature.p, signature.n, message.p, message.n) == 1;
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
@@ -205,16 +204,10 @@ static bool verify_with(const struct pkey *k, const EVP_MD *hash, struct span me
 bool pkey_verify(const struct pkey *k, struct span message, struct span signature)
 {
     if (k->kind != PKEY_ED25519)
-        return verify_with(k, hash_of(k->kind), message, signature);
+        return verify_ecdsa(k, message, signature);
     struct sign_public public;
     size_t n = sizeof public.b;
     return signature.n == SIGN_SIGNATURE &&
            EVP_PKEY_get_raw_public_key(k->evp, public.b, &n) == 1 && n == SIGN_PUBLIC &&
            sign_verify(&public, message, signature.p);
-}
-
-bool pkey_verify_sha256(const struct pkey *k, struct span message, struct span signature)
-{
-    return k->kind == PKEY_ED25519 ? pkey_verify(k, message, signature)
-                                   : verify_with(k, EVP_sha256(), message, signature);
 }
