@@ -238,7 +238,8 @@ bool log_reader_walk(struct log_reader *r, uint64_t seq,
                      struct err *e) ASSAY_MUST_CHECK;
 /* Hashes of complete subtrees, for proof_*. */
 struct hash_reader log_reader_hashes(struct log_reader *r);
-/* A tlog-proof receipt for one entry (C2SP tlog-proof): proof, checkpoint; the leaf's bytes as `extra`. */
+/* A tlog-proof receipt for one entry (C2SP tlog-proof): proof, checkpoint; the leaf's bytes as `extra`.
+ * The checkpoint is the kept one that most witnesses cosigned, where one covers the entry. */
 bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out,
                         struct err *e) ASSAY_MUST_CHECK;
 

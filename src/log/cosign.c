@@ -15,6 +15,7 @@ enum {
     LINES_MAX = 64 * 1024,
     LINES = 60,       /* of one note, beside the log's own */
     SCAN_ROWS = 4096, /* newest lines looked through */
+    PROOF_ROWS = 512, /* ... for one receipt */
     ARENA = 4 << 20
 };
 
@@ -247,6 +248,50 @@ static bool append_lines(struct log_reader *r, uint64_t size, struct buf *out, s
         step == SQLITE_ROW || step == SQLITE_DONE || sql_fail(r->db, "reading cosignatures", e);
     sqlite3_finalize(st);
     return ok && (buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory for a checkpoint"));
+}
+
+/* How many sign this note beside the log. */
+static size_t lines_of(struct span note)
+{
+    size_t n = 0;
+    for (size_t i = 0; i + 4 < note.n; i++)
+        n += memcmp(note.p + i, "\n\xE2\x80\x94 ", 5) == 0;
+    return n;
+}
+
+static bool consider_size(struct log_reader *r, uint64_t size, struct buf *best, struct err *e)
+{
+    struct buf note;
+    buf_init(&note, LOG_NOTE_MAX + LINES_MAX);
+    bool there = append_note(r, size, &note, NULL);
+    bool ok = !there || append_lines(r, size, &note, e);
+    if (ok && there && lines_of(buf_span(&note)) > lines_of(buf_span(best))) {
+        buf_clear(best);
+        buf_put_span(best, buf_span(&note));
+    }
+    buf_free(&note);
+    return ok;
+}
+
+bool cosigned_for(struct log_reader *r, uint64_t seq, struct buf *note, struct err *e)
+{
+    static const char text[] = "SELECT size, count(*) FROM (SELECT size FROM cosignature WHERE "
+                               "size > ?1 AND size <= ?2 ORDER BY size DESC LIMIT ?3) "
+                               "GROUP BY size ORDER BY 2 DESC, 1 DESC LIMIT 4";
+    int step = SQLITE_DONE;
+    bool ok = true;
+    sqlite3_stmt *st = sql_prepare(r->db, text, e);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, (int64_t)seq);
+    sqlite3_bind_int64(st, 2, (int64_t)r->size);
+    sqlite3_bind_int64(st, 3, PROOF_ROWS);
+    while (ok && (step = sqlite3_step(st)) == SQLITE_ROW)
+        ok = consider_size(r, (uint64_t)sqlite3_column_int64(st, 0), note, e);
+    if (ok && step != SQLITE_DONE)
+        ok = sql_fail(r->db, "reading cosignatures", e);
+    sqlite3_finalize(st);
+    return ok && (buf_ok(note) || err_set(e, ERR_MEMORY, "out of memory for a checkpoint"));
 }
 
 bool log_reader_cosigned_note(struct log_reader *r, struct buf *note, struct err *e)

@@ -321,18 +321,28 @@ static bool prove(struct log_reader *r, uint64_t seq, struct span leaf, const st
                     (unsigned long long)seq));
 }
 
-bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out, struct err *e)
+static bool receipt_by(struct log_reader *r, uint64_t seq, struct span leaf, struct span bytes,
+                       struct buf *out, struct arena *a, struct err *e)
 {
-    struct span leaf = SPAN_EMPTY, bytes = buf_span(&r->note);
     struct note note = {.count = 0};
     struct checkpoint c = {.size = 0};
     struct proof p = {.count = 0};
+    return (bytes.n || err_set(e, ERR_INTEGRITY, "the log holds no readable checkpoint")) &&
+           note_parse(&note, bytes, a, e) && checkpoint_parse(&c, note.text, e) &&
+           prove(r, seq, leaf, &c, &p, e) && put_receipt(out, seq, leaf, &p, bytes, e);
+}
+
+/* By the checkpoint with most cosignatures, else by the newest that is signed. */
+bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out, struct err *e)
+{
+    struct span leaf = SPAN_EMPTY;
+    struct buf cosigned;
     struct arena *a = arena_new(8 << 20);
+    buf_init(&cosigned, LOG_NOTE_MAX);
     bool ok = a || err_set(e, ERR_MEMORY, "out of memory for a receipt");
-    ok = ok && log_reader_leaf(r, seq, a, &leaf, e) &&
-         (bytes.n || err_set(e, ERR_INTEGRITY, "the log holds no readable checkpoint")) &&
-         note_parse(&note, bytes, a, e) && checkpoint_parse(&c, note.text, e) &&
-         prove(r, seq, leaf, &c, &p, e) && put_receipt(out, seq, leaf, &p, bytes, e);
+    ok = ok && log_reader_leaf(r, seq, a, &leaf, e) && cosigned_for(r, seq, &cosigned, e);
+    ok = ok && receipt_by(r, seq, leaf, buf_span(cosigned.n ? &cosigned : &r->note), out, a, e);
+    buf_free(&cosigned);
     arena_free(a);
     return ok;
 }

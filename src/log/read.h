@@ -16,4 +16,11 @@ struct log_reader {
     struct buf note; /* the newest signed checkpoint that covers no more than `size` */
 };
 
+/*
+ * The kept checkpoint that covers entry `seq` and that most witnesses cosigned, the newest of
+ * those; with their lines. *note stays empty when there is none. cosign.c
+ */
+bool cosigned_for(struct log_reader *r, uint64_t seq, struct buf *note,
+                  struct err *e) ASSAY_MUST_CHECK;
+
 #endif

@@ -227,6 +227,18 @@ def command(folder, log):
     check(run("verify", "cosigned", "--key", vkey, "--key", witness.other.vkey,
               "--require", "1")[0] == 4, "another witness's key")
     check(run("log", "verify", "audit", "--key", vkey, "--older", "cosigned")[0] == 0, "extends it")
+    check(run("log", "prove", "audit", "0", "--output", "0.tlog-proof")[0] == 0, "a receipt")
+    status, out, _ = run("verify", "0.tlog-proof", *keys, "--require", "1")
+    check(status == 0 and "cosigned" in out, f"a receipt with its cosignature: {out}")
+    check(run("verify", "0.tlog-proof", *keys, "--require", "2")[0] == 4, "a receipt of two")
+    check(run("verify", "0.tlog-proof", "--key", vkey, "--key", witness.other.vkey,
+              "--require", "1")[0] == 4, "a receipt of another witness")
+    stripped = "".join(line + "\n" for line in open(os.path.join(folder, "0.tlog-proof"),
+                       encoding="utf-8").read().splitlines() if "witness.example" not in line)
+    with open(os.path.join(folder, "stripped.tlog-proof"), "w", encoding="utf-8") as f:
+        f.write(stripped)
+    check(run("verify", "stripped.tlog-proof", *keys, "--require", "1")[0] == 4, "without its line")
+    check(run("verify", "stripped.tlog-proof", "--key", vkey)[0] == 0, "the log's own signature")
     check(run("log", "export", "audit", "out")[0] == 0 and
           run("verify", "out", "--key", vkey)[0] == 0, "the export verifies")
     shutil.copytree(os.path.join(folder, "audit"), os.path.join(folder, "old"),

@@ -126,6 +126,35 @@ static void continue_as(const struct folder *f, unsigned n, const char *who)
     log_close(l);
 }
 
+/* The witness cosigns what the log offers, and the log keeps its line. */
+static void cosign(struct tamper *t, struct log *l, const struct folder *f)
+{
+    struct note n;
+    struct buf note, line;
+    struct err e = ERR_INIT;
+    struct log_reader *r = logs_reader(f);
+    buf_init(&note, 1 << 16);
+    buf_init(&line, 1 << 16);
+    assert_true(log_reader_checkpoint(r, &note, NULL));
+    t->witnessed = arena_span(t->a, buf_span(&note));
+    assert_true(note_parse(&n, t->witnessed, t->a, NULL));
+    assert_true(note_cosign(&line, n.text, &t->witness_key, t->witness, 1790000000, NULL));
+    if (!log_keep_cosignatures(l, t->witnessed, buf_span(&line), &e))
+        fail_msg("%s", e.text);
+    buf_free(&note);
+    buf_free(&line);
+    log_reader_close(r);
+}
+
+static void make_witness(struct tamper *t)
+{
+    static const uint8_t secret[32] = {9};
+    assert_true(sign_key_from_seed(&t->witness, secret, NULL));
+    struct sign_public public = sign_key_public(t->witness);
+    assert_true(note_key_make(&t->witness_key, span_str("witness.example/w"), NOTE_COSIGNATURE,
+                              &public, NULL));
+}
+
 void tamper_make(struct tamper *t)
 {
     const struct folder *f = t->state;
@@ -134,14 +163,17 @@ void tamper_make(struct tamper *t)
     t->a = arena_new(LOOK);
     for (int i = 0; i < STATES; i++)
         assert_true(folder_make(&t->state[i]));
+    make_witness(t);
     logs_make(&f[STATE_CLOSED]);
     struct log *l = logs_open(&f[STATE_CLOSED]);
     append_many(l, HALF, "alice", &t->sealed);
+    cosign(t, l, &f[STATE_CLOSED]);
     log_close(l);
     tamper_copy_all(&f[STATE_CLOSED], &f[STATE_OLDER]);
     tamper_copy_all(&f[STATE_CLOSED], &f[STATE_FORK]);
     l = logs_open(&f[STATE_CLOSED]);
     append_many(l, HALF, "bob", &ignored);
+    cosign(t, l, &f[STATE_CLOSED]);
     usleep(HEAD_WAIT_US); /* until the head file is written */
     tamper_copy_all(&f[STATE_CLOSED], &f[STATE_LIVE]);
     log_close(l);
@@ -160,6 +192,7 @@ void tamper_free(struct tamper *t)
 {
     for (int i = 0; i < STATES; i++)
         folder_remove(&t->state[i]);
+    sign_key_free(t->witness);
     arena_free(t->a);
 }
 
@@ -242,6 +275,31 @@ static bool receipt_holds(struct log_reader *r, struct span held, const struct t
     return ok;
 }
 
+/* The log still shows a cosigned checkpoint, and goes on from what the witness saw last. */
+static bool witness_holds(struct log_reader *r, const struct tamper *t, struct arena *a)
+{
+    struct note_key witness = t->witness_key, key = t->key;
+    struct trust asked = {.log_keys = &key,
+                          .log_key_count = 1,
+                          .witnesses = &witness,
+                          .witness_count = 1,
+                          .required = 1};
+    struct trust pinned = {.log_keys = &key, .log_key_count = 1};
+    struct verified shown, seen, now;
+    struct span note;
+    struct buf b;
+    uint64_t size = 0;
+    buf_init(&b, 1 << 17);
+    bool ok = log_reader_cosigned_note(r, &b, NULL);
+    struct span cosigned = arena_span(a, buf_span(&b));
+    buf_free(&b);
+    return ok && verify_checkpoint(&shown, cosigned, &asked, a, NULL) &&
+           verify_checkpoint(&seen, t->witnessed, &pinned, a, NULL) &&
+           offered(r, &note, &size, a) && verify_checkpoint(&now, note, &pinned, a, NULL) &&
+           extends(r, &seen.checkpoint, &now.checkpoint) &&
+           extends(r, &shown.checkpoint, &now.checkpoint);
+}
+
 static bool count_leaf(void *arg, uint64_t seq, struct span leaf)
 {
     struct feed *f = arg;
@@ -277,7 +335,7 @@ static void ask_readers(const struct tamper *t, const struct folder *f, enum sta
     assert_non_null(a);
     if (!log_reader_open(&r, f->path, NULL)) {
         n->by |= BY_OPEN;
-        n->blind |= BY_CHAIN | BY_OLDER | BY_RECEIPT | BY_HEAD;
+        n->blind |= BY_CHAIN | BY_OLDER | BY_RECEIPT | BY_HEAD | BY_WITNESS;
     } else {
         n->by |= chain_holds(r, &pinned, SPAN_EMPTY, a) ? 0 : BY_CHAIN;
         n->by |= chain_holds(r, &none, t->older, a) ? 0 : BY_OLDER;
@@ -286,6 +344,7 @@ static void ask_readers(const struct tamper *t, const struct folder *f, enum sta
                      ? 0
                      : BY_RECEIPT;
         n->by |= head_holds(r, f, &pinned, a) ? 0 : BY_HEAD;
+        n->by |= witness_holds(r, t, a) ? 0 : BY_WITNESS;
         n->same = holds(r, t->size[was], &t->root[was]);
     }
     log_reader_close(r);

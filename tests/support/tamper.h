@@ -17,7 +17,8 @@ enum {
     BY_HEAD = 16,    /* who looks at the head file beside the database, with the key */
     BY_OWNER = 32,   /* the owner, when it opens the log */
     BY_CONTENT = 64, /* who has sealed content disclosed */
-    BY_ANYBODY = 127
+    BY_WITNESS = 128, /* who asks for a cosignature, with the witness's key; and the witness itself */
+    BY_ANYBODY = 255
 };
 
 enum state {
@@ -38,6 +39,9 @@ struct tamper {
     struct note_key key;
     struct span older;       /* the checkpoint of STATE_OLDER */
     struct span receipts[2]; /* of STATE_OLDER and of STATE_LIVE */
+    struct sign_key *witness;
+    struct note_key witness_key;
+    struct span witnessed; /* the newest checkpoint that the witness cosigned, of STATE_LIVE */
 };
 
 struct noticed {

@@ -181,6 +181,51 @@ static void each_witness_has_its_own_newest(void **state)
     log_reader_close(r);
 }
 
+/* Verifies, with this many witnesses required; how many cosigned, or -1. */
+static int receipt_of(uint64_t seq, size_t required, uint64_t *size)
+{
+    struct log_reader *r = reader();
+    struct buf b;
+    struct verified v = {.cosignatures = 0};
+    struct err e = ERR_INIT;
+    struct trust t = {.witnesses = name, .witness_count = 2, .required = required};
+    buf_init(&b, RECEIPT_MAX);
+    if (!log_reader_receipt(r, seq, &b, &e))
+        fail_msg("%s", e.text);
+    bool ok = verify_receipt(&v, buf_span(&b), &t, arena, &e);
+    assert_int_equal(ok ? ERR_NONE : ERR_INTEGRITY, e.code);
+    *size = v.checkpoint.size;
+    buf_free(&b);
+    log_reader_close(r);
+    return ok ? (int)v.cosignatures : -1;
+}
+
+static void a_receipt_carries_the_cosignatures_that_cover_it(void **state)
+{
+    (void)state;
+    uint64_t size = 0;
+    append_one();
+    struct span first = checkpoint_now();
+    uint64_t entry = size_of(first) - 1;
+    assert_int_equal(receipt_of(entry, 0, &size), 0);
+    assert_int_equal(receipt_of(entry, 1, &size), -1); /* nobody has cosigned it yet */
+    kept(owner, first, line_of(first, 0, 1700000000));
+    kept(owner, first, line_of(first, 1, 1700000001));
+    append_one();
+    assert_int_equal(receipt_of(entry, 2, &size), 2);
+    assert_int_equal(size, size_of(first));
+    assert_int_equal(receipt_of(size_of(first), 0, &size), 0); /* newer than what was cosigned */
+    struct span second = checkpoint_now();
+    kept(owner, second, line_of(second, 0, 1700000100));
+    assert_int_equal(receipt_of(size_of(first), 1, &size), 1);
+    assert_int_equal(size, size_of(second));
+    assert_int_equal(receipt_of(entry, 2, &size), 2); /* most witnesses before the newest */
+    assert_int_equal(size, size_of(first));
+    kept(owner, second, line_of(second, 1, 1700000200));
+    assert_int_equal(receipt_of(entry, 2, &size), 2);
+    assert_int_equal(size, size_of(second));
+}
+
 static void a_client_keeps_through_the_owner(void **state)
 {
     (void)state;
@@ -238,6 +283,7 @@ int main(void)
         cmocka_unit_test(no_witness_is_told),
         cmocka_unit_test(what_is_kept_comes_back_and_verifies),
         cmocka_unit_test(each_witness_has_its_own_newest),
+        cmocka_unit_test(a_receipt_carries_the_cosignatures_that_cover_it),
         cmocka_unit_test(a_client_keeps_through_the_owner),
         cmocka_unit_test(refuses_what_is_not_for_this_log),
     };

@@ -287,13 +287,21 @@ static void page_over_another(void)
     put_at("log.db", (1 + chance(pages() - 1)) * (uint64_t)PAGE, x, PAGE);
 }
 
+/* A character in the middle of each line's base64. */
+static void edit_cosignatures(void)
+{
+    run_sql("UPDATE cosignature SET line = CAST(substr(CAST(line AS TEXT), 1, 60) || "
+            "CASE substr(CAST(line AS TEXT), 61, 1) WHEN 'A' THEN 'B' ELSE 'A' END || "
+            "substr(CAST(line AS TEXT), 62) AS BLOB)");
+}
+
 /* ---- the matrix ---- */
 
 #define SCHEMA "PRAGMA writable_schema = ON;"
 
 enum {
     EDIT = BY_CHAIN | BY_OLDER | BY_HEAD,
-    LOST = BY_RECEIPT | BY_HEAD | BY_OWNER,
+    LOST = BY_RECEIPT | BY_HEAD | BY_OWNER | BY_WITNESS,
     REFUSED = BY_OPEN | BY_OWNER
 };
 
@@ -357,17 +365,19 @@ static const struct operation {
      "DELETE FROM record WHERE seq > ?2 + 0 * ?1; DELETE FROM checkpoint WHERE size > ?2 + 0 * ?1",
      NULL, STATE_CLOSED, LOST},
     {"roll the database back", NULL, older_database, STATE_CLOSED, LOST},
-    {"roll database and head back", NULL, older_database_and_head, STATE_CLOSED, BY_RECEIPT},
+    {"roll database and head back", NULL, older_database_and_head, STATE_CLOSED,
+     BY_RECEIPT | BY_WITNESS},
     {"delete the WAL", NULL, delete_wal, STATE_LIVE, LOST},
     {"cut the WAL in half", NULL, halve_wal, STATE_LIVE, LOST},
     {"flip a bit in the WAL", NULL, flip_in_wal, STATE_LIVE, 0},
     /* other histories */
     {"fork: the database", NULL, fork_database, STATE_CLOSED, LOST},
-    {"fork: database and head, same key", NULL, fork_database_and_head, STATE_CLOSED, BY_RECEIPT},
+    {"fork: database and head, same key", NULL, fork_database_and_head, STATE_CLOSED,
+     BY_RECEIPT | BY_WITNESS},
     {"another log's database", NULL, other_database, STATE_CLOSED,
-     BY_CHAIN | BY_OLDER | BY_RECEIPT | BY_HEAD | BY_OWNER},
+     BY_CHAIN | BY_OLDER | BY_RECEIPT | BY_HEAD | BY_OWNER | BY_WITNESS},
     {"another log's folder", NULL, other_everything, STATE_CLOSED,
-     BY_CHAIN | BY_OLDER | BY_RECEIPT | BY_HEAD},
+     BY_CHAIN | BY_OLDER | BY_RECEIPT | BY_HEAD | BY_WITNESS},
     /* keys */
     {"another signing key", NULL, other_key, STATE_CLOSED, BY_OWNER},
     {"another operator key", NULL, other_operator_key, STATE_CLOSED, BY_OWNER},
@@ -377,7 +387,12 @@ static const struct operation {
     {"edit the kept checkpoints",
      "UPDATE checkpoint SET note = CAST(replace(CAST(note AS TEXT), 'org/', 'com/') AS BLOB)", NULL,
      STATE_CLOSED, BY_OWNER},
-    {"delete the kept checkpoints", "DELETE FROM checkpoint", NULL, STATE_CLOSED, 0},
+    {"delete the kept checkpoints", "DELETE FROM checkpoint", NULL, STATE_CLOSED, BY_WITNESS},
+    {"delete the kept cosignatures", "DELETE FROM cosignature", NULL, STATE_CLOSED, BY_WITNESS},
+    {"edit the kept cosignatures", NULL, edit_cosignatures, STATE_CLOSED, BY_WITNESS},
+    {"a cosignature moved to another checkpoint",
+     "UPDATE cosignature SET size = (SELECT max(size) FROM checkpoint)", NULL, STATE_CLOSED,
+     BY_WITNESS},
     {"flip a bit in the head file", NULL, flip_in_head, STATE_CLOSED, BY_HEAD | BY_OWNER},
     {"delete the head file", NULL, delete_head, STATE_CLOSED, BY_HEAD | BY_OWNER},
     {"empty the head file", NULL, empty_head, STATE_CLOSED, BY_HEAD | BY_OWNER},
@@ -461,8 +476,8 @@ static struct noticed attempt(const struct operation *o)
 static void print_line(const char *name, unsigned must, unsigned always, unsigned ever,
                        unsigned blind, bool same)
 {
-    char cells[8] = "";
-    for (unsigned i = 0; i < 7; i++) {
+    char cells[9] = "";
+    for (unsigned i = 0; i < 8; i++) {
         unsigned bit = 1u << i;
         cells[i] = must & bit     ? 'M'
                    : always & bit ? 'x'
@@ -471,7 +486,7 @@ static void print_line(const char *name, unsigned must, unsigned always, unsigne
                                   : '.';
     }
     print_message("%-40s", name);
-    for (unsigned i = 0; i < 7; i++)
+    for (unsigned i = 0; i < 8; i++)
         print_message(" %6c ", cells[i]);
     print_message(" %s\n", same ? "intact" : always & BY_OPEN ? "not read" : "changed");
 }
@@ -479,9 +494,9 @@ static void print_line(const char *name, unsigned must, unsigned always, unsigne
 static void print_head(void)
 {
     print_message("%-40s", "M must and does, x does, ~ sometimes");
-    static const char *const names[] = {"open", "chain", "older",  "receipt",
-                                        "head", "owner", "content"};
-    for (unsigned i = 0; i < 7; i++)
+    static const char *const names[] = {"open", "chain", "older",   "receipt",
+                                        "head", "owner", "content", "witness"};
+    for (unsigned i = 0; i < 8; i++)
         print_message(" %7s", names[i]);
     print_message("  history\n");
 }
