@@ -17,7 +17,8 @@ enum {
     BY_HEAD = 16,    /* who looks at the head file beside the database, with the key */
     BY_OWNER = 32,   /* the owner, when it opens the log */
     BY_CONTENT = 64, /* who has sealed content disclosed */
-    BY_WITNESS = 128, /* who asks for a cosignature, with the witness's key; and the witness itself */
+    BY_WITNESS =
+        128, /* who asks for a cosignature, with the witness's key; and the witness itself */
     BY_ANYBODY = 255
 };
 
