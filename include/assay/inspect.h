@@ -148,6 +148,10 @@ struct identity {
 
 bool inspect_identity(struct identity *out, struct model *m, const struct facts *f,
                       const struct scan *s, struct err *e) ASSAY_MUST_CHECK;
+/* One leaf's data of the two roots, appended: for who holds bytes that are in no file yet.
+ * Of the tensor: name, type, rank and shape. */
+void identity_tensor_leaf(struct buf *b, const struct tensor *t, const struct digest *bytes);
+void identity_file_leaf(struct buf *b, struct span name, uint64_t size, const struct digest *bytes);
 /* The canonical description that the architecture fingerprint hashes: one
  * line of JSON, keys sorted. */
 void architecture_canonical(struct buf *out, const struct facts *f);

@@ -50,6 +50,8 @@ bool safetensors_begin(struct model_writer **out, const char *path,
                        size_t count, struct err *e) ASSAY_MUST_CHECK;
 bool gguf_begin(struct model_writer **out, const char *path, const struct metadata_list *pairs,
                 const struct write_tensor *tensors, size_t count, struct err *e) ASSAY_MUST_CHECK;
+/* A GGUF file of metadata alone, appended to *out: a vocabulary, say. */
+bool gguf_bytes(struct buf *out, const struct metadata_list *pairs, struct err *e) ASSAY_MUST_CHECK;
 /* The next bytes of the tensors' data. Padding between tensors is the writer's. */
 bool model_writer_put(struct model_writer *w, const void *p, size_t n,
                       struct err *e) ASSAY_MUST_CHECK;

@@ -79,6 +79,7 @@ extern const struct command check_command, sign_command, inspect_command, diff_c
     log_retention_command, log_rotate_key_command, log_seal_off_command, log_backup_command,
     log_restore_command, log_reindex_command, help_command, version_command, completion_command,
     man_command;
+extern const struct command train_command;
 
 void help_overview(struct out *o);
 /* The commands whose names begin with this word; false when there are none. */

@@ -10,6 +10,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/json_out.h"
+#include "cli/record_model.h"
 #include "cli/show.h"
 
 enum {
@@ -173,21 +174,28 @@ static void put_body(struct buf *out, const struct subject *s, const char *sourc
 
 /* ---- appending it ---- */
 
+bool record_model(struct log_receipt *receipt, struct log *l, const struct subject *s,
+                  const char *source, struct err *e)
+{
+    struct buf body;
+    buf_init(&body, BODY_MAX);
+    put_body(&body, s, source, true);
+    if (!buf_ok(&body) || body.n > BODY_ROOM)
+        put_body(&body, s, source, false);
+    struct log_entry entry = {.kind = RECORD_MODEL, .body = buf_span(&body)};
+    bool ok = (buf_ok(&body) || err_set(e, ERR_MEMORY, "out of memory for the record")) &&
+              log_append(l, &entry, receipt, e);
+    buf_free(&body);
+    return ok;
+}
+
 static bool append(struct log_receipt *receipt, const struct subject *s,
                    const struct record_args *args, struct err *e)
 {
     struct log_paths paths = {args->keys.key, args->keys.operator_key};
     struct log *l = NULL;
-    struct buf body;
-    buf_init(&body, BODY_MAX);
-    put_body(&body, s, args->source, true);
-    if (!buf_ok(&body) || body.n > BODY_ROOM)
-        put_body(&body, s, args->source, false);
-    struct log_entry entry = {.kind = RECORD_MODEL, .body = buf_span(&body)};
-    bool ok = (buf_ok(&body) || err_set(e, ERR_MEMORY, "out of memory for the record")) &&
-              log_open(&l, args->log, &paths, e) && log_append(l, &entry, receipt, e);
+    bool ok = log_open(&l, args->log, &paths, e) && record_model(receipt, l, s, args->source, e);
     log_close(l);
-    buf_free(&body);
     return ok;
 }
 

@@ -24,6 +24,7 @@ const struct command *const commands[] = {
     &check_command,
     &sign_command,
     &quantize_command,
+    &train_command,
     &record_command,
     &verify_command,
     &log_init_command,

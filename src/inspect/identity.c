@@ -91,17 +91,21 @@ static const char *tensor_flaw(const struct model *m, const struct scan *s, uint
     return s->tensor_ok[i] ? NULL : "could not be read whole";
 }
 
-static void tensor_leaf(struct buf *b, const struct model *m, const struct scan *s, uint32_t i)
+void identity_tensor_leaf(struct buf *b, const struct tensor *t, const struct digest *bytes)
 {
     static const char domain[] = "assay/tensor/v1";
-    const struct tensor *t = &m->tensors[i];
     buf_put(b, domain, sizeof domain);
     put_prefixed(b, t->name);
     put_prefixed(b, span_str(dtype_name(t->dtype)));
     buf_put_u64be(b, t->rank);
     for (uint32_t d = 0; d < t->rank && d < MODEL_MAX_RANK; d++)
         buf_put_u64be(b, t->shape[d]);
-    buf_put(b, s->tensor[i].b, DIGEST_SIZE);
+    buf_put(b, bytes->b, DIGEST_SIZE);
+}
+
+static void tensor_leaf(struct buf *b, const struct model *m, const struct scan *s, uint32_t i)
+{
+    identity_tensor_leaf(b, &m->tensors[i], &s->tensor[i]);
 }
 
 static struct span file_name(const struct model *m, uint32_t i)
@@ -121,13 +125,18 @@ static const char *file_flaw(const struct model *m, const struct scan *s, uint32
     return s->file_ok[i] ? NULL : "could not be read whole";
 }
 
-static void file_leaf(struct buf *b, const struct model *m, const struct scan *s, uint32_t i)
+void identity_file_leaf(struct buf *b, struct span name, uint64_t size, const struct digest *bytes)
 {
     static const char domain[] = "assay/file/v1";
     buf_put(b, domain, sizeof domain);
-    put_prefixed(b, file_name(m, i));
-    buf_put_u64be(b, m->files[i].size);
-    buf_put(b, s->file[i].b, DIGEST_SIZE);
+    put_prefixed(b, name);
+    buf_put_u64be(b, size);
+    buf_put(b, bytes->b, DIGEST_SIZE);
+}
+
+static void file_leaf(struct buf *b, const struct model *m, const struct scan *s, uint32_t i)
+{
+    identity_file_leaf(b, file_name(m, i), m->files[i].size, &s->file[i]);
 }
 
 static const struct tree tensors = {"tensor", tensor_name, tensor_origin, tensor_flaw, tensor_leaf};

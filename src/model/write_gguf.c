@@ -107,8 +107,9 @@ static bool put_header(struct model_writer *w, const struct metadata_list *pairs
     return ok;
 }
 
-bool gguf_begin(struct model_writer **out, const char *path, const struct metadata_list *pairs,
-                const struct write_tensor *tensors, size_t count, struct err *e)
+/* A writer whose header is made. */
+static bool prepare(struct model_writer **out, const char *path, const struct metadata_list *pairs,
+                    const struct write_tensor *tensors, size_t count, struct err *e)
 {
     *out = NULL;
     if (pairs->failed)
@@ -119,10 +120,28 @@ bool gguf_begin(struct model_writer **out, const char *path, const struct metada
                           "general.alignment is the writer's: it is %d", GGUF_ALIGNMENT);
     if (!writer_new(out, path, tensors, count, GGUF_ALIGNMENT, e))
         return false;
-    if (!put_header(*out, pairs, tensors, e)) {
-        model_writer_abort(*out);
-        *out = NULL;
+    if (put_header(*out, pairs, tensors, e))
+        return true;
+    model_writer_abort(*out);
+    *out = NULL;
+    return false;
+}
+
+bool gguf_begin(struct model_writer **out, const char *path, const struct metadata_list *pairs,
+                const struct write_tensor *tensors, size_t count, struct err *e)
+{
+    return prepare(out, path, pairs, tensors, count, e) && writer_open(out, e);
+}
+
+bool gguf_bytes(struct buf *out, const struct metadata_list *pairs, struct err *e)
+{
+    static const struct write_tensor none = {{NULL, 0}, DTYPE_F32, 0, {0}};
+    struct model_writer *w;
+    if (!prepare(&w, "metadata", pairs, &none, 0, e))
         return false;
-    }
-    return writer_open(out, e);
+    buf_put_span(out, buf_span(&w->header));
+    bool ok = (buf_ok(&w->header) && buf_ok(out)) ||
+              err_set(e, ERR_MEMORY, "out of memory for a model's metadata");
+    model_writer_abort(w);
+    return ok;
 }

@@ -232,13 +232,16 @@ static const struct member metric_members[] = {
 };
 OBJECT(metric, "one measurement");
 
-WORDS(training_phases, "begin", "checkpoint", "end", "failed");
+WORDS(training_phases, "begin", "step", "checkpoint", "end", "failed");
 static const struct member training_members[] = {
     MAY_OBJECTS("base_models", &model_ref, "models that the run starts from"),
+    MAY("checkpoint", DIGEST, "SHA-256 of the checkpoint file written at this step"),
     MAY("code", DIGEST, "SHA-256 of the training program"),
     MAY("config", DIGEST, "SHA-256 of the run's configuration"),
+    MAY("config_text", STRING, "the configuration itself, as it was read"),
     MAY_OBJECTS("datasets", &dataset_ref, "data that the run reads"),
     MAY("environment", STRING, "machine and libraries"),
+    MAY("error", STRING, "what went wrong"),
     MAY_OBJECTS("metrics", &metric, "measurements at this moment"),
     MAY_OBJECT("model", &model_ref, "what the run has produced"),
     MUST_WORD("phase", training_phases, "moment of the run"),
@@ -246,7 +249,9 @@ static const struct member training_members[] = {
     MAY("seed", DECIMAL, "seed"),
     MUST("software", STRING, "program and version"),
     MAY("step", COUNT, "steps done"),
+    MAY("tokenizer", DIGEST, "digest of the tokenizer"),
     MAY("tokens", COUNT, "tokens seen"),
+    MAY("weights_root", DIGEST, "Merkle root over the trained tensors in F32, after this step"),
 };
 
 /* ---- calls ---- */

@@ -1,0 +1,157 @@
+/*
+ * The model that is fine-tuned: a llama of any element type, GGUF or a Hugging
+ * Face folder. Its weights are decoded to F32 once and stay frozen.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "assay/inspect.h"
+#include "train/names.h"
+#include "train/run.h"
+
+enum { DECODE_MAX = 1 << 16 }; /* elements at a time; a row of more is decoded in pieces */
+
+static bool refuse(const struct train *t, struct err *e, const char *what)
+{
+    return err_at(e, ERR_UNSUPPORTED, t->base.model->path, ERR_NO_OFFSET,
+                  "%s; models of the llama family without biases, experts or scaled positions can "
+                  "be fine-tuned",
+                  what);
+}
+
+static bool is_gguf(const struct model *m)
+{
+    return model_tensor(m, span_str("token_embd.weight")) != NULL;
+}
+
+static bool eps_of(const struct model *m, float *out)
+{
+    double v = 0;
+    bool known = metadata_double(m, "llama.attention.layer_norm_rms_epsilon", &v) ||
+                 json_double(json_get(m->documents[DOC_CONFIG].root, "rms_norm_eps"), &v);
+    *out = (float)v;
+    return known;
+}
+
+static bool judge(const struct train *t, const struct architecture *a, struct err *e)
+{
+    const struct model *m = t->base.model;
+    if (m->verdict.incomplete)
+        return err_at(e, ERR_LIMIT, m->path, ERR_NO_OFFSET,
+                      "could not be read whole; assay inspect says why");
+    if (!a->family || strcmp(a->family, "llama") != 0)
+        return refuse(t, e, "is not of the llama family");
+    if (a->experts || a->rope.scaling.n || a->is_adapter)
+        return refuse(t, e, "has experts or scaled positions, or is an adapter itself");
+    if (model_tensor(m, span_str("blk.0.attn_q.bias")) ||
+        model_tensor(m, span_str("rope_freqs.weight")) ||
+        model_tensor(m, span_str("model.layers.0.self_attn.q_proj.bias")))
+        return refuse(t, e, "has biases or scaled positions");
+    if (!a->layers || !a->width || !a->ffn || !a->heads || !a->kv_heads || !a->head_size ||
+        !a->vocabulary || !a->tied_known || a->head_size % 2 || a->heads % a->kv_heads ||
+        !(a->rope.base > 0) || (a->rope.dimensions && a->rope.dimensions != a->head_size))
+        return refuse(t, e, "does not say what its shape is");
+    return true;
+}
+
+static bool take_root(struct train *t, struct facts *facts, struct err *e)
+{
+    struct scan scan;
+    struct identity id;
+    struct scan_options o = {.digests = true, .threads = t->options.threads};
+    if (!inspect_scan(&scan, t->base.model, &o, e) ||
+        !inspect_identity(&id, t->base.model, facts, &scan, e))
+        return false;
+    t->base.tensor_root = id.tensor_root;
+    t->base.has_root = id.has_tensor_root;
+    return id.has_tensor_root || refuse(t, e, "has no tensor root");
+}
+
+bool base_open(struct train *t, struct shape *out, struct err *e)
+{
+    struct facts facts;
+    const char *path = train_config_path(&t->config, t->config.base, t->arena);
+    if (!path)
+        return err_set(e, ERR_MEMORY, "out of memory for the base model");
+    if (!model_read(&t->base.model, path, NULL, e) || !inspect_facts(&facts, t->base.model, e) ||
+        !judge(t, &facts.architecture, e) || !take_root(t, &facts, e))
+        return false;
+    const struct architecture *a = &facts.architecture;
+    *out = (struct shape){(size_t)a->layers,
+                          (size_t)a->width,
+                          (size_t)a->ffn,
+                          (size_t)a->heads,
+                          (size_t)a->kv_heads,
+                          (size_t)a->head_size,
+                          (size_t)a->vocabulary,
+                          (size_t)t->config.steps.context,
+                          0,
+                          a->rope.base,
+                          a->tied};
+    t->base.name = arena_str(t->arena, facts.name.n ? facts.name : span_str(path));
+    if (!eps_of(t->base.model, &out->eps))
+        return refuse(t, e, "does not say its norms' epsilon");
+    if (a->context && t->config.steps.context > a->context)
+        return refuse(t, e, "has a shorter context than training.context asks for");
+    return true;
+}
+
+/* ---- weights ---- */
+
+/* `n` elements from element `at` on; both fill blocks. */
+static bool decode(const struct model *m, const struct tensor *x, uint64_t at, size_t n, float *out,
+                   uint8_t *raw, struct err *e)
+{
+    const struct dtype_info *d = &dtypes[x->dtype];
+    const struct model_file *f = &m->files[x->data.file];
+    size_t bytes = n / d->block * d->bytes;
+    if (!source_read(f->source, raw, x->data.offset + at / d->block * d->bytes, bytes, e))
+        return false;
+    dtype_decode(x->dtype, raw, n / d->block, f->big_endian, out);
+    return true;
+}
+
+static bool load_rows(const struct train *t, const struct tensor *x, struct parameter *p,
+                      size_t head, uint8_t *raw, struct err *e)
+{
+    for (size_t row = 0; row < p->rows; row++) {
+        size_t from = head ? names_gguf_row(row, head) : row;
+        for (size_t at = 0; at < p->columns; at += DECODE_MAX) {
+            size_t n = p->columns - at < DECODE_MAX ? p->columns - at : DECODE_MAX;
+            if (!decode(t->base.model, x, (uint64_t)from * p->columns + at, n,
+                        p->w + row * p->columns + at, raw, e))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool load_parameter(struct train *t, struct parameter *p, uint8_t *raw, struct err *e)
+{
+    char name[NAME_ROOM];
+    bool gguf = is_gguf(t->base.model);
+    size_t floats = p->rows * p->columns, head = 0;
+    if (gguf && !names_gguf(name, p->name))
+        return refuse(t, e, "lacks a tensor");
+    const struct tensor *x = model_tensor(t->base.model, span_str(gguf ? name : p->name));
+    if (!x || x->elements != floats || x->dtype == DTYPE_NONE ||
+        p->columns % dtypes[x->dtype].block || x->rank != p->rank)
+        return err_at(e, ERR_FORMAT, t->base.model->path, x ? x->entry.offset : ERR_NO_OFFSET,
+                      "lacks the tensor \"%s\", or has it in another shape", gguf ? name : p->name);
+    if (gguf && names_heads(&t->network->shape, p->name))
+        head = t->network->shape.head;
+    return load_rows(t, x, p, head, raw, e);
+}
+
+bool base_load(struct train *t, struct err *e)
+{
+    uint8_t *raw = malloc((size_t)DECODE_MAX * 8);
+    bool ok = raw || err_set(e, ERR_MEMORY, "out of memory for the base model's weights");
+    for (size_t i = 0; ok && i < t->network->base_count; i++)
+        ok = load_parameter(t, &t->network->parameters[i], raw, e);
+    free(raw);
+    for (size_t i = 0; ok && i < t->base.model->file_count; i++)
+        if (t->base.model->files[i].source)
+            ok = source_unchanged(t->base.model->files[i].source, e);
+    return ok;
+}
