@@ -68,6 +68,14 @@ struct check_enrolment {
     bool source;   /* and that entry says where the model came from */
 };
 
+/* The base that a model claims, read and compared (--base). */
+struct check_base {
+    const struct model *model;
+    const struct facts *facts; /* NULL when not derived, as the next two */
+    const struct identity *identity;
+    const struct diff *diff; /* of the base (A) and the model (B) */
+};
+
 struct check_input {
     struct model *model;
     const struct facts *facts; /* NULL, as the next two, when that step failed */
@@ -78,6 +86,7 @@ struct check_input {
     const struct baseline *baseline;     /* NULL: none */
     const struct lock *lock;             /* NULL: none */
     const struct signature_trust *trust; /* who may sign, for the policy; NULL: nobody */
+    const struct check_base *base;       /* NULL: none */
     struct check_enrolment enrolment;
     int64_t today; /* days since 1970-01-01 */
 };
@@ -99,6 +108,19 @@ bool check_run(struct check *out, const struct check_input *in, struct err *e) A
 enum check_result check_result(const struct check *c);
 /* What waivers name: the manifest root, else the tensor root; false when there is neither. */
 bool check_subject(const struct identity *i, struct digest *out);
+
+/* ---- contradictions ---- */
+
+/* One entry of the catalogue: what is declared against what is there. */
+struct contradiction {
+    unsigned number; /* public and stable (docs/findings.md, "Contradictions") */
+    bool review;     /* for a person to judge; else an error */
+    const char *title;
+};
+extern const struct contradiction contradictions[]; /* up to one without a title */
+/* The contradiction that findings of a rule show, or NULL. The claim stands at the finding's
+ * origin, what contradicts it at `against`. */
+const struct contradiction *contradiction_of(enum rule_id rule);
 
 /* ---- renderers (docs/ci.md) ---- */
 

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-static check_step *const steps[] = {check_signatures, check_policy_rules};
+static check_step *const steps[] = {check_claims_numbers, check_claims_text, check_claims_base,
+                                    check_signatures, check_policy_rules};
 
 const char *judgement_name(enum judgement j)
 {

@@ -41,7 +41,7 @@ struct record_args {
 
 struct check_args {
     struct key_args keys;
-    const char *policy, *baseline, *lock, *sarif, *sarif_failing, *junit, *log, *as_of;
+    const char *policy, *baseline, *lock, *sarif, *sarif_failing, *junit, *log, *as_of, *base;
     unsigned threads;
     bool update_lock, json, all, no_cache;
 };

@@ -138,6 +138,9 @@ static void put_finding(struct json_writer *w, const struct model *m, const stru
     jo_str(w, "remedy", r->remedy);
     jo_origin(w, m, f->origin);
     put_against(w, m, f->against);
+    const struct contradiction *c = contradiction_of(f->rule);
+    jw_key(w, "contradiction");
+    c ? jo_number(w, c->number) : jw_null(w);
     jo_u64(w, "count", f->count);
     jo_digest(w, "fingerprint", &j->fingerprint, true);
     jw_end_object(w);

@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/json_out.h"
 #include "cli/model_signature.h"
+#include "cli/progress.h"
 
 enum { CHECK_ARENA = 1 << 30, OUTPUT_MAX = 1 << 30 };
 
@@ -127,7 +128,43 @@ static int status_of(const struct checked *c)
     return c->s.interrupted ? EXIT_INTERRUPTED : statuses[check_result(&c->check)];
 }
 
-static int judge(const struct call *call, const struct setting *x, struct checked *c)
+/* The base, read and compared; `b` is all zero without --base. */
+struct based {
+    struct subject s;
+    struct arena *arena;
+    struct diff diff;
+    struct check_base input;
+};
+
+static bool open_base(struct based *b, const struct setting *x, const struct subject *s,
+                      struct err *e)
+{
+    struct progress_bar bar;
+    const struct check_args *a = x->args;
+    const struct subject_options options = {.cache = !a->no_cache, .threads = a->threads};
+    struct diff_options diff = {.threads = a->threads};
+    if (!subject_open(&b->s, a->base, &options, e))
+        return false;
+    b->input = (struct check_base){.model = b->s.model,
+                                   .facts = b->s.has_facts ? &b->s.facts : NULL,
+                                   .identity = b->s.has_identity ? &b->s.identity : NULL};
+    b->arena = arena_new(CHECK_ARENA);
+    diff.progress = progress_start(&bar);
+    bool ok = b->arena ? inspect_diff(&b->diff, b->s.model, s->model, b->arena, &diff, e)
+                       : err_set(e, ERR_MEMORY, "out of memory");
+    progress_stop(&bar);
+    b->input.diff = ok ? &b->diff : NULL;
+    return ok;
+}
+
+static void close_base(struct based *b)
+{
+    subject_close(&b->s);
+    arena_free(b->arena);
+}
+
+static int judge(const struct call *call, const struct setting *x, const struct based *base,
+                 struct checked *c)
 {
     const struct check_args *a = x->args;
     struct subject *s = &c->s;
@@ -140,6 +177,7 @@ static int judge(const struct call *call, const struct setting *x, struct checke
                              .baseline = x->baseline,
                              .lock = x->has_lock && !a->update_lock ? &x->lock : NULL,
                              .trust = x->policy.require.signature ? &x->trust.trust : NULL,
+                             .base = base->input.model ? &base->input : NULL,
                              .today = x->today};
     struct err e = ERR_INIT;
     if (a->log && !check_enrolment(&in.enrolment, a->log, in.identity, &e))
@@ -173,7 +211,10 @@ static int check_path(const struct call *call, const struct setting *x)
             jo_unreadable(call->out, "assay.check/1", call->operands[0], &e, true);
         return exit_graver(status, EXIT_INCOMPLETE);
     }
-    int status = judge(call, x, &c);
+    struct based base = {.arena = NULL};
+    int status =
+        a->base && !open_base(&base, x, &c.s, &e) ? cli_error(&e) : judge(call, x, &base, &c);
+    close_base(&base);
     subject_close(&c.s);
     return status;
 }
@@ -203,6 +244,8 @@ static const struct option check_options[] = {
     {"lock", OPTION_TEXT, "FILE", AT(lock),
      "the model must have the roots that this file pins (assay.lock)"},
     {"update-lock", OPTION_FLAG, NULL, AT(update_lock), "pin the roots that the model has now"},
+    {"base", OPTION_TEXT, "MODEL", AT(base),
+     "compare with this model, the base that PATH claims to come from"},
     {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/check.schema.json)"},
     {"sarif", OPTION_TEXT, "FILE", AT(sarif), "write every finding as SARIF 2.1.0"},
     {"sarif-failing", OPTION_TEXT, "FILE", AT(sarif_failing),
