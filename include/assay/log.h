@@ -236,6 +236,16 @@ bool log_reader_leaf(struct log_reader *r, uint64_t seq, struct arena *a, struct
 bool log_reader_walk(struct log_reader *r, uint64_t seq,
                      bool (*visit)(void *arg, uint64_t seq, struct span leaf), void *arg,
                      struct err *e) ASSAY_MUST_CHECK;
+/* The pseudonyms that a subject has had; borrowed from the arena. */
+struct log_subject {
+    const struct seal_id *pseudonyms;
+    size_t count;
+};
+
+/* By its name in clear, which takes the keyring and the operator's key. None: nothing is sealed for
+ * it, or it was erased, after which nothing links its entries any more. */
+bool log_reader_subject(struct log_reader *r, const struct log_paths *p, struct span name,
+                        struct log_subject *out, struct arena *a, struct err *e) ASSAY_MUST_CHECK;
 /* Hashes of complete subtrees, for proof_*. */
 struct hash_reader log_reader_hashes(struct log_reader *r);
 /* A tlog-proof receipt for one entry (C2SP tlog-proof): proof, checkpoint; the leaf's bytes as `extra`.

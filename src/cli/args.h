@@ -65,7 +65,20 @@ struct log_witness_args {
     bool note;
 };
 
+/* Which entries. */
+struct filter_args {
+    const char *since, *until, *model, *subject, *outcome, *operator_key;
+    struct option_texts kinds;
+};
+
+struct query_args {
+    struct filter_args filter;
+    struct option_u64 limit;
+    int format; /* of entries: enum query_format */
+};
+
 struct log_show_args {
+    struct query_args query;
     bool json;
 };
 
@@ -104,18 +117,6 @@ struct retention_args {
 struct rotate_args {
     struct key_args keys;
     const char *with, *reason;
-};
-
-/* Which entries. */
-struct filter_args {
-    const char *since, *until, *model, *subject, *outcome;
-    struct option_texts kinds;
-};
-
-struct query_args {
-    struct filter_args filter;
-    struct option_u64 limit;
-    int format; /* enum query_format */
 };
 
 struct sample_args {

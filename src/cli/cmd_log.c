@@ -8,7 +8,9 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/json_out.h"
+#include "cli/log_filter.h"
 #include "cli/log_view.h"
+#include "cli/option_groups.h"
 #include "cli/progress.h"
 
 enum { NOTE_ROOM = 1 << 20, RECEIPT_ROOM = 2 << 20, VIEW_ARENA = 8 << 20, SHOW_LAST = 10 };
@@ -168,6 +170,14 @@ static bool show_entry(const struct call *call, struct log_reader *r, uint64_t s
     return true;
 }
 
+/* Anything that says which entries, or how. */
+static bool is_query(const struct query_args *q)
+{
+    const struct filter_args *f = &q->filter;
+    return f->since || f->until || f->model || f->subject || f->outcome || f->kinds.count ||
+           q->limit.given || q->format != QUERY_TABLE;
+}
+
 static int run_log_show(const struct call *call)
 {
     const struct log_show_args *args = call->args;
@@ -176,9 +186,14 @@ static int run_log_show(const struct call *call)
     uint64_t seq = 0;
     if (call->count == 2 && !entry_number(call, call->operands[1], &seq))
         return EXIT_USAGE;
-    if (args->json && call->count == 1) {
-        err_set(&e, ERR_USAGE,
-                "--json shows one entry: say which, or use assay log query --format json");
+    if (call->count == 1 && (args->json || is_query(&args->query))) {
+        struct query_args listed = args->query;
+        if (args->json)
+            listed.format = QUERY_JSON;
+        return query_entries(call, &listed);
+    }
+    if (is_query(&args->query)) {
+        err_set(&e, ERR_USAGE, "filters say which entries are listed: leave the number out");
         return usage_error(call->command, &e);
     }
     struct arena *a = arena_new(VIEW_ARENA);
@@ -285,8 +300,10 @@ const struct command log_init_command = {
     "assay log init audit --origin example.org/audit|begin a log\n"};
 
 static const struct option log_show_options[] = {
+    FILTER(log_show_args, query.filter),
+    LISTING(log_show_args, query.limit, query.format),
     {"json", OPTION_FLAG, NULL, offsetof(struct log_show_args, json),
-     "write one entry as JSON (schema/log-entry.schema.json)"},
+     "write one entry as JSON (schema/log-entry.schema.json); without N the same as --format json"},
     {NULL, OPTION_FLAG, NULL, 0, NULL},
 };
 
@@ -295,13 +312,15 @@ const struct command log_show_command = {
     "Audit log",
     "FOLDER [N]",
     "show a log, or one of its entries",
-    "Shows what a log says of itself and its newest entries, or entry N in full. It only reads, "
-    "also while a server writes the log, and verifies nothing.",
+    "Shows what a log says of itself and its newest entries, or entry N in full. With filters or a "
+    "format it lists entries as log query does. It only reads, also while a server writes the log, "
+    "and verifies nothing.",
     log_show_options,
     1,
     2,
     run_log_show,
-    "assay log show audit 3|one entry\n"};
+    "assay log show audit 3|one entry\n"
+    "assay log show audit --subject alice@example.org --format csv|what concerns somebody\n"};
 
 const struct command log_checkpoint_command = {
     "log checkpoint",

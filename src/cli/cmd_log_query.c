@@ -11,8 +11,6 @@
 
 enum { ENTRY_ARENA = 8 << 20, QUERY_LOOK = 1024 };
 
-enum query_format { QUERY_TABLE, QUERY_JSON, QUERY_CSV };
-
 struct query {
     const struct query_args *args;
     struct log_filter filter;
@@ -82,10 +80,11 @@ static bool visit(void *arg, uint64_t seq, struct span leaf)
     return q->ok && (!q->args->limit.given || q->found < q->args->limit.value);
 }
 
-static bool run(struct query *q, const char *folder, struct err *e)
+static bool run(struct query *q, const char *folder, struct arena *a, struct err *e)
 {
     struct log_reader *r = NULL;
-    bool ok = log_reader_open(&r, folder, e);
+    bool ok =
+        log_reader_open(&r, folder, e) && log_filter_find(&q->filter, &q->args->filter, r, a, e);
     if (ok && q->args->format == QUERY_TABLE)
         entry_table_start(&q->table);
     if (ok && q->args->format == QUERY_CSV)
@@ -103,22 +102,27 @@ static bool run(struct query *q, const char *folder, struct err *e)
     return ok;
 }
 
-static int run_log_query(const struct call *call)
+int query_entries(const struct call *call, const struct query_args *args)
 {
     struct err e = ERR_INIT;
-    struct query q = {.args = call->args, .out = call->out, .e = &e, .ok = true};
-    if (!log_filter_set(&q.filter, &q.args->filter, &e))
+    struct query q = {.args = args, .out = call->out, .e = &e, .ok = true};
+    if (!log_filter_set(&q.filter, &args->filter, &e))
         return usage_error(call->command, &e);
-    bool ok = run(&q, call->operands[0], &e);
+    struct arena *a = arena_new(ENTRY_ARENA);
+    bool ok = a ? run(&q, call->operands[0], a, &e) : err_set(&e, ERR_MEMORY, "out of memory");
+    arena_free(a);
     err_in_file(&e, call->operands[0]);
     return ok ? EXIT_PASS : cli_error(&e);
 }
 
+static int run_log_query(const struct call *call)
+{
+    return query_entries(call, call->args);
+}
+
 static const struct option log_query_options[] = {
-    FILTER(query_args),
-    {"limit", OPTION_U64, "N", offsetof(struct query_args, limit), "the first N of them"},
-    {"format", OPTION_CHOICE, "table|json|csv", offsetof(struct query_args, format),
-     "a table, JSON lines (schema/log-entry.schema.json) or CSV"},
+    FILTER(query_args, filter),
+    LISTING(query_args, limit, format),
     {NULL, OPTION_FLAG, NULL, 0, NULL},
 };
 

@@ -204,8 +204,9 @@ static bool run(struct sample *s, const struct call *call, struct err *e)
 {
     struct log_reader *r = NULL;
     uint64_t n = s->args->n.given ? s->args->n.value : 25;
-    bool ok = log_reader_open(&r, call->operands[0], e) && read_checkpoint(s, r, e) &&
-              prove_population(s, r, e) && draw(s, n, e);
+    bool ok = log_reader_open(&r, call->operands[0], e) &&
+              log_filter_find(&s->filter, &s->args->filter, r, s->a, e) &&
+              read_checkpoint(s, r, e) && prove_population(s, r, e) && draw(s, n, e);
     if (ok)
         qsort(s->drawn, s->drawn_count, sizeof *s->drawn, by_entry);
     ok = ok && (s->args->json ? say_json : say_text)(s, call->out, r, e);
@@ -236,7 +237,7 @@ static const struct option log_sample_options[] = {
     {"seed", OPTION_TEXT, "S", offsetof(struct sample_args, seed),
      "any text; the same seed draws the same sample"},
     {"n", OPTION_U64, "N", offsetof(struct sample_args, n), "how many entries (default: 25)"},
-    FILTER(sample_args),
+    FILTER(sample_args, filter),
     {"json", OPTION_FLAG, NULL, offsetof(struct sample_args, json),
      "write JSON (schema/log-sample.schema.json)"},
     {NULL, OPTION_FLAG, NULL, 0, NULL},

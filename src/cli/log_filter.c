@@ -90,18 +90,39 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* 32 hexadecimal digits are a pseudonym, anything else is a name. */
+static bool is_pseudonym(struct seal_id *out, const char *text)
+{
+    bool ok = strlen(text) == 2 * sizeof out->b;
+    for (size_t i = 0; ok && i < sizeof out->b; i++) {
+        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+        ok = high >= 0 && low >= 0;
+        out->b[i] = ok ? (uint8_t)(high * 16 + low) : 0;
+    }
+    return ok;
+}
+
 static bool set_subject(struct log_filter *f, const char *text, struct err *e)
 {
     f->has_subject = text != NULL;
-    bool ok = !text || strlen(text) == 2 * sizeof f->subject;
-    for (size_t i = 0; ok && text && i < sizeof f->subject; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        ok = high >= 0 && low >= 0;
-        f->subject[i] = ok ? (uint8_t)(high * 16 + low) : 0;
-    }
-    return ok ||
-           err_set(e, ERR_USAGE,
-                   "--subject: expected a pseudonym as entries show it, 32 hexadecimal digits");
+    if (!text)
+        return true;
+    if (text[0] == '\0')
+        return err_set(e, ERR_USAGE,
+                       "--subject: expected a name, or a pseudonym of 32 "
+                       "hexadecimal digits");
+    if (!is_pseudonym(&f->pseudonym, text))
+        f->subject_name = span_str(text);
+    return true;
+}
+
+bool log_filter_find(struct log_filter *f, const struct filter_args *args, struct log_reader *r,
+                     struct arena *a, struct err *e)
+{
+    struct log_paths paths = {NULL, args->operator_key};
+    f->subject = (struct log_subject){&f->pseudonym, f->has_subject};
+    return f->subject_name.n == 0 ||
+           log_reader_subject(r, &paths, f->subject_name, &f->subject, a, e);
 }
 
 bool log_filter_set(struct log_filter *f, const struct filter_args *args, struct err *e)
@@ -115,11 +136,18 @@ bool log_filter_set(struct log_filter *f, const struct filter_args *args, struct
 
 /* ---- judging a leaf ---- */
 
+static bool is_of_subject(const struct log_filter *f, const struct record_head *h)
+{
+    bool found = !f->has_subject;
+    for (size_t i = 0; !found && h->has_subject && i < f->subject.count; i++)
+        found = memcmp(h->subject, f->subject.pseudonyms[i].b, sizeof h->subject) == 0;
+    return found;
+}
+
 static bool head_matches(const struct log_filter *f, const struct record_head *h)
 {
     return h->wall_us >= f->since && h->wall_us < f->until && (f->any_kind || f->kind[h->kind]) &&
-           (!f->has_subject ||
-            (h->has_subject && memcmp(h->subject, f->subject, sizeof f->subject) == 0));
+           is_of_subject(f, h);
 }
 
 /* The object that says which model; of an enrolment that is the entry itself. */

@@ -7,22 +7,32 @@
 
 #include "assay/log.h"
 #include "cli/args.h"
+#include "cli/cli.h"
 
 struct log_filter {
     uint64_t since, until; /* wall clock: since <= t < until */
     bool any_kind, kind[RECORD_KINDS];
     bool has_subject;
-    uint8_t subject[16];
+    struct span subject_name; /* in clear, until log_filter_find; empty: none was typed */
+    struct log_subject subject;
+    struct seal_id pseudonym;   /* as typed */
     struct span model, outcome; /* empty: any */
 };
 
 /* From what was typed; ERR_USAGE says what is wrong with it. */
 bool log_filter_set(struct log_filter *f, const struct filter_args *args,
                     struct err *e) ASSAY_MUST_CHECK;
+/* Who a subject is that was typed by name: found with the log's keyring. Into `a`. */
+bool log_filter_find(struct log_filter *f, const struct filter_args *args, struct log_reader *r,
+                     struct arena *a, struct err *e) ASSAY_MUST_CHECK;
 /* *match: the leaf at `seq` is asked for, and *record is it, living in `a`. Any
  * leaf that is none is an error. */
 bool log_filter_leaf(const struct log_filter *f, uint64_t seq, struct span leaf, bool *match,
                      struct record *record, struct arena *a, struct err *e) ASSAY_MUST_CHECK;
+enum query_format { QUERY_TABLE, QUERY_JSON, QUERY_CSV };
+
+/* What log query does with its folder, for whoever lists entries; returns the exit status. */
+int query_entries(const struct call *call, const struct query_args *args);
 /* Name of the model that an entry is about, or its outcome; empty when it has none. */
 struct span entry_model(const struct record *r);
 struct span entry_outcome(const struct record *r);

@@ -252,7 +252,7 @@ static bool keep_survivors(struct log *l, const struct erasure *x, struct err *e
         id = sqlite3_column_int64(next, 0);
         uint64_t epoch = (uint64_t)sqlite3_column_int64(next, 1);
         sqlite3_reset(next);
-        ok = !epoch_alive(l, epoch) || keep_row(l, x, id, put, e);
+        ok = !epoch_alive(l->keyring, epoch) || keep_row(l, x, id, put, e);
     }
     if (ok && step != SQLITE_DONE)
         ok = sql_fail(db, "reading subjects", e);

@@ -118,7 +118,7 @@ struct subject_rows {
 };
 
 /* The keyring still has this epoch's key. */
-bool epoch_alive(const struct log *l, uint64_t epoch);
+bool epoch_alive(const struct keyring *k, uint64_t epoch);
 bool subject_rows_of(struct log *l, struct span name, struct subject_rows *out, struct arena *a,
                      struct err *e) ASSAY_MUST_CHECK;
 

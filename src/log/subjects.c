@@ -3,6 +3,7 @@
  * it was met, and every operation on a person concerns all of them.
  */
 #include "log/ops.h"
+#include "log/read.h"
 
 #include <string.h>
 
@@ -22,22 +23,29 @@ static bool add_row(struct subject_rows *r, int64_t id, struct span pseudonym, s
     return true;
 }
 
-bool epoch_alive(const struct log *l, uint64_t epoch)
+bool epoch_alive(const struct keyring *k, uint64_t epoch)
 {
     struct seal_key key;
-    bool alive = keyring_key(l->keyring, epoch, &key, NULL);
+    bool alive = keyring_key(k, epoch, &key, NULL);
     seal_wipe(&key, sizeof key);
     return alive;
 }
 
-static bool rows_of_epoch(struct log *l, uint64_t epoch, struct span name, sqlite3_stmt *st,
-                          struct subject_rows *out, struct arena *a, struct err *e)
+/* Where the names of subjects can be looked up: a database and its keyring. */
+struct register_of {
+    sqlite3 *db;
+    const struct keyring *keyring;
+};
+
+static bool rows_of_epoch(const struct register_of *g, uint64_t epoch, struct span name,
+                          sqlite3_stmt *st, struct subject_rows *out, struct arena *a,
+                          struct err *e)
 {
     struct seal_key key;
     struct digest lookup;
-    if (!epoch_alive(l, epoch))
+    if (!epoch_alive(g->keyring, epoch))
         return true; /* of a restored backup: erased since, it names nobody */
-    if (!keyring_key(l->keyring, epoch, &key, e))
+    if (!keyring_key(g->keyring, epoch, &key, e))
         return false;
     subject_lookup(&lookup, &key, name);
     seal_wipe(&key, sizeof key);
@@ -48,27 +56,51 @@ static bool rows_of_epoch(struct log *l, uint64_t epoch, struct span name, sqlit
     while (ok && (step = sqlite3_step(st)) == SQLITE_ROW)
         ok = add_row(out, sqlite3_column_int64(st, 0), sql_blob(st, 1), a, e);
     if (ok && step != SQLITE_DONE)
-        ok = sql_fail(l->store.db, "reading subjects", e);
+        ok = sql_fail(g->db, "reading subjects", e);
     sqlite3_reset(st);
+    return ok;
+}
+
+static bool rows_of(const struct register_of *g, struct span name, struct subject_rows *out,
+                    struct arena *a, struct err *e)
+{
+    *out = (struct subject_rows){.count = 0};
+    sqlite3_stmt *epochs = sql_prepare(g->db, "SELECT DISTINCT epoch FROM subject", e);
+    sqlite3_stmt *rows = sql_prepare(
+        g->db, "SELECT id, pseudonym FROM subject WHERE lookup = ?1 AND epoch = ?2 ORDER BY id", e);
+    bool ok = epochs && rows;
+    int step = SQLITE_DONE;
+    while (ok && (step = sqlite3_step(epochs)) == SQLITE_ROW)
+        ok = rows_of_epoch(g, (uint64_t)sqlite3_column_int64(epochs, 0), name, rows, out, a, e);
+    if (ok && step != SQLITE_DONE)
+        ok = sql_fail(g->db, "reading subjects", e);
+    sqlite3_finalize(epochs);
+    sqlite3_finalize(rows);
     return ok;
 }
 
 bool subject_rows_of(struct log *l, struct span name, struct subject_rows *out, struct arena *a,
                      struct err *e)
 {
-    sqlite3 *db = l->store.db;
-    *out = (struct subject_rows){.count = 0};
-    sqlite3_stmt *epochs = sql_prepare(db, "SELECT DISTINCT epoch FROM subject", e);
-    sqlite3_stmt *rows = sql_prepare(
-        db, "SELECT id, pseudonym FROM subject WHERE lookup = ?1 AND epoch = ?2 ORDER BY id", e);
-    bool ok = epochs && rows;
-    int step = SQLITE_DONE;
-    while (ok && (step = sqlite3_step(epochs)) == SQLITE_ROW)
-        ok = rows_of_epoch(l, (uint64_t)sqlite3_column_int64(epochs, 0), name, rows, out, a, e);
-    if (ok && step != SQLITE_DONE)
-        ok = sql_fail(db, "reading subjects", e);
-    sqlite3_finalize(epochs);
-    sqlite3_finalize(rows);
+    const struct register_of here = {l->store.db, l->keyring};
+    return rows_of(&here, name, out, a, e);
+}
+
+bool log_reader_subject(struct log_reader *r, const struct log_paths *p, struct span name,
+                        struct log_subject *out, struct arena *a, struct err *e)
+{
+    struct keyring *keyring = NULL;
+    struct subject_rows rows = {.count = 0};
+    const char *own = arena_printf(a, "%s/operator.key", r->folder);
+    const char *path = arena_printf(a, "%s/keyring", r->folder);
+    bool ok = (own && path) || err_set(e, ERR_MEMORY, "out of memory for a subject");
+    ok = ok && keyring_open(&keyring, path, p && p->operator_key ? p->operator_key : own, e);
+    if (ok) {
+        const struct register_of there = {r->db, keyring};
+        ok = rows_of(&there, name, &rows, a, e);
+    }
+    keyring_close(keyring);
+    *out = (struct log_subject){rows.pseudonym, rows.count};
     return ok;
 }
 

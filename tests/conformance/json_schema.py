@@ -45,7 +45,10 @@ def load(name):
     return Draft202012Validator(schema)
 
 
-SCHEMAS = {name: load(name) for name in ("inspect", "diff", "digest")}
+SCHEMAS = {name: load(name) for name in ("inspect", "diff", "digest", "log-entry", "log-stats",
+                                         "log-sample", "verify", "record")}
+KINDS = {path.name.split(".")[0]: load(f"records/{path.name.split('.')[0]}")
+         for path in sorted((ROOT / "schema/records").glob("*.schema.json"))}
 
 
 def run(*arguments):
@@ -126,6 +129,72 @@ def several(models):
     check(out == again, "the same input gave other bytes")
 
 
+def parsed(text, schema, what):
+    """One JSON object that keeps a schema, or None."""
+    try:
+        value = json.loads(text, object_pairs_hook=unique)
+    except ValueError as e:
+        check(False, f"{what}: {e}")
+        return None
+    errors = list(schema.iter_errors(value))
+    check(not errors, f"{what}: {errors[0].message[:300] if errors else ''}")
+    return value
+
+
+def entry(text, what):
+    value = parsed(text, SCHEMAS["log-entry"], what)
+    leaf = value["leaf"] if value else None
+    if leaf:
+        errors = list(KINDS[leaf["kind"]].iter_errors(leaf))
+        check(not errors, f"{what}: leaf: {errors[0].message[:300] if errors else ''}")
+        for spoiled in ({**leaf, "extra": 1}, {**leaf, "seq": -1}, {**leaf, "record": {"x": 1}}):
+            check(not KINDS[leaf["kind"]].is_valid(spoiled), f"{what}: a spoiled leaf is accepted")
+    return leaf
+
+
+def told(schema, allowed, *arguments):
+    status, out = run(*arguments)
+    what = " ".join(map(str, arguments))
+    check(status in allowed, f"{what}: exit status {status}")
+    return parsed(out.decode("utf-8"), SCHEMAS[schema], what)
+
+
+def logs(folder, models):
+    """Every log command with --json, over logs of every kind of entry that a command writes."""
+    subprocess.run([BUILD / "fixtures/make/auditlog", folder / "logs"], check=True)
+    log, key = folder / "logs/store/log", (folder / "logs/store/log.vkey").read_text().strip()
+    order = ("--by", "dpo", "--basis", "case 1")
+    for model in models[:3]:
+        told("record", (0,), "record", model, "--log", log, "--json")
+    for command in (("disclose", log, "2", "prompt", "--recipient", "court", *order),
+                    ("hold", log, "--from", "4", "--to", "9", *order),
+                    ("erase", log, "--entry", "2", *order),
+                    ("erase", log, "--entry", "4", *order),
+                    ("retention", log, "--floor", "10", "--ceiling", "400", *order),
+                    ("rotate-key", log, "--reason", "yearly")):
+        check(run("log", *command)[0] in (0, 1), f"log {command[0]}")
+    status, out = run("log", "query", log, "--format", "json")
+    kinds = {leaf["kind"] for leaf in (entry(line, "log query") for line in
+                                       out.decode("utf-8").splitlines()) if leaf}
+    check(status == 0 and len(kinds) >= 11, f"kinds of entries seen: {sorted(kinds)}")
+    entry(run("log", "show", log, "1", "--json")[1].decode("utf-8"), "log show")
+    told("log-stats", (0,), "log", "stats", log, "--json")
+    told("log-sample", (0,), "log", "sample", log, "--seed", "1", "--n", "5", "--json")
+    run("log", "prove", log, "1", "--output", folder / "1.tlog-proof")
+    run("log", "disclose", log, "6", "prompt", "--recipient", "court", *order,
+        "--output", folder / "6.json")
+    (folder / "checkpoint").write_bytes(run("log", "checkpoint", log)[1])
+    run("log", "export", log, folder / "out")
+    (folder / "wrong.tlog-proof").write_bytes(b"c2sp.org/tlog-proof@v1\n")
+    for path in (log, folder / "1.tlog-proof", folder / "6.json", folder / "checkpoint",
+                 folder / "out", folder / "wrong.tlog-proof", models[0], folder / "nothing"):
+        told("verify", (0, 3, 4), "verify", path, "--json")
+        told("verify", (0, 3, 4), "verify", path, "--key", key, "--json")
+    for name, schema in KINDS.items():
+        missing = list(described(schema.schema))
+        check(not missing, f"records/{name}: not described: {missing[:5]}")
+
+
 def refused(value):
     """A schema that accepts anything would let everything above pass."""
     schema = SCHEMAS["inspect"]
@@ -148,6 +217,7 @@ def main():
         models = generated(pathlib.Path(folder))
         differences(models)
         several(models)
+        logs(pathlib.Path(folder), models)
         refused(validate("inspect", "--no-cache", models[0]))
     shared = []
     for sub in ("models", "tokenizers"):

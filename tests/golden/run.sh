@@ -10,6 +10,7 @@ work=$(mktemp -d) || exit 2
 trap 'chmod -R u+rwX "$work" && rm -rf "$work"' EXIT INT TERM
 mkdir "$work/bin" "$work/cases"
 ln -s "$assay" "$work/bin/assay"
+ln -s "$makers/logowner" "$work/bin/logowner"
 "$makers/tinymodel" "$work/models" || exit 2
 "$makers/auditlog" "$work/logs" || exit 2
 passed=0 failed=0
