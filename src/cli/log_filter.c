@@ -120,7 +120,6 @@ bool log_filter_find(struct log_filter *f, const struct filter_args *args, struc
                      struct arena *a, struct err *e)
 {
     struct log_paths paths = {NULL, args->operator_key};
-    f->subject = (struct log_subject){&f->pseudonym, f->has_subject};
     return f->subject_name.n == 0 ||
            log_reader_subject(r, &paths, f->subject_name, &f->subject, a, e);
 }
@@ -138,9 +137,11 @@ bool log_filter_set(struct log_filter *f, const struct filter_args *args, struct
 
 static bool is_of_subject(const struct log_filter *f, const struct record_head *h)
 {
+    const struct seal_id *one = f->subject_name.n ? f->subject.pseudonyms : &f->pseudonym;
+    size_t count = f->subject_name.n ? f->subject.count : 1;
     bool found = !f->has_subject;
-    for (size_t i = 0; !found && h->has_subject && i < f->subject.count; i++)
-        found = memcmp(h->subject, f->subject.pseudonyms[i].b, sizeof h->subject) == 0;
+    for (size_t i = 0; !found && h->has_subject && i < count; i++)
+        found = memcmp(h->subject, one[i].b, sizeof h->subject) == 0;
     return found;
 }
 

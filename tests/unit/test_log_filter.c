@@ -107,8 +107,9 @@ static void outcomes_and_subjects_are_whole(void **state)
     assert_false(matches(&(struct filter_args){.outcome = "time"}));
     assert_true(matches(&(struct filter_args){.subject = "abcd0000000000000000000000000000"}));
     assert_false(matches(&(struct filter_args){.subject = "abcd0000000000000000000000000001"}));
-    assert_true(refused(&(struct filter_args){.subject = "abcd"}));
-    assert_true(refused(&(struct filter_args){.subject = "ABCD0000000000000000000000000000"}));
+    assert_true(refused(&(struct filter_args){.subject = ""}));
+    assert_false(matches(&(struct filter_args){.subject = "abcd"})); /* a name, of nobody */
+    assert_false(matches(&(struct filter_args){.subject = "ABCD0000000000000000000000000000"}));
 }
 
 static void a_leaf_that_is_none_is_never_passed_over(void **state)
