@@ -61,6 +61,8 @@ struct exchange_model {
     struct span name;
     const struct digest *tensor_root, *manifest_root, *architecture, *tokenizer, *chat_template;
     struct span numerics;
+    const struct digest *adapters; /* tensor roots, in the order they were applied; not read back */
+    size_t adapter_count;
     bool enrolled; /* by the entry `entry` */
     uint64_t entry;
 };

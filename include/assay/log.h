@@ -160,6 +160,14 @@ bool log_disclose(struct log *l, const struct log_disclosure *what, uint64_t *le
                   struct err *e) ASSAY_MUST_CHECK;
 
 /*
+ * Content of the log for a program of its operator that records what it did with it, as replay
+ * does: appends field `field` of entry `seq` to *out. No leaf says that it was opened.
+ * ERR_INTEGRITY: erased, or damaged. ERR_USAGE: no such entry or field.
+ */
+bool log_open_content(struct log *l, uint64_t seq, struct span field, struct buf *out,
+                      struct err *e) ASSAY_MUST_CHECK;
+
+/*
  * Sign from now on with another key: made new, or the one in the file `key`
  * (PKCS#8), whose copy becomes the log's. The leaf is signed by both; checkpoints that
  * cover it by the new one. The old key's bytes are overwritten. Appends the new verifier key.

@@ -71,6 +71,7 @@ int exit_graver(int a, int b);
 int cli_error(const struct err *e);
 
 /* Each is defined in its cmd_NAME.c, beside its options. */
+extern const struct command run_command, replay_command, tokenize_command, bench_command;
 extern const struct command check_command, sign_command, inspect_command, diff_command,
     digest_command, quantize_command, record_command, verify_command, log_init_command,
     log_show_command, log_witness_command, log_checkpoint_command, log_prove_command,

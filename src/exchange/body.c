@@ -41,6 +41,18 @@ static void put_digest(struct json_writer *w, const char *key, const struct dige
     jw_str(w, digest_hex(hex, d));
 }
 
+static void put_digests(struct json_writer *w, const char *key, const struct digest *d, size_t n)
+{
+    char hex[DIGEST_HEX + 1];
+    if (n == 0)
+        return;
+    jw_key(w, key);
+    jw_array(w);
+    for (size_t i = 0; i < n; i++)
+        jw_str(w, digest_hex(hex, &d[i]));
+    jw_end_array(w);
+}
+
 static void put_u64(struct json_writer *w, const char *key, uint64_t v)
 {
     jw_key(w, key);
@@ -71,6 +83,7 @@ static void put_model(struct json_writer *w, const struct exchange_model *m)
     jw_object(w);
     jw_key(w, "name");
     jw_string(w, m->name);
+    put_digests(w, "adapters", m->adapters, m->adapter_count);
     put_digest(w, "architecture", m->architecture);
     put_digest(w, "manifest_root", m->manifest_root);
     put_digest(w, "template", m->chat_template);

@@ -1,6 +1,7 @@
 /*
  * Disclosure: one field of one entry, opened to somebody by name. The leaf that says so
- * is durable before a byte of the content leaves (docs/log-format.md, "Disclosures").
+ * is durable before a byte of the content leaves (docs/log-format.md, "Disclosures"). Beside it,
+ * content for the operator's own programs, which leave an entry of their own (replay).
  */
 #include "log/ops.h"
 
@@ -205,6 +206,50 @@ bool log_disclose(struct log *l, const struct log_disclosure *what, uint64_t *le
         buf_put_span(out, buf_span(&r.bytes));
         *leaf = r.n[0];
         ok = buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory for a disclosure");
+    }
+    if (r.bytes.p)
+        seal_wipe(r.bytes.p, r.bytes.cap);
+    buf_free(&r.bytes);
+    return ok;
+}
+
+/* ---- for the log's own operator ---- */
+
+static bool content_job(struct log *l, void *arg, struct err *e)
+{
+    struct disclosure *d = arg;
+    struct record r;
+    size_t place = 0;
+    return op_leaf(l->store.db, d->what->seq, &r, d->arena, e) &&
+           find_field(&r, d->what->field, &place, e) && open_field(l, d, &r, place, e);
+}
+
+bool content_run(struct log *l, const struct op_args *a, struct op_result *r, struct err *e)
+{
+    struct log_disclosure what = {.seq = a->n[0], .field = a->s[0]};
+    struct disclosure d = {.what = &what, .arena = arena_new(DISCLOSE_ARENA)};
+    bool ok = (d.arena || err_set(e, ERR_MEMORY, "out of memory for an entry's content")) &&
+              log_run(l, content_job, &d, e);
+    if (ok) {
+        buf_put_span(&r->bytes, d.data);
+        ok = buf_ok(&r->bytes) || err_set(e, ERR_LIMIT, "the content is too large to hand over");
+    }
+    seal_wipe(d.salt, sizeof d.salt);
+    if (d.arena)
+        arena_wipe(d.arena);
+    arena_free(d.arena);
+    return ok;
+}
+
+bool log_open_content(struct log *l, uint64_t seq, struct span field, struct buf *out,
+                      struct err *e)
+{
+    struct op_args a = {.n = {seq}, .s = {field}};
+    struct op_result r;
+    bool ok = op_do(l, OP_CONTENT, &a, &r, e);
+    if (ok) {
+        buf_put_span(out, buf_span(&r.bytes));
+        ok = buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory for an entry's content");
     }
     if (r.bytes.p)
         seal_wipe(r.bytes.p, r.bytes.cap);

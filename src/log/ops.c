@@ -27,6 +27,7 @@ static const struct {
     {OP_DISCLOSE, disclose_run},
     {OP_ROTATE, rotate_run},
     {OP_SEAL_OFF, seal_off_run},
+    {OP_CONTENT, content_run},
 };
 
 static op_run *find(uint8_t code)

@@ -18,7 +18,8 @@ enum op_code {
     OP_RELEASE,
     OP_DISCLOSE,
     OP_ROTATE,
-    OP_SEAL_OFF
+    OP_SEAL_OFF,
+    OP_CONTENT
 };
 
 struct op_args {
@@ -41,9 +42,9 @@ bool op_known(uint8_t code);
 bool op_serve(struct log *l, uint8_t code, struct cursor *c, struct buf *result,
               struct err *e) ASSAY_MUST_CHECK;
 
-op_run erase_run, erase_resume_run, erase_certificate_run; /* erase.c, certificate.c */
-op_run hold_run, release_run;                              /* hold.c */
-op_run disclose_run, rotate_run, seal_off_run;             /* disclose.c, rotate.c, sealoff.c */
+op_run erase_run, erase_resume_run, erase_certificate_run;  /* erase.c, certificate.c */
+op_run hold_run, release_run;                               /* hold.c */
+op_run disclose_run, content_run, rotate_run, seal_off_run; /* disclose.c, rotate.c, sealoff.c */
 
 /* Steps of an erasure are numbered from 1; the key's leaf is durable and its file is not yet
  * the log's. Called after each step: tests end the process there. */

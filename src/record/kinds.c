@@ -85,6 +85,7 @@ static const struct member architecture_members[] = {
 OBJECT(architecture, "what kind of network it is");
 
 static const struct member model_ref_members[] = {
+    MAY_LIST("adapters", DIGEST, "tensor roots of the adapters applied, in their order"),
     MAY("architecture", DIGEST, "architecture fingerprint"),
     MAY("entry", COUNT, "index of the leaf that enrolled it"),
     MAY("manifest_root", DIGEST, "Merkle root over its files"),

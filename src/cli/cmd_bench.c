@@ -1,0 +1,200 @@
+/*
+ * assay bench MODEL: how fast the engine reads a prompt and writes an answer on
+ * this machine, beside how fast the machine reads memory. Token ids are made
+ * up, nothing is answered, and so nothing is recorded.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assay/numerics.h"
+#include "assay/team.h"
+#include "cli/cli.h"
+#include "cli/json_out.h"
+#include "cli/progress.h"
+#include "cli/run_session.h"
+#include "cli/show.h"
+
+enum { MEMORY = 512 << 20, PIECE = 1 << 20, ROUNDS = 4 };
+
+struct bench_args {
+    struct engine_args engine;
+    struct option_u64 prompt, answer;
+    unsigned repeat;
+    bool json;
+};
+
+struct measured {
+    double memory, prefill, decode; /* GB/s, tokens/s; the best of the rounds */
+};
+
+/* ---- memory --------------------------------------------------------------- */
+
+struct sweep {
+    const uint64_t *p;
+    uint64_t sums[MEMORY / PIECE];
+};
+
+static void sum_piece(void *arg, uint32_t i, unsigned worker)
+{
+    struct sweep *s = arg;
+    const uint64_t *p = s->p + (size_t)i * (PIECE / sizeof *p);
+    uint64_t a[8] = {0};
+    (void)worker;
+    for (size_t k = 0; k < PIECE / sizeof *p; k += 8) {
+        for (size_t j = 0; j < 8; j++)
+            a[j] += p[k + j];
+    }
+    s->sums[i] = a[0] + a[1] + a[2] + a[3] + a[4] + a[5] + a[6] + a[7];
+}
+
+static bool measure_memory(struct measured *m, unsigned threads, struct err *e)
+{
+    struct team *team = team_new(threads);
+    static struct sweep s;
+    uint64_t *p = aligned_alloc(64, MEMORY);
+    bool ok = team != NULL && p != NULL;
+    if (ok) {
+        memset(p, 1, MEMORY);
+        s.p = p;
+        for (int i = 0; i < ROUNDS; i++) {
+            uint64_t start = clock_monotonic();
+            team_run(team, MEMORY / PIECE, sum_piece, &s);
+            double rate = (double)MEMORY / (double)(clock_monotonic() - start);
+            m->memory = rate > m->memory ? rate : m->memory;
+        }
+    }
+    free(p);
+    team_free(team);
+    return ok || err_set(e, ERR_MEMORY, "no memory for the measurement");
+}
+
+/* ---- the engine ----------------------------------------------------------- */
+
+static void keep_result(void *arg, const struct engine_result *r)
+{
+    *(struct engine_result *)arg = *r;
+}
+
+static bool go_on(void *arg, const struct engine_token *t)
+{
+    (void)arg;
+    (void)t;
+    return !interrupted();
+}
+
+static bool measure_engine(struct measured *m, struct engine *g, const struct bench_args *a,
+                           uint64_t round, struct err *e)
+{
+    size_t n = a->prompt.given ? (size_t)a->prompt.value : 256;
+    struct engine_result result = {.finish = ENGINE_FAILED, .error = ERR_INIT};
+    struct engine_request r = {.count = n,
+                               .max_tokens = a->answer.given ? (uint32_t)a->answer.value : 64,
+                               .sampling = engine_greedy(),
+                               .ignore_end = true,
+                               .token = go_on,
+                               .done = keep_result,
+                               .arg = &result};
+    uint32_t *ids = calloc(n + 1, sizeof *ids);
+    uint64_t id;
+    bool work = true;
+    if (ids == NULL)
+        return err_set(e, ERR_MEMORY, "no memory for a prompt of %zu tokens", n);
+    for (size_t i = 0; i < n; i++) /* another beginning each round: nothing is reused */
+        ids[i] = (uint32_t)((i * 7919 + round * 104729 + 1) % engine_info(g)->vocabulary);
+    r.tokens = ids;
+    bool ok = engine_submit(g, &r, &id, e);
+    free(ids);
+    while (ok && work)
+        ok = engine_step(g, &work, e);
+    if (!ok || result.finish == ENGINE_FAILED)
+        return false;
+    double prefill = (double)n / ((double)result.prefill_us / 1e6);
+    double decode = (double)(result.answer - 1) / ((double)result.decode_us / 1e6);
+    m->prefill = prefill > m->prefill ? prefill : m->prefill;
+    m->decode = decode > m->decode ? decode : m->decode;
+    return true;
+}
+
+/* ---- what came out -------------------------------------------------------- */
+
+static void say(struct out *o, const struct engine *g, const struct measured *m)
+{
+    const struct engine_info *i = engine_info(g);
+    double bytes = (double)i->weight_bytes;
+    char name[SHOW_SIZE];
+    out_printf(o, "%s · %s · %u threads · %s\n", show_text(name, i->name, SHOW_NAME), i->family,
+               i->threads, numerics_isa_name(numerics_isa()));
+    out_field(o, "weights", "%.1f MB · loaded in %.2f s, of which %.2f s of hashing on all threads",
+              bytes / 1e6, (double)i->load_us / 1e6, (double)i->digest_us / 1e6 / i->threads);
+    out_field(o, "memory", "%.1f GB/s read", m->memory);
+    out_field(o, "prompt", "%.1f tokens/s", m->prefill);
+    out_field(o, "answer", "%.1f tokens/s · %.1f GB/s of weights, %.0f %% of memory", m->decode,
+              m->decode * bytes / 1e9, m->decode * bytes / 1e7 / m->memory);
+}
+
+static void say_json(struct out *o, const struct engine *g, const struct measured *m)
+{
+    const struct engine_info *i = engine_info(g);
+    struct json_writer w;
+    jo_start(&w, o, true);
+    jo_head(&w, "assay.bench/1");
+    jo_str(&w, "family", i->family);
+    jo_str(&w, "instructions", numerics_isa_name(numerics_isa()));
+    jo_u64(&w, "threads", i->threads);
+    jo_u64(&w, "weight_bytes", i->weight_bytes);
+    jo_u64(&w, "load_us", i->load_us);
+    jo_u64(&w, "digest_us", i->digest_us);
+    jw_key(&w, "memory_gb_s");
+    jw_double(&w, m->memory);
+    jw_key(&w, "prefill_tokens_s");
+    jw_double(&w, m->prefill);
+    jw_key(&w, "decode_tokens_s");
+    jw_double(&w, m->decode);
+    jw_end_object(&w);
+    out_put(o, "\n");
+}
+
+static int run_bench(const struct call *call)
+{
+    const struct bench_args *args = call->args;
+    unsigned rounds = args->repeat ? args->repeat : 3;
+    struct measured m = {0};
+    struct engine *g = NULL;
+    struct err e = ERR_INIT;
+    bool ok = session_load(&g, call->operands[0], &args->engine, &e);
+    for (unsigned i = 0; ok && i < rounds && !interrupted(); i++)
+        ok = measure_memory(&m, engine_info(g)->threads, &e) && measure_engine(&m, g, args, i, &e);
+    if (ok)
+        (args->json ? say_json : say)(call->out, g, &m);
+    engine_free(g);
+    return ok ? EXIT_PASS : cli_error(&e);
+}
+
+#define AT(member) offsetof(struct bench_args, member)
+static const struct option bench_options[] = {
+    {"prompt", OPTION_U64, "N", AT(prompt), "tokens to read (default: 256)"},
+    {"answer", OPTION_U64, "N", AT(answer), "tokens to write (default: 64)"},
+    {"repeat", OPTION_NUMBER, "N", AT(repeat), "rounds; the best counts (default: 3)"},
+    {"context", OPTION_U64, "N", AT(engine.context), "positions of a sequence"},
+    {"adapter", OPTION_TEXTS, "PATH[=X]", AT(engine.adapters), "a LoRA adapter, scaled by X"},
+    {"threads", OPTION_NUMBER, "N", AT(engine.threads), "use N threads (default: all cores)"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command bench_command = {
+    "bench",
+    "Engine",
+    "MODEL",
+    "measure how fast a model reads and writes here",
+    "Reads a made-up prompt and writes an answer to nobody, several times, beside a test of how "
+    "fast "
+    "this machine reads memory: writing a token reads all weights once.",
+    bench_options,
+    1,
+    1,
+    run_bench,
+    "assay bench model.gguf --threads 2|two threads",
+};
