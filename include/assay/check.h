@@ -88,6 +88,7 @@ struct check_input {
     const struct signature_trust *trust; /* who may sign, for the policy; NULL: nobody */
     const struct check_base *base;       /* NULL: none */
     struct check_enrolment enrolment;
+    bool deep;     /* read the weights again, for data in their low bits */
     int64_t today; /* days since 1970-01-01 */
 };
 

@@ -7,8 +7,11 @@
 /* Appends findings; false when out of memory or interrupted. */
 typedef bool check_step(const struct check_input *in, struct err *e);
 
-check_step check_signatures;     /* signatures.c: the model's own signature */
-check_step check_claims_numbers; /* claims_*.c: what is declared against what is there */
+check_step check_signatures;      /* signatures.c: the model's own signature */
+check_step check_secrets;         /* secrets.c */
+check_step check_tokenizer_rules; /* tokenizer_rules.c */
+check_step check_weights;         /* weights.c */
+check_step check_claims_numbers;  /* claims_*.c: what is declared against what is there */
 check_step check_claims_text;
 check_step check_claims_base;
 check_step check_policy_rules; /* policy_rules.c: formats, licences, sizes, what must be there */

@@ -43,7 +43,7 @@ struct check_args {
     struct key_args keys;
     const char *policy, *baseline, *lock, *sarif, *sarif_failing, *junit, *log, *as_of, *base;
     unsigned threads;
-    bool update_lock, json, all, no_cache;
+    bool update_lock, deep, json, all, no_cache;
 };
 
 struct sign_args {

@@ -177,6 +177,7 @@ static int judge(const struct call *call, const struct setting *x, const struct 
                              .baseline = x->baseline,
                              .lock = x->has_lock && !a->update_lock ? &x->lock : NULL,
                              .trust = x->policy.require.signature ? &x->trust.trust : NULL,
+                             .deep = a->deep,
                              .base = base->input.model ? &base->input : NULL,
                              .today = x->today};
     struct err e = ERR_INIT;
@@ -246,6 +247,8 @@ static const struct option check_options[] = {
     {"update-lock", OPTION_FLAG, NULL, AT(update_lock), "pin the roots that the model has now"},
     {"base", OPTION_TEXT, "MODEL", AT(base),
      "compare with this model, the base that PATH claims to come from"},
+    {"deep", OPTION_FLAG, NULL, AT(deep),
+     "also look for data hidden in the weights' lowest bits; reads them twice"},
     {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/check.schema.json)"},
     {"sarif", OPTION_TEXT, "FILE", AT(sarif), "write every finding as SARIF 2.1.0"},
     {"sarif-failing", OPTION_TEXT, "FILE", AT(sarif_failing),

@@ -122,6 +122,33 @@ def policies(folder, model):
         check(status == 2, f"{key}: {value} gave status {status}")
 
 
+def documented(folder, model):
+    """The policy that docs/policy.md shows; its key stands in no test."""
+    text = (ROOT / "docs/policy.md").read_text().split("```yaml\n")[1].split("```")[0]
+    policy = yaml.safe_load(text.replace("2026-11-25", "'2026-11-25'").replace("2027-02-28", "'2027-02-28'"))
+    valid(Schemas.policy, policy, "the policy of docs/policy.md")
+    del policy["require"]["signature"]
+    path = folder / "documented.yaml"
+    path.write_text(yaml.safe_dump(policy))
+    status, _ = run(model, "--policy", path)
+    check(status == 1, f"the policy of docs/policy.md: status {status}")
+
+
+def signatures(folder, model):
+    """Both commands' JSON."""
+    key = folder / "key.pem"
+    subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "ed25519", "-out", key], check=True)
+    key.chmod(0o600)
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", folder / "key.pub"], check=True)
+    for schema, command in (("sign", ["sign", model, "--key", key, "--output", folder / "m.sig"]),
+                            ("signature", ["verify", model, "--signature", folder / "m.sig", "--key",
+                                           folder / "key.pub"])):
+        done = subprocess.run([ASSAY, *map(str, command), "--json", "--no-cache"],
+                              capture_output=True, timeout=60)
+        check(done.returncode == 0, f"{schema}: status {done.returncode}")
+        valid(load(schema), json.loads(done.stdout), schema)
+
+
 def baseline(folder, model):
     path = folder / "policy.yaml"
     path.write_text(yaml.safe_dump({**POLICY, "waivers": []}))
@@ -152,6 +179,8 @@ def main():
         annotations(cut)
         policies(folder, folder / "models/tiny-hf")
         baseline(folder, folder / "models/tiny-hf")
+        documented(folder, folder / "models/tiny-hf")
+        signatures(folder, folder / "models/tiny-hf")
     for path in sorted((SHARED / "models").glob("*.gguf")):
         with tempfile.TemporaryDirectory() as name:
             value = outputs(pathlib.Path(name), path)
