@@ -61,6 +61,19 @@ static bool bring_keyring(struct log *l, struct restore *x, struct err *e)
            file_create(l->path[PATH_KEYRING], bytes, e);
 }
 
+/* With its WAL, which would be replayed into the next copy of that name. */
+static void remove_copy(const char *copy)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char *path = NULL;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        if (asprintf(&path, "%s%s", copy, suffixes[i]) < 0)
+            continue;
+        unlink(path);
+        free(path);
+    }
+}
+
 /* What was known of the log before it was lost. */
 static void read_known(struct log *l, struct restore *x)
 {
@@ -152,19 +165,21 @@ static bool restore(struct log *l, struct restore *x, struct err *e)
     read_known(l, x);
     x->out->lost =
         x->known && x->known_size > x->out->entries ? x->known_size - x->out->entries : 0;
-    unlink(x->copy); /* of a restore that was cut */
+    remove_copy(x->copy); /* of a restore that was cut */
     if (!backup_database(x->from, x->copy, e))
         return false;
     swap(&l->path[PATH_DB], &x->copy);
     swap(&l->path[PATH_HEAD], &x->head);
-    bool ok = continue_log(l, x, e);
-    store_close(l); /* copies the WAL back and removes it */
+    /* Only the database gets the log's name: its WAL must be in it, and to close it reports nothing. */
+    bool pending = false, ok = continue_log(l, x, e) && store_truncate(l, &pending, e);
+    ok = ok && (!pending || err_set(e, ERR_IO, "the restored copy is being read by somebody"));
+    store_close(l);
     swap(&l->path[PATH_DB], &x->copy);
     swap(&l->path[PATH_HEAD], &x->head);
     ok = ok && write_head(l, x, e);
     ok = ok && give_name(l, x, e);
     if (!ok)
-        unlink(x->copy);
+        remove_copy(x->copy);
     return ok;
 }
 
