@@ -244,7 +244,6 @@ static int run_train(const struct call *call)
                               : "--log says where it is recorded; --no-log: nowhere");
         return usage_error(call->command, &e);
     }
-    interrupt_watch();
     bool ok = train_open(&r.train, call->operands[0], &o, &e) &&
               (args->no_log || log_open(&r.log, args->log, &paths, &e)) && train_all(&r, &e);
     log_close(r.log);

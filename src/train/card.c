@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "assay/base/file.h"
 #include "assay/base/text.h"
@@ -117,7 +118,8 @@ bool card_write(struct train *t, const char *folder, const struct digest *root, 
     put_data(&b, t);
     put_run(&b, t, root);
     bool ok = path && buf_ok(&b);
-    ok = ok ? file_replace(path, buf_span(&b), false, e)
+    ok = ok ? file_replace(path, buf_span(&b), false, e) &&
+                  (chmod(path, 0644) == 0 || err_errno(e, path, "cannot be made readable"))
             : err_set(e, ERR_MEMORY, "out of memory for the card");
     buf_free(&b);
     return ok;
