@@ -1,6 +1,7 @@
 /*
  * assay replay LOG [ENTRY...]: logged calls of the engine are computed again
- * and compared; each replay is an entry of its own.
+ * and compared; each replay is an entry of its own. With --training, steps of a
+ * logged training run instead (replay_training.c).
  */
 #include <inttypes.h>
 #include <math.h>
@@ -10,6 +11,7 @@
 #include "assay/base/text.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "cli/replay_training.h"
 #include "cli/run_session.h"
 #include "cli/show.h"
 
@@ -17,6 +19,8 @@ struct replay_args {
     struct engine_args engine;
     struct key_args keys;
     const char *model;
+    struct replay_training_args steps;
+    bool training;
 };
 
 struct replaying {
@@ -129,6 +133,18 @@ static bool replay_all(struct replaying *p, int *status, struct err *e)
     return true;
 }
 
+static int training(const struct call *call, const struct replay_args *args)
+{
+    struct replay_training_args steps = args->steps;
+    struct err e = ERR_INIT;
+    if (call->count > 1) {
+        err_set(&e, ERR_USAGE, "--training takes a log and no entries; --from and --steps choose");
+        return usage_error(call->command, &e);
+    }
+    steps.threads = args->engine.threads;
+    return replay_training(call->operands[0], &steps, &args->keys, call->out);
+}
+
 static int run_replay(const struct call *call)
 {
     const struct replay_args *args = call->args;
@@ -136,6 +152,10 @@ static int run_replay(const struct call *call)
     struct replaying p = {.args = args, .out = call->out, .arena = arena_new(64 << 20)};
     struct err e = ERR_INIT;
     int status = EXIT_PASS;
+    if (args->training) {
+        arena_free(p.arena);
+        return training(call, args);
+    }
     if (args->model == NULL) {
         err_set(&e, ERR_USAGE, "--model PATH says with which weights to compute the calls again");
         return usage_error(call->command, &e);
@@ -163,6 +183,18 @@ static const struct option replay_options[] = {
     {"key", OPTION_TEXT, "FILE", AT(keys.key), "the log's signing key (default: log.key)"},
     {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
      "the key that wraps the keyring (default: operator.key)"},
+    {"training", OPTION_FLAG, NULL, AT(training), "replay steps of a training run instead"},
+    {"folder", OPTION_TEXT, "FOLDER", AT(steps.folder),
+     "with --training: where the data are, as the configuration names them (default: .)"},
+    {"checkpoints", OPTION_TEXT, "FOLDER", AT(steps.checkpoints),
+     "with --training: where the checkpoints are (default: the same)"},
+    {"from", OPTION_U64, "STEP", AT(steps.from),
+     "with --training: begin at this recorded checkpoint (default: the beginning)"},
+    {"steps", OPTION_U64, "N", AT(steps.steps),
+     "with --training: compute so many steps (default: to the next recorded root)"},
+    {"run", OPTION_TEXT, "ID", AT(steps.run), "with --training: this run (default: the newest)"},
+    {"no-record", OPTION_FLAG, NULL, AT(steps.no_record),
+     "with --training: do not record the replay"},
     {NULL, OPTION_FLAG, NULL, 0, NULL},
 };
 #undef AT
@@ -182,5 +214,6 @@ const struct command replay_command = {
     1,
     1000,
     run_replay,
-    "assay replay audit 7 --model model.gguf|prove the answer of entry 7",
+    "assay replay audit 7 --model model.gguf|prove the answer of entry 7\n"
+    "assay replay --training audit --steps 40|compute the first steps of a training run again",
 };

@@ -360,9 +360,9 @@ static const struct member refused_members[] = {
 
 WORDS(replay_results, "match", "mismatch", "impossible");
 static const struct member replay_members[] = {
-    MAY("compared", COUNT, "tokens compared"),
-    MUST("entry", COUNT, "index of the outcome that was executed again"),
-    MAY("first_difference", COUNT, "first token that differs"),
+    MAY("compared", COUNT, "tokens compared, or recorded roots of a training run"),
+    MUST("entry", COUNT, "index of the outcome that was executed again, or of a training run's beginning"),
+    MAY("first_difference", COUNT, "first token, or step, that differs"),
     MAY_OBJECT("model", &model_ref, "weights it was executed with"),
     MAY("reason", STRING, "why it was impossible"),
     MUST_WORD("result", replay_results, "what came out"),
