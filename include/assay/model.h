@@ -37,6 +37,13 @@ enum format {
     FORMAT_TAR,
     FORMAT_GZIP,
     FORMAT_ZLIB,
+    FORMAT_HDF5,
+    FORMAT_KERAS, /* .keras, a zip */
+    FORMAT_ONNX,
+    FORMAT_SAVEDMODEL, /* graphs of TensorFlow */
+    FORMAT_CODE,       /* programs, scripts, Python source */
+    FORMAT_UNREAD,     /* recognised and not read: never clean */
+    FORMAT_NUMPY, /* .npy, or .npz when nothing else is in it */
     FORMAT_PYTORCH, /* a checkpoint that torch.save wrote, in any of its forms */
     FORMAT_COUNT
 };

@@ -2,6 +2,10 @@
  * Content by its bytes, wherever it stands. One table says which kinds there
  * are and what reads them; the bounds that a file may use up are kept here.
  */
+#include "model/code.h"
+#include "model/keras.h"
+#include "model/numpy.h"
+#include "model/onnx.h"
 #include "model/torch.h"
 
 #include <stdarg.h>
@@ -56,11 +60,19 @@ static bool is_torch_zip(struct span head, uint64_t size)
 static const struct kind kinds[] = {
     {FORMAT_PYTORCH, is_torch_zip, archive_examine_zip},
     {FORMAT_PYTORCH, torch_legacy_sniff, torch_legacy_examine},
+    {FORMAT_NUMPY, numpy_sniff, numpy_examine},
+    {FORMAT_HDF5, hdf5_sniff, hdf5_examine},
     {FORMAT_ZIP, is_zip, archive_examine_zip},
     {FORMAT_GZIP, is_gzip, archive_examine_gzip},
+    {FORMAT_UNREAD, unread_sniff, unread_examine},
+    {FORMAT_CODE, program_sniff, program_examine},
+    {FORMAT_CODE, bytecode_sniff, bytecode_examine},
     {FORMAT_ZLIB, is_zlib, archive_examine_zlib},
+    {FORMAT_ONNX, onnx_sniff, onnx_examine},
     {FORMAT_PICKLE, pickle_sniff, pickle_examine},
     {FORMAT_TAR, is_tar, archive_examine_tar},
+    {FORMAT_SAVEDMODEL, savedmodel_sniff, savedmodel_examine},
+    {FORMAT_CODE, source_sniff, source_examine},
 };
 
 static const struct kind *kind_of(const struct input *in)
@@ -188,7 +200,24 @@ bool content_parse_file(struct model *m, uint32_t file)
     if (!content_of_file(&c, &budget, m, file))
         return true;
     m->files[file].walked = true;
+    /* By its name alone, see recognise() in model.c. */
+    if (m->files[file].format == FORMAT_SAVEDMODEL)
+        return savedmodel_examine(&c);
     return content_examine(&c);
+}
+
+/* What only its name tells from other text. */
+bool content_examine_named(struct model *m, uint32_t file)
+{
+    struct content c;
+    struct content_budget budget;
+    bool known;
+    if (!content_of_file(&c, &budget, m, file))
+        return true;
+    bool ok = code_by_name(&c, m->files[file].name, &known);
+    if (known && m->files[file].format == FORMAT_UNKNOWN)
+        m->files[file].format = FORMAT_CODE;
+    return ok;
 }
 
 bool content_read_others(struct model *m)
@@ -198,7 +227,7 @@ bool content_read_others(struct model *m)
         bool known = false;
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
             known = known || kinds[k].format == f->format;
-        if (known && !f->walked && !content_parse_file(m, i))
+        if (known ? !f->walked && !content_parse_file(m, i) : !content_examine_named(m, i))
             return false;
     }
     return true;

@@ -2,6 +2,8 @@
  * Archives as content: what is odd about them becomes findings, and every
  * member is examined by its bytes whatever it is called.
  */
+#include "model/code.h"
+#include "model/keras.h"
 #include "model/torch.h"
 
 #include <stdio.h>
@@ -126,7 +128,9 @@ static bool examine_member(const struct content *c, const struct archive_member 
     if (done && ok) {
         if (zip && m->method == METHOD_STORED && !m->encrypted)
             check_crc(c, m, &within.in);
-        done = content_examine(&within);
+        bool known = content_sniff(&within.in) != FORMAT_UNKNOWN;
+        char *plain = arena_str(c->m->arena, m->name);
+        done = plain && (known ? content_examine(&within) : code_by_name(&within, plain, &known));
     }
     spool_close(spool);
     return done;
@@ -137,8 +141,15 @@ static bool examine_members(const struct content *c, const struct archive *a, st
 {
     const struct archive_member *pickle = zip ? torch_zip_pickle(a) : NULL;
     bool *seen = arena_array(scratch, a->count + 1, sizeof *seen);
-    if (!seen || (pickle && !torch_zip_examine(c, a, pickle, seen)))
+    bool keras = false;
+    if (!seen || (pickle && !torch_zip_examine(c, a, pickle, seen)) ||
+        (zip && !keras_zip_examine(c, a, &keras)))
         return false;
+    bool arrays = zip && a->count > 0 && !*c->where;
+    for (size_t i = 0; i < a->count; i++)
+        arrays = arrays && span_ends(a->members[i].name, ".npy");
+    if (arrays)
+        c->m->files[c->file].format = FORMAT_NUMPY;
     for (size_t i = 0; i < a->count; i++)
         if (!seen[i] && !examine_member(c, &a->members[i], zip))
             return false;

@@ -20,6 +20,12 @@ const struct reader readers[] = {
     {FORMAT_GZIP, "gzip", NULL, content_parse_file},
     {FORMAT_ZLIB, "zlib", NULL, content_parse_file},
     {FORMAT_PYTORCH, "PyTorch", NULL, content_parse_file},
+    {FORMAT_NUMPY, "NumPy", NULL, content_parse_file},
+    {FORMAT_HDF5, "HDF5", NULL, content_parse_file},
+    {FORMAT_ONNX, "ONNX", NULL, content_parse_file},
+    {FORMAT_SAVEDMODEL, "TensorFlow graph", NULL, content_parse_file},
+    {FORMAT_CODE, "code", NULL, content_parse_file},
+    {FORMAT_UNREAD, "recognised only", NULL, content_parse_file},
     {FORMAT_PICKLE, "pickle", NULL, content_parse_file},
     {FORMAT_UNKNOWN, "", NULL, NULL},
 };
@@ -113,6 +119,8 @@ static void recognise(struct model *m, uint32_t file)
     }
     f->format = sniff(f);
     /* safetensors has no magic: bytes that say nothing are judged by the name. */
+    if (f->format == FORMAT_UNKNOWN && span_ends(span_str(f->name), "saved_model.pb"))
+        f->format = FORMAT_SAVEDMODEL;
     if (f->format == FORMAT_UNKNOWN && span_ends(span_str(f->name), ".safetensors"))
         f->format = FORMAT_SAFETENSORS;
 }
@@ -285,7 +293,8 @@ static const char *basename_of(const char *path)
 static bool parse_lone(struct model *m)
 {
     for (uint32_t i = 0; i < m->file_count; i++) {
-        if (!weights_check(m, i))
+        if (!weights_check(m, i) ||
+            (m->files[i].format == FORMAT_UNKNOWN && !content_examine_named(m, i)))
             return false;
         if (m->files[i].size > 0 && m->files[i].format == FORMAT_UNKNOWN)
             model_note(m, i, 0, 0, RULE_READ_FORMAT, "the first bytes are of no known format");
@@ -382,13 +391,20 @@ const char *format_name(enum format f)
                                                     [FORMAT_TAR] = "tar",
                                                     [FORMAT_GZIP] = "gzip",
                                                     [FORMAT_ZLIB] = "zlib",
-                                                    [FORMAT_PYTORCH] = "PyTorch"};
+                                                    [FORMAT_PYTORCH] = "PyTorch",
+                                                    [FORMAT_NUMPY] = "NumPy",
+                                                    [FORMAT_HDF5] = "HDF5",
+                                                    [FORMAT_KERAS] = "Keras",
+                                                    [FORMAT_ONNX] = "ONNX",
+                                                    [FORMAT_SAVEDMODEL] = "TensorFlow graph",
+                                                    [FORMAT_CODE] = "code",
+                                                    [FORMAT_UNREAD] = "recognised only"};
     return (unsigned)f < FORMAT_COUNT ? names[f] : "unknown";
 }
 
 bool format_is_torch(enum format f)
 {
-    return f == FORMAT_SAFETENSORS || f == FORMAT_PYTORCH;
+    return f == FORMAT_SAFETENSORS || f == FORMAT_PYTORCH || f == FORMAT_NUMPY || f == FORMAT_ONNX;
 }
 
 const struct tensor *model_tensor(const struct model *m, struct span name)

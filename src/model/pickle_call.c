@@ -336,7 +336,8 @@ static bool forbidden(struct pickle *p, pv target, const char *what)
                     shown(p, target, name));
         return true;
     }
-    bool holds = k == PV_LIST || k == PV_DICT || k == PV_SET || k == PV_INST || k == PV_TENSOR;
+    bool holds = k == PV_LIST || k == PV_DICT || k == PV_SET || k == PV_INST || k == PV_TENSOR ||
+                 k == PV_DTYPE;
     if (!holds)
         pickle_note(p, RULE_PICKLE_USE, "%s into %s", what, shown(p, target, name));
     return !holds;

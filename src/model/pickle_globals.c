@@ -15,6 +15,7 @@ static const struct pickle_allowed allowed[] = {
     {module, names, USE_##use, arguments, RESULT_##result},
 #include "model/pickle_allowed.def"
 #include "model/pickle_allowed_ml.def"
+#include "model/pickle_allowed_sklearn.def"
 #undef ALLOW
 };
 

@@ -82,6 +82,8 @@ bool pickle_array_gap(struct pickle *p, pv wrapper, pv state)
         return true;
     if (p->items_of != state || !array_bytes(p, &bytes, &object))
         return pickle_over(p, "an array within a joblib file has a form that is not known");
+    if (p->frame_end == window_at(&p->w)) /* the frame ends here, before the array */
+        p->frame_end = 0;
     if (object)
         return inner_pickle(p);
     /* Since joblib 1.2: one byte of how many follow so that the array is aligned. */

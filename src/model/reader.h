@@ -49,6 +49,8 @@ bool licence_read(struct model *m, uint32_t file);
 bool folder_read(struct model *m, struct err *e);
 /* src/model/content.c: what stands in files that are no set of weights. */
 bool content_read_others(struct model *m);
+/* A file of no known format that its name says is code (FORMAT_CODE then). */
+bool content_examine_named(struct model *m, uint32_t file);
 /* src/model/weights.c: a file's content against its name, weights that are not read. */
 bool weights_check(struct model *m, uint32_t file);
 /* src/model/sets.c: what stands beside a file that was named alone. */

@@ -29,6 +29,7 @@ enum rank {
     RANK_GGUF,
     RANK_TORCH_MODEL, /* pickles only where there is nothing better */
     RANK_TORCH,
+    RANK_ARRAY,
     RANK_PROJECTOR
 };
 
@@ -152,14 +153,16 @@ static bool add_weights(struct sets *s, uint32_t file)
 {
     const struct model_file *f = &s->m->files[file];
     bool gguf = f->format == FORMAT_GGUF, torch = f->format == FORMAT_PYTORCH;
+    enum rank single = torch                                                   ? RANK_TORCH
+                       : f->format == FORMAT_NUMPY || f->format == FORMAT_ONNX ? RANK_ARRAY
+                                                                               : RANK_SAFETENSORS;
     struct parted part;
     if (s->set_of[file] != NO_SET || (!gguf && !format_is_torch(f->format)))
         return true;
     if (parted_name(&part, f->name, gguf ? ".gguf" : torch ? ".bin" : ".safetensors"))
         return add_part(s, file, &part, gguf ? RANK_GGUF : torch ? RANK_TORCH_MODEL : RANK_PARTS);
     bool projector = gguf && strstr(name_base(f->name), "mmproj");
-    enum rank rank = gguf ? (projector ? RANK_PROJECTOR : RANK_GGUF)
-                          : rank_of(f->name, torch ? RANK_TORCH : RANK_SAFETENSORS);
+    enum rank rank = gguf ? (projector ? RANK_PROJECTOR : RANK_GGUF) : rank_of(f->name, single);
     s->set_of[file] = (uint32_t)s->count;
     struct weight_set *set = add_set(s, file, rank);
     if (set)

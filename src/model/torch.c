@@ -65,12 +65,12 @@ static void note_order(struct walk *w, const struct pickle_tensor *t, uint64_t e
 {
     char shown[SHOWN];
     if (elements == extent)
-        content_note(&w->p->c, RULE_TORCH_STRIDE, t->at, 0,
+        content_note(&w->p->c, RULE_TENSOR_ORDER, t->at, 0,
                      "tensor \"%s\" lies in another order than its shape says; its digest is over "
                      "the bytes as they lie",
                      show(w, shown));
     else
-        content_note(&w->p->c, RULE_TORCH_VIEW, t->at, 0,
+        content_note(&w->p->c, RULE_TENSOR_VIEW, t->at, 0,
                      "tensor \"%s\" has %llu elements and lies over %llu; its digest is over the "
                      "latter",
                      show(w, shown), (unsigned long long)elements, (unsigned long long)extent);

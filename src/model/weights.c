@@ -1,7 +1,6 @@
 /*
- * Weights by their first bytes and by their names. Formats that are not read
- * yet are recognised just enough to say so: a folder whose weights nobody
- * looked at is never called clean.
+ * Weights by their names: against what their bytes say, and where bytes say
+ * nothing. A folder whose weights nobody looked at is never called clean.
  */
 #include "model/folder.h"
 
@@ -49,30 +48,6 @@ bool parted_name(struct parted *out, const char *name, const char *extension)
 
 /* ---- content ---- */
 
-/* Formats by their magic; `extensions` are the names under which they belong. */
-static const struct kind {
-    const char *name;
-    size_t offset, length;
-    const char *magic;
-    const char *extensions[8];
-} kinds[] = {
-    {"HDF5", 0, 8, "\x89HDF\r\n\x1a\n", {".h5", ".hdf5", ".keras"}},
-    {"a NumPy array", 0, 6, "\x93NUMPY", {".npy"}},
-    {"TensorFlow Lite", 4, 4, "TFL3", {".tflite"}},
-    {"GGML (before GGUF)", 0, 4, "lmgg", {".bin", ".ggml"}},
-    {"GGML (before GGUF)", 0, 4, "fmgg", {".bin", ".ggml"}},
-    {"GGML (before GGUF)", 0, 4, "tjgg", {".bin", ".ggml"}},
-    {"GGML (before GGUF)", 0, 4, "algg", {".bin", ".ggml"}},
-    {"a Zstandard archive", 0, 4, "\x28\xb5\x2f\xfd", {".zst"}},
-    {"an xz archive",
-     0,
-     6,
-     "\xfd"
-     "7zXZ\0",
-     {".xz"}},
-    {"a 7z archive", 0, 6, "7z\xbc\xaf\x27\x1c", {".7z"}},
-};
-
 static const char *const gguf_extensions[8] = {".gguf"};
 static const char *const safetensors_extensions[8] = {".safetensors"};
 
@@ -88,16 +63,6 @@ static const char *const weight_extensions[] = {".safetensors", ".gguf",
                                                 ".mlmodel",     ".pb",
                                                 ".ggml",        ".joblib",
                                                 ".engine",      ".ckpt.data-00000-of-00001"};
-
-static const struct kind *kind_of(struct span head)
-{
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        struct span at = span_sub(head, kinds[i].offset, kinds[i].length);
-        if (at.n == kinds[i].length && memcmp(at.p, kinds[i].magic, at.n) == 0)
-            return &kinds[i];
-    }
-    return NULL;
-}
 
 static bool belongs(struct span name, const char *const extensions[8])
 {
@@ -124,15 +89,25 @@ static void note_contradiction(struct model *m, uint32_t file, const char *conte
 /* Pickles and archives come under many names, but not under those of formats that hold no code. */
 static bool foreign_name(enum format format, struct span name)
 {
-    static const char *const plain[] = {".safetensors", ".gguf", ".onnx",    ".tflite",  ".h5",
-                                        ".hdf5",        ".ggml", ".msgpack", ".mlmodel", ".npy"};
+    static const struct {
+        const char *extension;
+        enum format format;
+    } plain[] = {{".safetensors", FORMAT_SAFETENSORS},
+                 {".gguf", FORMAT_GGUF},
+                 {".onnx", FORMAT_ONNX},
+                 {".tflite", FORMAT_UNREAD},
+                 {".h5", FORMAT_HDF5},
+                 {".hdf5", FORMAT_HDF5},
+                 {".ggml", FORMAT_UNREAD},
+                 {".msgpack", FORMAT_UNREAD},
+                 {".npy", FORMAT_NUMPY}};
     if (format == FORMAT_GGUF)
         return !belongs(name, gguf_extensions);
     if (format == FORMAT_SAFETENSORS)
         return !belongs(name, safetensors_extensions);
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-        if (span_ends(name, plain[i]))
-            return true;
+        if (span_ends(name, plain[i].extension))
+            return format != plain[i].format;
     return false;
 }
 
@@ -144,39 +119,23 @@ static void check_read_format(struct model *m, uint32_t file)
         note_contradiction(m, file, format_name(f->format));
 }
 
-static bool read_head(const struct model_file *f, uint8_t *head, size_t room, size_t *n)
-{
-    struct err ignored = ERR_INIT;
-    *n = f->size < room ? (size_t)f->size : room;
-    return f->source && source_read(f->source, head, 0, *n, &ignored);
-}
-
 bool weights_check(struct model *m, uint32_t file)
 {
-    uint8_t head[READER_HEAD];
     struct model_file *f = &m->files[file];
     struct span name = span_str(f->name);
-    size_t n;
-    if (!f->size || !read_head(f, head, sizeof head, &n))
+    if (!f->size || !f->source)
         return true;
-    const struct kind *k = kind_of((struct span){head, n});
-    bool empty_name = f->format == FORMAT_SAFETENSORS && k; /* taken by its name alone */
-    if (f->format != FORMAT_UNKNOWN && !empty_name) {
+    if (f->format != FORMAT_UNKNOWN) {
         check_read_format(m, file);
         return true;
     }
     const char *extension = weight_extension(name);
-    if (!k && !extension)
+    if (!extension)
         return true;
-    if (k && extension && !belongs(name, k->extensions))
-        note_contradiction(m, file, k->name);
-    if (!k && (belongs(name, gguf_extensions) || belongs(name, safetensors_extensions)))
+    if (belongs(name, gguf_extensions) || belongs(name, safetensors_extensions))
         note_contradiction(m, file, "of no known format");
     else
-        model_note(m, file, 0, 0, RULE_FOLDER_NOT_READ, "%s is recognised and not read",
-                   k ? k->name : extension);
+        model_note(m, file, 0, 0, RULE_FOLDER_NOT_READ, "%s is recognised and not read", extension);
     model_incomplete(m, file);
-    if (empty_name)
-        f->format = FORMAT_UNKNOWN;
     return true;
 }

@@ -102,12 +102,12 @@ static void torch_says_when_bytes_lie_otherwise(void **state)
     struct buf b;
     (void)state;
     struct model *m = read_form(TORCH_ZIP, &turned, 1, NULL, &b);
-    assert_true(has(m, RULE_TORCH_STRIDE));
+    assert_true(has(m, RULE_TENSOR_ORDER));
     assert_false(m->verdict.incomplete);
     model_free(m);
     buf_free(&b);
     m = read_form(TORCH_ZIP, &wide, 1, NULL, &b);
-    assert_true(has(m, RULE_TORCH_VIEW));
+    assert_true(has(m, RULE_TENSOR_VIEW));
     assert_int_equal(m->tensors[0].elements, 30);
     assert_int_equal(m->tensors[0].data.length, 24);
     model_free(m);

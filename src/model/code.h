@@ -1,0 +1,20 @@
+/* Code that comes with weights, and formats that are recognised only. Private to src/model. */
+#ifndef MODEL_CODE_H
+#define MODEL_CODE_H
+
+#include "model/content.h"
+
+bool program_sniff(struct span head, uint64_t size);
+bool program_examine(const struct content *c);
+bool bytecode_sniff(struct span head, uint64_t size);
+bool bytecode_examine(const struct content *c);
+bool source_sniff(struct span head, uint64_t size);
+bool source_examine(const struct content *c);
+/* Kinds that only a name tells apart from other text: scripts, notebooks, requirements. *known
+ * says whether it is one. */
+bool code_by_name(const struct content *c, const char *name, bool *known);
+
+bool unread_sniff(struct span head, uint64_t size);
+bool unread_examine(const struct content *c);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * Formats that are recognised and not read. Saying so is the point: a file of
+ * one of these kinds has not been judged, and is never called clean.
+ */
+#include "model/code.h"
+
+#include <string.h>
+
+static const struct unread {
+    const char *name;
+    size_t offset, length;
+    const char *magic;
+    enum rule_id rule;
+} kinds[] = {
+    {"a 7z archive", 0, 6, "7z\xbc\xaf\x27\x1c", RULE_ARCHIVE_UNREAD},
+    {"a RAR archive", 0, 6, "Rar!\x1a\x07", RULE_ARCHIVE_UNREAD},
+    {"an xz archive", 0, 6, "\xfd\x37zXZ\0", RULE_ARCHIVE_UNREAD},
+    {"a bzip2 archive", 0, 3, "BZh", RULE_ARCHIVE_UNREAD},
+    {"a Zstandard archive", 0, 4, "\x28\xb5\x2f\xfd", RULE_ARCHIVE_UNREAD},
+    {"an LZ4 archive", 0, 4, "\x04\x22\x4d\x18", RULE_ARCHIVE_UNREAD},
+    {"an LZMA archive", 0, 5, "\x5d\0\0\x80\0", RULE_ARCHIVE_UNREAD},
+    {"a Unix archive", 0, 8, "!<arch>\n", RULE_ARCHIVE_UNREAD},
+    {"a cabinet archive", 0, 4, "MSCF", RULE_ARCHIVE_UNREAD},
+    {"TensorFlow Lite", 4, 4, "TFL3", RULE_FOLDER_NOT_READ},
+    {"ExecuTorch", 4, 4, "ET12", RULE_FOLDER_NOT_READ},
+    {"GGML (before GGUF)", 0, 4, "lmgg", RULE_FOLDER_NOT_READ},
+    {"GGML (before GGUF)", 0, 4, "fmgg", RULE_FOLDER_NOT_READ},
+    {"GGML (before GGUF)", 0, 4, "tjgg", RULE_FOLDER_NOT_READ},
+    {"GGML (before GGUF)", 0, 4, "algg", RULE_FOLDER_NOT_READ},
+    {"Flax in MessagePack", 0, 8, "\x81\xa6params", RULE_FOLDER_NOT_READ},
+    {"Flax in MessagePack", 0, 8, "\x82\xa6params", RULE_FOLDER_NOT_READ},
+    {"Flax in MessagePack", 0, 8, "\x83\xa6params", RULE_FOLDER_NOT_READ},
+    {"an R workspace", 0, 5, "RDX3\n", RULE_FOLDER_NOT_READ},
+    {"an R workspace", 0, 5, "RDX2\n", RULE_FOLDER_NOT_READ},
+};
+
+static const struct unread *unread_of(struct span head)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct span at = span_sub(head, kinds[i].offset, kinds[i].length);
+        if (at.n == kinds[i].length && memcmp(at.p, kinds[i].magic, at.n) == 0)
+            return &kinds[i];
+    }
+    return NULL;
+}
+
+bool unread_sniff(struct span head, uint64_t size)
+{
+    (void)size;
+    return unread_of(head) != NULL;
+}
+
+bool unread_examine(const struct content *c)
+{
+    uint8_t head[32];
+    struct err ignored = ERR_INIT;
+    size_t n = c->in.size < sizeof head ? (size_t)c->in.size : sizeof head;
+    const struct unread *u = NULL;
+    if (input_read(&c->in, head, 0, n, &ignored))
+        u = unread_of((struct span){head, n});
+    content_note(c, u ? u->rule : RULE_FOLDER_NOT_READ, 0, 0, "%s is recognised and not read",
+                 u ? u->name : "the content");
+    content_incomplete(c);
+    return true;
+}
