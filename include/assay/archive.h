@@ -165,6 +165,7 @@ struct archive_member {
     uint64_t size;    /* bytes declared after inflating */
     uint32_t crc;
     uint16_t method; /* zip's: 0 stored, 8 deflated; 0 in tar */
+    bool has_crc;    /* zip; false where a hidden member declares none */
     bool encrypted;
     bool hidden;
     bool folder;

@@ -176,6 +176,7 @@ static bool member_of(struct zip *z, const struct zip_header *h, const struct zi
                                  .size = h->size,
                                  .crc = h->crc,
                                  .method = h->method,
+                                 .has_crc = true,
                                  .encrypted = ((h->flags | local->flags) & ZIP_ENCRYPTED) != 0,
                                  .hidden = hidden,
                                  .folder = span_ends(h->name, "/") && h->size == 0};

@@ -74,6 +74,7 @@ static void add_hidden(struct zip *z, const struct zip_header *h, uint64_t to, u
                                  .size = h->size,
                                  .crc = unsized ? 0 : h->crc,
                                  .method = h->method,
+                                 .has_crc = !unsized,
                                  .encrypted = (h->flags & ZIP_ENCRYPTED) != 0,
                                  .hidden = true,
                                  .folder = span_ends(h->name, "/") && h->size == 0};

@@ -74,7 +74,7 @@ static bool inflate_member(struct input *bytes, struct spool **spool, const stru
         content_note(c, out.code == ERR_LIMIT ? RULE_ARCHIVE_BOMB : RULE_ARCHIVE_TRUNCATED,
                      m->header, 0, "\"%s\": %s", name, out.why);
         content_incomplete(c);
-    } else if (m->crc != out.crc && (m->crc || !m->hidden)) {
+    } else if (m->has_crc && m->crc != out.crc) {
         content_note(c, RULE_ARCHIVE_CRC, m->header, 0,
                      "\"%s\": CRC %08x is declared, the bytes have %08x", name, (unsigned)m->crc,
                      (unsigned)out.crc);
@@ -92,8 +92,8 @@ static void check_crc(const struct content *c, const struct archive_member *m,
     uint32_t crc;
     struct err ignored = ERR_INIT;
     char name[CONTENT_SHOWN];
-    if (bytes->size > CRC_MOST || (m->hidden && !m->crc) || !input_crc(&crc, bytes, &ignored) ||
-        crc == m->crc)
+    if (!m->has_crc || m->method != METHOD_STORED || m->encrypted || bytes->size > CRC_MOST ||
+        !input_crc(&crc, bytes, &ignored) || crc == m->crc)
         return;
     content_note(c, RULE_ARCHIVE_CRC, m->header, 0,
                  "\"%s\": CRC %08x is declared, the bytes have %08x", name_shown(m, name),
@@ -116,18 +116,17 @@ bool content_member(struct content *out, struct spool **spool, const struct cont
         if (!inflate_member(&bytes, spool, c, m, &stored))
             return true;
     }
+    check_crc(c, m, &bytes);
     *ok = content_within(out, c, bytes, name_shown(m, name));
     return true;
 }
 
-static bool examine_member(const struct content *c, const struct archive_member *m, bool zip)
+static bool examine_member(const struct content *c, const struct archive_member *m)
 {
     struct content within;
     struct spool *spool;
     bool ok, done = content_member(&within, &spool, c, m, &ok);
     if (done && ok) {
-        if (zip && m->method == METHOD_STORED && !m->encrypted)
-            check_crc(c, m, &within.in);
         bool known = content_sniff(&within.in) != FORMAT_UNKNOWN;
         char *plain = arena_str(c->m->arena, m->name);
         done = plain && (known ? content_examine(&within) : code_by_name(&within, plain, &known));
@@ -151,7 +150,7 @@ static bool examine_members(const struct content *c, const struct archive *a, st
     if (arrays)
         c->m->files[c->file].format = FORMAT_NUMPY;
     for (size_t i = 0; i < a->count; i++)
-        if (!seen[i] && !examine_member(c, &a->members[i], zip))
+        if (!seen[i] && !examine_member(c, &a->members[i]))
             return false;
     return true;
 }

@@ -107,7 +107,7 @@ struct probe {
     uint64_t size;   /* of all of it */
     size_t depth, marks, ops;
     size_t mark[CONTENT_HEAD];
-    bool imports, calls, stopped;
+    bool versioned, imports, calls, stopped;
 };
 
 static const struct effect *effect_of(uint8_t op)
@@ -176,10 +176,10 @@ static bool argument(struct probe *p, const struct effect *e)
         return !cursor_ok(&p->c) || (s.n >= 2 && (s.p[0] == '\'' || s.p[0] == '"'));
     case ARG_NAMES:
         s = line(&p->c);
-        if (cursor_ok(&p->c) && !is_name(s))
+        if (cursor_ok(&p->c) && !p->versioned && !is_name(s))
             return false;
         s = line(&p->c);
-        return !cursor_ok(&p->c) || is_name(s);
+        return !cursor_ok(&p->c) || p->versioned || is_name(s);
     case ARG_LENGTH1:
         return skip(p, cursor_u8(&p->c));
     case ARG_LENGTH4:
@@ -231,7 +231,7 @@ bool pickle_sniff(struct span head, uint64_t size)
     if (head.n < 2 || !effect_of(head.p[0]))
         return false;
     struct probe p = {.c = cursor_over(head), .size = size};
-    bool versioned = head.p[0] == 0x80 && head.p[1] <= protocols;
+    bool versioned = p.versioned = head.p[0] == 0x80 && head.p[1] <= protocols;
     bool walked = walk(&p);
     if ((p.imports && p.calls) || (versioned && p.ops > 2))
         return true;
