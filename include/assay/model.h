@@ -43,8 +43,8 @@ enum format {
     FORMAT_SAVEDMODEL, /* graphs of TensorFlow */
     FORMAT_CODE,       /* programs, scripts, Python source */
     FORMAT_UNREAD,     /* recognised and not read: never clean */
-    FORMAT_NUMPY, /* .npy, or .npz when nothing else is in it */
-    FORMAT_PYTORCH, /* a checkpoint that torch.save wrote, in any of its forms */
+    FORMAT_NUMPY,      /* .npy, or .npz when nothing else is in it */
+    FORMAT_PYTORCH,    /* a checkpoint that torch.save wrote, in any of its forms */
     FORMAT_COUNT
 };
 
