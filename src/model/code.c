@@ -90,6 +90,11 @@ bool bytecode_examine(const struct content *c)
 
 /* ---- source ---- */
 
+static bool has(struct span s, const char *what)
+{
+    return s.n && memmem(s.p, s.n, what, strlen(what)) != NULL;
+}
+
 static bool is_text(struct span s)
 {
     return s.n > 0 && !memchr(s.p, 0, s.n);
@@ -125,13 +130,12 @@ static bool is_python(struct span head)
     bool quoted = false;
     for (size_t at = 0, lines = 0; at < head.n && lines < 200; lines++) {
         struct span l = next_line(head, &at);
-        bool mark = memmem(l.p ? l.p : head.p, l.n, "\"\"\"", 3) != NULL;
-        if (mark) {
+        if (has(l, "\"\"\"")) {
             bool both = l.n >= 6 && span_starts(l, "\"\"\"") && span_ends(l, "\"\"\"");
             quoted = both ? quoted : !quoted;
             continue;
         }
-        if (quoted || !l.n || l.p[0] == '#' || l.p[0] == '\r')
+        if (quoted || !l.p || !l.n || l.p[0] == '#' || l.p[0] == '\r')
             continue;
         return python_line(l);
     }
@@ -255,11 +259,6 @@ static struct span trimmed(struct span l)
     while (l.n && (l.p[l.n - 1] == ' ' || l.p[l.n - 1] == '\r' || l.p[l.n - 1] == '\\'))
         l.n--;
     return l;
-}
-
-static bool has(struct span s, const char *what)
-{
-    return s.n && memmem(s.p, s.n, what, strlen(what)) != NULL;
 }
 
 /* pip's requirements file format. */

@@ -1,0 +1,8 @@
+'%
+
+
+aConst
+
+
+f
+w	WriteFile

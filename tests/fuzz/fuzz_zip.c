@@ -1,0 +1,11 @@
+/* Zip archives, by both of their accounts, with everything in them. */
+#include "model/content.h"
+#include "support/content_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    content_fuzz("fuzz.zip", (struct span){bytes, n}, archive_examine_zip);
+    return 0;
+}
