@@ -64,6 +64,27 @@ show 'assay inspect cut.gguf'
 headline 'The same facts for programs'
 show 'assay inspect --json tiny-q4_0.gguf | head -n 24'
 
+headline 'The gate: a good model and a bad one'
+cat >policy.yaml <<'POLICY'
+version: 1
+name: intake
+allow: {formats: [safetensors, GGUF], licences: [MIT, Apache-2.0]}
+require: {card: [license, base_model]}
+POLICY
+show 'cat policy.yaml'
+show 'assay check tiny-hf --policy policy.yaml'
+cp -r tiny-hf bad-hf
+token=hf_XkQvTzWbYpLmNrJd # made up, and put together so that no scanner stops at this script
+token=${token}HcGsFaEuMiKoBwVxPq
+sed -i 's/"torch_dtype": "bfloat16"/"torch_dtype": "float32", "token": "'$token'"/' bad-hf/config.json
+sed -i 's/^license: mit/license: cc-by-nc-4.0/' bad-hf/README.md
+show 'assay check bad-hf --policy policy.yaml --sarif bad.sarif --junit bad.xml'
+headline 'Sign a model, and notice a byte that was changed'
+show '(umask 077 && openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out release.key) && openssl pkey -in release.key -pubout -out release.pub'
+show 'assay sign tiny-hf --key release.key --output tiny-hf.sig'
+show 'assay verify tiny-hf --signature tiny-hf.sig --key release.pub'
+show 'assay verify bad-hf --signature tiny-hf.sig --key release.pub'
+
 headline 'An audit log'
 show 'assay log init audit --origin example.org/audit | tee audit.txt'
 KEY=$(sed -n 's/^  verifier key //p' audit.txt)
