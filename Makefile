@@ -38,7 +38,7 @@ BENCH := $(call programs,bench,bench_)
 FUZZ  := $(call programs,fuzz,fuzz_)
 
 .PHONY: all check test conformance asan tsan fuzz fuzz-replay bench lint demo deps \
-        golden-update install dist clean units verifier FORCE
+        golden-update install dist clean units verifier bundled-data bundled-model FORCE
 
 all: $(B)/assay $(B)/assay.1
 
@@ -122,7 +122,7 @@ fuzz-replay:
 replay: $(FUZZ)
 	@tests/run.sh fuzz-replay $(foreach f,$(FUZZ),"$(f) tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(f)))")
 
-conformance: $(B)/assay $(B)/assay-verify $(REAL) $(MAKER)
+conformance: $(B)/assay $(B)/assay-verify $(REAL) $(MAKER) $(B)/corpus
 	@tools/deps.sh build test conformance
 	@tests/conformance/run.sh $(B)
 bench: $(BENCH) $(B)/assay $(MAKER)
@@ -138,9 +138,18 @@ deps:
 	@tools/deps.sh build test
 demo:
 	@tools/deps.sh build
-	@$(MAKE) --no-print-directory -j2 $(B)/assay demo-models >/dev/null
+	@$(MAKE) --no-print-directory -j2 $(B)/assay demo-models bundled-data >/dev/null
 	@tools/demo.sh $(B)/assay $(B)/fixtures/make "$(MODEL)"
 demo-models: $(MAKER)
+
+# The bundled model again, from its corpus on, and compared with what is committed.
+$(B)/corpus: $(wildcard tools/corpus/*.[ch])
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=c11 $(WARN) -O1 -o $@ $(filter %.c,$^)
+bundled-data: $(B)/corpus
+	@$< models/bundled/data
+bundled-model: $(B)/assay bundled-data
+	@tools/bundled.sh $(B)/assay
 
 install: all verifier
 	install -D -m 755 $(B)/assay $(DESTDIR)$(PREFIX)/bin/assay

@@ -105,4 +105,10 @@ show 'cp -r audit tampered && sed -i s,example.org/tiny,example.org/tony, tamper
 show 'assay log verify tampered --key "$KEY"'
 headline 'A sample that anybody can draw again'
 show 'assay log sample audit --seed 2026-Q4 --n 2'
+headline 'The bundled model: every step of its training is on record'
+ln -s ../../../models/bundled orrin
+show 'assay inspect orrin/orrin-q8_0.gguf'
+show 'assay log verify orrin/log --key "$(cat orrin/log.vkey)"'
+headline 'Its first steps, computed again'
+show 'assay replay --training orrin/log --folder orrin --steps 20 --no-record'
 printf '\nModels and log stay in %s.\n' "$demo/models"

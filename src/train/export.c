@@ -291,6 +291,13 @@ static bool export_model(struct train *t, const char *folder, struct err *e)
            save_ggufs(t, e);
 }
 
+/* The card states the loss of these weights, also when a run that was over is resumed. */
+static bool validate(struct train *t, struct err *e)
+{
+    double loss;
+    return t->validation.count == 0 || train_validate(t, &loss, e) || !e || e->code == ERR_NONE;
+}
+
 bool train_export(struct train *t, const char **folder, struct err *e)
 {
     struct digest root;
@@ -300,7 +307,7 @@ bool train_export(struct train *t, const char **folder, struct err *e)
         return no_memory(e);
     if (mkdir(*folder, 0777) != 0 && errno != EEXIST)
         return err_errno(e, *folder, "cannot be made");
-    return train_root(t, &root, e) &&
+    return validate(t, e) && train_root(t, &root, e) &&
            (t->facts.fine_tuning ? export_adapter(t, *folder, e) : export_model(t, *folder, e)) &&
            card_write(t, *folder, &root, e);
 }
