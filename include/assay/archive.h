@@ -186,5 +186,7 @@ bool tar_read(struct archive *out, const struct input *in, struct arena *a, arch
 bool tar_sniff(struct span head); /* by the first header's checksum or magic */
 /* Does the name lead out of the folder that it is unpacked in? */
 bool archive_name_escapes(struct span name);
+/* Does a symbolic link of that name, which counts from its own folder? */
+bool archive_link_escapes(struct span name, struct span target, struct arena *a);
 
 #endif

@@ -6,13 +6,18 @@ static bool is_separator(uint8_t c)
     return c == '/' || c == '\\';
 }
 
+/* From a root or a drive. */
+static bool is_absolute(struct span s)
+{
+    bool drive = s.n > 1 && s.p[1] == ':' && (s.p[0] | 0x20) >= 'a' && (s.p[0] | 0x20) <= 'z';
+    return drive || (s.n && is_separator(s.p[0]));
+}
+
 /* Absolute, with a drive, or with more steps up than down at any point. */
 bool archive_name_escapes(struct span name)
 {
     int depth = 0;
-    if (name.n && is_separator(name.p[0]))
-        return true;
-    if (name.n > 1 && name.p[1] == ':' && ((name.p[0] | 0x20) >= 'a' && (name.p[0] | 0x20) <= 'z'))
+    if (is_absolute(name))
         return true;
     for (size_t i = 0, from = 0; i <= name.n; i++) {
         if (i < name.n && !is_separator(name.p[i]))
@@ -27,4 +32,16 @@ bool archive_name_escapes(struct span name)
         from = i + 1;
     }
     return false;
+}
+
+bool archive_link_escapes(struct span name, struct span target, struct arena *a)
+{
+    size_t folder = 0;
+    for (size_t i = 0; i < name.n; i++)
+        folder = is_separator(name.p[i]) ? i + 1 : folder;
+    if (is_absolute(target))
+        return true;
+    char *whole = arena_printf(a, "%.*s%.*s", (int)folder, (const char *)name.p, (int)target.n,
+                               (const char *)target.p);
+    return !whole || archive_name_escapes(span_str(whole));
 }

@@ -167,13 +167,9 @@ static void check_type(struct tar *t, const uint8_t *h, struct span name, uint64
     if (utf8_invalid(name) != TEXT_VALID)
         note(t, ARCHIVE_NAME_ODD, at, "\"%s\"", a);
     if (type == '1' || type == '2') {
-        /* A symbolic link counts from its own folder. */
-        size_t folder = 0;
-        for (size_t i = 0; type == '2' && i < name.n; i++)
-            folder = name.p[i] == '/' ? i + 1 : folder;
-        char *whole = arena_printf(t->a, "%.*s%.*s", link.n && link.p[0] == '/' ? 0 : (int)folder,
-                                   (const char *)name.p, (int)link.n, (const char *)link.p);
-        bool out = !whole || archive_name_escapes(span_str(whole));
+        /* A hard link counts from the archive's top. */
+        bool out =
+            type == '2' ? archive_link_escapes(name, link, t->a) : archive_name_escapes(link);
         note(t, out ? ARCHIVE_LINK_OUTSIDE : ARCHIVE_LINK, at, "\"%s\" is a link to \"%s\"", a,
              text_shown(b, sizeof b, link));
     } else if (type == '3' || type == '4' || type == '6') {

@@ -157,8 +157,22 @@ static void check_name(struct zip *z, const struct zip_header *h)
         zip_note(z, ARCHIVE_TRAVERSAL, h->offset, "\"%s\" leads out of the folder", shown);
     if (odd_name(h->name))
         zip_note(z, ARCHIVE_NAME_ODD, h->offset, "\"%s\"", shown);
-    if (is_link(h))
-        zip_note(z, ARCHIVE_LINK, h->offset, "\"%s\" is a symbolic link", shown);
+}
+
+/* A link's bytes are where it leads. */
+static void check_link(struct zip *z, const struct zip_header *h, const struct zip_header *local)
+{
+    char name[SHOWN], to[SHOWN];
+    struct span target = SPAN_EMPTY;
+    struct err ignored = ERR_INIT;
+    if (!is_link(h))
+        return;
+    bool read = h->method == ZIP_STORED && h->stored <= ARCHIVE_NAME &&
+                input_load(&target, z->in, local->end, (size_t)h->stored, z->a, &ignored);
+    bool out = !read || archive_link_escapes(h->name, target, z->a);
+    zip_note(z, out ? ARCHIVE_LINK_OUTSIDE : ARCHIVE_LINK, h->offset,
+             "\"%s\" is a symbolic link to \"%s\"", text_shown(name, sizeof name, h->name),
+             read ? text_shown(to, sizeof to, target) : "what is compressed");
 }
 
 static bool member_of(struct zip *z, const struct zip_header *h, const struct zip_header *local,
@@ -214,6 +228,7 @@ static void add_entry(struct zip *z, struct zip_header *h)
         return;
     }
     compare(z, h, &local);
+    check_link(z, h, &local);
     member_of(z, h, &local, false);
 }
 

@@ -23,6 +23,7 @@ struct content_budget {
     uint64_t pieces;
     uint64_t unpacked; /* bytes */
     bool told;         /* that one of them is used up */
+    bool pickle;       /* that there is a pickle */
 };
 
 struct content {

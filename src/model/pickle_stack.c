@@ -183,6 +183,9 @@ void pickle_reset(struct pickle *p)
 bool pickle_open(struct pickle *p, const struct content *c)
 {
     *p = (struct pickle){.c = *c};
+    if (!c->budget->pickle)
+        content_note(c, RULE_PICKLE_PRESENT, 0, 0, "a pickle, judged without running it");
+    c->budget->pickle = true;
     p->a = arena_new((size_t)2 << 30);
     p->ring = calloc(PICKLE_RING, sizeof *p->ring);
     return p->a && p->ring && window_open(&p->w, c->in) && map_init(&p->global_names, p->a, 0) &&

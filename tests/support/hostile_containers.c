@@ -122,9 +122,24 @@ static void zip_drive(struct buf *out)
     one_member(out, "C:\\evil.pkl", false, NULL);
 }
 
+static void zip_link_to(struct buf *out, const char *target)
+{
+    struct zip_writer w;
+    zw_init(&w);
+    zw_add(&w, "a/link", span_str(target), false, &(struct zip_lie){.mode = 0120777});
+    zw_finish(&w);
+    buf_put_span(out, buf_span(&w.out));
+    zw_free(&w);
+}
+
 static void zip_link(struct buf *out)
 {
-    one_member(out, "link", false, &(struct zip_lie){.mode = 0120777});
+    zip_link_to(out, "../../etc/passwd");
+}
+
+static void zip_link_absolute(struct buf *out)
+{
+    zip_link_to(out, "/etc/passwd");
 }
 
 static void zip_prefixed(struct buf *out)
@@ -597,7 +612,8 @@ const struct hostile_container hostile_containers[] = {
     {"zip-traversal.zip", zip_traversal, RULE_ARCHIVE_TRAVERSAL},
     {"zip-absolute.zip", zip_absolute, RULE_ARCHIVE_TRAVERSAL},
     {"zip-drive.zip", zip_drive, RULE_ARCHIVE_TRAVERSAL},
-    {"zip-link.zip", zip_link, RULE_ARCHIVE_LINK},
+    {"zip-link.zip", zip_link, RULE_ARCHIVE_LINK_OUTSIDE},
+    {"zip-link-absolute.zip", zip_link_absolute, RULE_ARCHIVE_LINK_OUTSIDE},
     {"zip-prefixed.zip", zip_prefixed, RULE_ARCHIVE_PREFIX},
     {"zip-trailing.zip", zip_trailing, RULE_ARCHIVE_TRAILING},
     {"zip-no-directory.zip", zip_no_directory, RULE_ARCHIVE_DIRECTORY},
