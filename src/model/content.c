@@ -94,12 +94,6 @@ enum format content_sniff(const struct input *in)
     return k ? k->format : FORMAT_UNKNOWN;
 }
 
-bool content_examine(const struct content *c)
-{
-    const struct kind *k = kind_of(&c->in);
-    return !k || k->examine(c);
-}
-
 /* ---- findings ---- */
 
 void content_note(const struct content *c, enum rule_id rule, uint64_t at, uint64_t length,
@@ -154,6 +148,20 @@ static bool spend(const struct content *c, bool over, const char *what)
         content_limit(c, 0, what);
     }
     return !over;
+}
+
+/* Members that share bytes cost each time; so a small file could be examined without end. */
+bool content_examine(const struct content *c)
+{
+    const struct kind *k = kind_of(&c->in);
+    uint64_t own = c->m->files ? c->m->files[c->file].size : 0;
+    c->budget->examined += c->in.size;
+    if (!k || !spend(c,
+                     c->depth && c->budget->examined / CONTENT_AGAIN >
+                                     own + c->budget->unpacked + CONTENT_HEAD,
+                     "pieces of the file share bytes and are not all examined"))
+        return true;
+    return k->examine(c);
 }
 
 bool content_within(struct content *out, const struct content *c, struct input in, const char *name)

@@ -15,6 +15,7 @@ enum {
     CONTENT_HEAD = 4096,            /* bytes that a sniff sees */
     CONTENT_PIECES = 200000,        /* pieces of content of one file */
     CONTENT_UNPACKED_MIB = 8 << 10, /* of one file, in MiB */
+    CONTENT_AGAIN = 16,             /* times that a byte may be examined on the average */
     CONTENT_SHOWN = 200
 };
 
@@ -22,6 +23,7 @@ enum {
 struct content_budget {
     uint64_t pieces;
     uint64_t unpacked; /* bytes */
+    uint64_t examined; /* bytes of all pieces, however they share those of the file */
     bool told;         /* that one of them is used up */
     bool pickle;       /* that there is a pickle */
 };

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FRAGMENTS = 64 };
+enum { FRAGMENTS = 16 };
 
 void pickle_note(struct pickle *p, enum rule_id rule, const char *fmt, ...)
 {
@@ -101,10 +101,10 @@ static void reopen(struct pickle *p, uint64_t at)
 /* Other readings of the same bytes: from where a frame ended. */
 static bool read_fragments(struct pickle *p)
 {
-    for (unsigned i = 0; p->resume; i++) {
+    while (p->resume) {
         uint64_t at = p->resume;
         p->resume = 0;
-        if (i == FRAGMENTS) {
+        if (++p->fragments > FRAGMENTS) {
             content_limit(&p->c, at, "more frames that end within opcodes than are followed");
             return true;
         }

@@ -176,6 +176,7 @@ struct pickle {
     struct map global_names;
 
     uint64_t frame_end; /* 0: none */
+    unsigned fragments; /* other readings that were followed */
     uint64_t resume;    /* where a frame ended within an opcode; 0: nowhere */
 
     /* The latest pairs set on one dictionary. */

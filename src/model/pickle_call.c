@@ -376,6 +376,7 @@ void pickle_build(struct pickle *p, pv target, pv state)
         pickle_attach(p, target, pv_make(PV_NONE, 0, 0), state);
     if (pv_kind(target) == PV_INST && pv_kind(state) == PV_DICT)
         pickle_array_gap(p, target, state);
+    p->items_of = 0; /* looked at once */
 }
 
 void pickle_set(struct pickle *p, pv target, pv key, pv value)

@@ -10,13 +10,13 @@
 
 #include "assay/base/text.h"
 
-enum { WALK_DEPTH = 64, WALK_STEPS = 4 << 20, NAME_MOST = 1024, SHOWN = 128 };
+enum { WALK_DEPTH = 64, WALK_STEPS = 4 << 20, NAME_MOST = 1024, SHOWN = 128, TIMES = 16 };
 
 struct walk {
     struct pickle *p;
     const struct torch_place *place;
     char name[NAME_MOST];
-    uint64_t steps;
+    uint64_t steps, listed;
     bool full, no_memory;
 };
 
@@ -153,8 +153,11 @@ static bool visit(struct walk *w, pv v, unsigned depth, bool instance)
         w->full = true;
         return true;
     }
-    if (pv_kind(v) == PV_TENSOR)
-        return add_tensor(w, pv_at(v));
+    if (pv_kind(v) == PV_TENSOR) {
+        /* Shared containers are met by each of their names, but not without end. */
+        w->full = w->listed++ > TIMES * w->p->tensor_count + TIMES;
+        return w->full || add_tensor(w, pv_at(v));
+    }
     const struct pickle_node *n = pickle_node(w->p, v);
     uint64_t index = 0;
     for (const struct pickle_link *l = n ? n->first : NULL; l; l = l->next) {

@@ -57,41 +57,53 @@ static bool collect_keys(struct pickle *p, uint64_t from, uint64_t to, struct ke
     return ok;
 }
 
-static const struct pickle_storage *storage_of(const struct pickle *p, struct span key, size_t *at)
+/* Storages by key; those of one key are one, and are chained. */
+struct by_key {
+    struct map names;
+    uint32_t *next;
+};
+
+static bool index_storages(const struct pickle *p, struct by_key *k)
 {
-    for (size_t i = 0; i < p->storage_count; i++)
-        if (span_eq(p->storages[i].key, key)) {
-            *at = i;
-            return &p->storages[i];
-        }
-    return NULL;
+    k->next = arena_array(p->a, p->storage_count + 1, sizeof *k->next);
+    if (!k->next || !map_init(&k->names, p->a, p->storage_count))
+        return false;
+    for (uint32_t i = 0; i < p->storage_count; i++) {
+        uint32_t first;
+        if (!map_put(&k->names, p->storages[i].key, i, &first))
+            return false;
+        k->next[i] = first == MAP_NONE ? MAP_NONE : k->next[first];
+        if (first != MAP_NONE)
+            k->next[first] = i;
+    }
+    return true;
 }
 
-/* Storages of one key are one; each gets the same place. */
-static void set_place(struct pickle *p, struct torch_place *place, struct span key, uint64_t at,
-                      uint64_t bytes)
+/* The storage whose key is next, with its bytes from where the window stands. */
+static bool place_storage(struct pickle *p, const struct by_key *k, struct span key,
+                          struct torch_place *place)
 {
-    for (size_t i = 0; i < p->storage_count; i++)
-        if (span_eq(p->storages[i].key, key))
-            place[i] = (struct torch_place){at, bytes, true};
+    struct span count = window_take(&p->w, 8);
+    uint32_t i = map_get(&k->names, key);
+    uint64_t elements = count.n ? load_u64le(count.p) : 0, bytes;
+    if (!count.n || i == MAP_NONE || place[i].known || !torch_element(&p->storages[i]) ||
+        !size_mul(&bytes, elements, torch_element(&p->storages[i])) || bytes > window_left(&p->w))
+        return false;
+    for (uint64_t at = window_at(&p->w); i != MAP_NONE; i = k->next[i])
+        place[i] = (struct torch_place){at, bytes, true};
+    window_skip(&p->w, bytes);
+    return true;
 }
 
-static bool place_storages(struct pickle *p, const struct keys *k, struct torch_place *place)
+static bool place_storages(struct pickle *p, const struct keys *keys, const struct by_key *k,
+                           struct torch_place *place)
 {
-    for (size_t i = 0; i < k->n; i++) {
+    for (size_t i = 0; i < keys->n; i++) {
         uint8_t text[PICKLE_NAME];
-        size_t n, at;
-        uint64_t bytes;
-        struct span count = window_take(&p->w, 8);
-        uint64_t elements = count.n ? load_u64le(count.p) : 0;
-        if (!count.n || !pickle_text(p, k->v[i], text, sizeof text, &n))
+        size_t n;
+        if (!pickle_text(p, keys->v[i], text, sizeof text, &n) ||
+            !place_storage(p, k, (struct span){text, n}, place))
             return false;
-        const struct pickle_storage *s = storage_of(p, (struct span){text, n}, &at);
-        if (!s || !size_mul(&bytes, elements, torch_element(s)) || !bytes + !elements == 1 ||
-            bytes > window_left(&p->w))
-            return false;
-        set_place(p, place, (struct span){text, n}, window_at(&p->w), bytes);
-        window_skip(&p->w, bytes);
     }
     return window_left(&p->w) == 0;
 }
@@ -100,9 +112,10 @@ static bool finish(struct pickle *p, const struct keys *k)
 {
     uint64_t at = window_at(&p->w), left = window_left(&p->w);
     struct torch_place *place = arena_array(p->a, p->storage_count + 1, sizeof *place);
-    if (!place)
+    struct by_key by_key;
+    if (!place || !index_storages(p, &by_key))
         return false;
-    if (!place_storages(p, k, place)) {
+    if (!place_storages(p, k, &by_key, place)) {
         content_note(&p->c, RULE_PICKLE_TRAILING, at, left,
                      "%llu bytes after the pickles are not the storages that they describe",
                      (unsigned long long)left);

@@ -122,6 +122,25 @@ static void zip_drive(struct buf *out)
     one_member(out, "C:\\evil.pkl", false, NULL);
 }
 
+/* Many entries of one member: small files that unpack to any size. */
+static void zip_overlap(struct buf *out)
+{
+    struct zip_writer w;
+    struct buf b;
+    uint8_t entry[64];
+    evil(&b);
+    zw_init(&w);
+    zw_add(&w, "data.pkl", buf_span(&b), false, NULL);
+    size_t n = w.directory.n;
+    memcpy(entry, w.directory.p, n);
+    for (int i = 0; i < 300; i++, w.entries++)
+        buf_put(&w.directory, entry, n);
+    zw_finish(&w);
+    buf_put_span(out, buf_span(&w.out));
+    zw_free(&w);
+    buf_free(&b);
+}
+
 static void zip_link_to(struct buf *out, const char *target)
 {
     struct zip_writer w;
@@ -612,6 +631,7 @@ const struct hostile_container hostile_containers[] = {
     {"zip-traversal.zip", zip_traversal, RULE_ARCHIVE_TRAVERSAL},
     {"zip-absolute.zip", zip_absolute, RULE_ARCHIVE_TRAVERSAL},
     {"zip-drive.zip", zip_drive, RULE_ARCHIVE_TRAVERSAL},
+    {"zip-overlap.zip", zip_overlap, RULE_ARCHIVE_OVERLAP},
     {"zip-link.zip", zip_link, RULE_ARCHIVE_LINK_OUTSIDE},
     {"zip-link-absolute.zip", zip_link_absolute, RULE_ARCHIVE_LINK_OUTSIDE},
     {"zip-prefixed.zip", zip_prefixed, RULE_ARCHIVE_PREFIX},
