@@ -14,6 +14,7 @@
 #include "cli/check_view.h"
 #include "cli/cli.h"
 #include "cli/json_out.h"
+#include "cli/log_view.h"
 #include "cli/model_signature.h"
 #include "cli/progress.h"
 
@@ -43,7 +44,8 @@ static bool set_up(struct setting *x, struct err *e)
     if (a->as_of && !policy_date(&x->today, span_str(a->as_of)))
         return err_set(e, ERR_USAGE, "--as-of %s: no day; write it as 2026-11-25", a->as_of);
     policy_default(&x->policy);
-    bool ok = (!a->policy || policy_read(&x->policy, a->policy, x->arena, e)) &&
+    bool ok = (!a->log || log_is_there(a->log, e)) &&
+              (!a->policy || policy_read(&x->policy, a->policy, x->arena, e)) &&
               (!a->baseline || baseline_read(&x->baseline, a->baseline, x->arena, e));
     ok =
         ok && (!x->policy.require.signature || trust_of_policy(&x->trust, &x->policy, x->arena, e));

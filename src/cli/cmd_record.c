@@ -10,6 +10,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/json_out.h"
+#include "cli/log_view.h"
 #include "cli/record_model.h"
 #include "cli/show.h"
 
@@ -230,15 +231,6 @@ static void say_json(struct out *o, const struct subject *s, const struct record
     jo_u64(&w, "entry", receipt->seq);
     jo_digest(&w, "leaf_hash", &receipt->leaf_hash, true);
     jo_finish(&w, o);
-}
-
-/* A log that cannot be read is said before hours of hashing, not after. */
-static bool log_is_there(const char *folder, struct err *e)
-{
-    struct log_reader *r = NULL;
-    bool ok = log_reader_open(&r, folder, e);
-    log_reader_close(r);
-    return ok;
 }
 
 static int enrol(const struct call *call, const struct subject *s)

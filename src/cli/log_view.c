@@ -15,6 +15,14 @@ enum {
     GIST_VALUE = 40
 };
 
+bool log_is_there(const char *folder, struct err *e)
+{
+    struct log_reader *r = NULL;
+    bool ok = log_reader_open(&r, folder, e);
+    log_reader_close(r);
+    return ok;
+}
+
 bool entry_decode(struct record *out, uint64_t seq, struct span leaf, struct arena *a,
                   struct err *e)
 {

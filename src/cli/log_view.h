@@ -26,4 +26,7 @@ void entry_json(struct out *o, const struct record *r, const struct digest *hash
 void entry_table_start(struct table *t);
 void entry_table_row(struct table *t, const struct record *r);
 
+/* A log that cannot be read is said before hours of hashing, not after. */
+bool log_is_there(const char *folder, struct err *e) ASSAY_MUST_CHECK;
+
 #endif

@@ -61,6 +61,11 @@ def valid(validator, value, what):
     check(not errors, f"{what}: {errors[0].message[:300] if errors else ''}")
 
 
+if not (SHARED / "schemas").is_dir():
+    print("0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+
 class Schemas:
     check = load("check")
     policy = load("policy")
