@@ -14,7 +14,7 @@
 #include "log/socket.h"
 #include "log/store.h"
 
-enum { WALK_ROWS = 1024, WALK_BYTES = 4 << 20 };
+enum { WALK_ROWS = 1024, WALK_BYTES = 4 << 20, COSIGNED_MAX = 1 << 18 };
 
 #define SNAPSHOT_NS (UINT64_C(500) * 1000 * 1000)
 
@@ -332,16 +332,18 @@ static bool receipt_by(struct log_reader *r, uint64_t seq, struct span leaf, str
            prove(r, seq, leaf, &c, &p, e) && put_receipt(out, seq, leaf, &p, bytes, e);
 }
 
-/* By the checkpoint with most cosignatures, else by the newest that is signed. */
+/* By the checkpoint with most cosignatures; where there is none, or what is kept of it is
+ * damaged, by the newest that is signed. */
 bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out, struct err *e)
 {
     struct span leaf = SPAN_EMPTY;
     struct buf cosigned;
     struct arena *a = arena_new(8 << 20);
-    buf_init(&cosigned, LOG_NOTE_MAX);
+    buf_init(&cosigned, COSIGNED_MAX);
     bool ok = a || err_set(e, ERR_MEMORY, "out of memory for a receipt");
     ok = ok && log_reader_leaf(r, seq, a, &leaf, e) && cosigned_for(r, seq, &cosigned, e);
-    ok = ok && receipt_by(r, seq, leaf, buf_span(cosigned.n ? &cosigned : &r->note), out, a, e);
+    ok = ok && ((cosigned.n && receipt_by(r, seq, leaf, buf_span(&cosigned), out, a, NULL)) ||
+                receipt_by(r, seq, leaf, buf_span(&r->note), out, a, e));
     buf_free(&cosigned);
     arena_free(a);
     return ok;
