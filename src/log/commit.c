@@ -272,17 +272,17 @@ bool store_commit(struct log *l, struct item *items, struct err *e)
     struct store *s = &l->store;
     for (struct item *i = items; i; i = i->next)
         err_clear(&i->receipt.error);
-    reserve_batch(l, items);
+    bool room = reserve_batch(l, items); /* without it nothing is written but what ends calls */
     bool ok = run(s, ST_BEGIN, e);
     for (struct item *i = items; ok && i; i = i->next)
         ok = write_item(l, i, e);
-    ok = ok && keep_sometimes(l, e) && run(s, ST_COMMIT, e);
-    if (ok)
+    ok = ok && (!room || keep_sometimes(l, e)) && run(s, ST_COMMIT, e);
+    if (ok) {
         settle(s, items);
-    if (ok)
         head_set(l, &s->tree);
-    else if (!sqlite3_get_autocommit(s->db))
+    } else if (!sqlite3_get_autocommit(s->db)) {
         (void)run(s, ST_ROLLBACK, NULL);
+    }
     return ok;
 }
 

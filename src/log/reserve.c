@@ -15,8 +15,8 @@
 enum {
     FRAME = 4096 + 24,
     STEP = 1 << 20,
-    BATCH_PAGES = 48,     /* of trees and indexes, whatever the batch holds */
-    ENTRY_PAGES = 3,      /* of an entry's own: indexes are met in any order */
+    BATCH_PAGES = 64,     /* of trees and indexes, whatever the batch holds */
+    ENTRY_PAGES = 4,      /* of an entry's own: indexes are met in any order */
     OUTCOME_PAGES = 24,   /* of a batch that holds one outcome and nothing else */
     OUTCOME_LEAST = 8192, /* bytes of an outcome for which nothing was asked */
     SHM_PAGES = 4062,     /* frames that a block of the WAL's index tells of */
@@ -153,7 +153,7 @@ static void refuse(struct item *i)
             "the disk is full: free space and try again; calls that were accepted can still end");
 }
 
-void reserve_batch(struct log *l, struct item *items)
+bool reserve_batch(struct log *l, struct item *items)
 {
     struct reserve *r = &l->store.reserve;
     uint64_t more = 0, used = (l->store.wal_end + 1) * FRAME + r->promised;
@@ -161,12 +161,13 @@ void reserve_batch(struct log *l, struct item *items)
         if (!covered(r, i))
             more += wanted(i);
     if (more == 0)
-        return;
+        return true;
     uint64_t need = used + more + BATCH_PAGES * FRAME;
     bool room = need <= r->room || have(l, (need + STEP - 1) / STEP * STEP) || have(l, need);
     if (room && !atomic_load(&l->head.full))
-        return;
+        return true;
     for (struct item *i = items; i; i = i->next)
         if (!covered(r, i))
             refuse(i);
+    return false;
 }

@@ -201,8 +201,8 @@ void reserve_release(struct reserve *r, uint64_t intent);
 void reserve_free(struct reserve *r);
 /* What is promised to the outcome of this intent. */
 uint64_t reserve_wanted(const struct item *intent);
-/* Blocks for a batch; marks what must be refused for want of them. */
-void reserve_batch(struct log *l, struct item *items);
+/* Blocks for a batch; false: there are none, and what must be refused is marked. */
+bool reserve_batch(struct log *l, struct item *items);
 
 struct store {
     sqlite3 *db;

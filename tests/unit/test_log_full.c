@@ -257,6 +257,42 @@ static void a_wal_that_cannot_be_copied_back_keeps_what_it_has(void **state)
     in_child(a_wal_that_cannot_be_copied_back, "size=80m");
 }
 
+static uint64_t minutes; /* that the clock of the machine is ahead by */
+
+static uint64_t later(void *arg)
+{
+    (void)arg;
+    return clock_wall() + 60000000 * minutes++;
+}
+
+/* Nothing is written for want of space, however long it lasts, so what was promised is there. */
+static int long_after(void)
+{
+    const struct log_clock clock = {later, later, NULL};
+    struct err e = ERR_INIT;
+    struct log *l = NULL;
+    struct log_receipt r;
+    uint64_t taken = 0;
+    CHECK(log_init(place.path, span_str("full.example/log"), NULL, &e));
+    CHECK(log_open_with(&l, place.path, NULL, &clock, &e));
+    CHECK(intent(l, 4 * ANSWER, &r, &e));
+    CHECK(use_up(l, &taken, &e));
+    uint64_t end = l->store.wal_end;
+    for (int i = 0; i < 3000; i++)
+        CHECK(!others(l, &e) && e.code == ERR_IO);
+    err_clear(&e);
+    CHECK(l->store.wal_end == end);
+    CHECK(outcome(l, r.seq, 4 * ANSWER, &e));
+    log_close(l);
+    return 0;
+}
+
+static void a_promise_lasts_as_long_as_the_disk_is_full(void **state)
+{
+    (void)state;
+    in_child(long_after, "size=6m");
+}
+
 /* ---- the table of promises ---- */
 
 static void promises_are_kept_by_call(void **state)
@@ -290,6 +326,7 @@ int main(void)
         TEST(an_outcome_beyond_its_promise_is_refused_and_can_be_said_shorter),
         TEST(a_log_on_a_full_disk_is_closed_read_and_opened_again),
         TEST(a_wal_that_cannot_be_copied_back_keeps_what_it_has),
+        TEST(a_promise_lasts_as_long_as_the_disk_is_full),
         TEST(promises_are_kept_by_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
