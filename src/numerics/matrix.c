@@ -39,9 +39,12 @@ static const struct kind kinds[DTYPE_COUNT] = {
                       ACTIVATION_32,
                       {{0, 2, 1}, {2, 4, 4}},
                       KERNELS(iq4_nl_avx2, iq4_nl_avx512)},
-    [DTYPE_Q4_K] = {true, ACTIVATION_256, {{0, 0, 0}}, {0}},
-    [DTYPE_Q5_K] = {true, ACTIVATION_256, {{0, 0, 0}}, {0}},
-    [DTYPE_Q6_K] = {true, ACTIVATION_256, {{0, 0, 0}}, {0}},
+    [DTYPE_Q4_K] = {true, ACTIVATION_256, {{0, 2, 2}, {4, 4, 35}}, KERNELS(q4_k_avx2, q4_k_avx512)},
+    [DTYPE_Q5_K] = {true, ACTIVATION_256, {{0, 2, 2}, {4, 4, 43}}, KERNELS(q5_k_avx2, q5_k_avx512)},
+    [DTYPE_Q6_K] = {true,
+                    ACTIVATION_256,
+                    {{0, 4, 48}, {192, 2, 9}},
+                    KERNELS(q6_k_avx2, q6_k_avx512)},
     [DTYPE_IQ4_XS] = {true, ACTIVATION_256, {{0, 0, 0}}, {0}},
 };
 
