@@ -75,6 +75,23 @@ static const struct kind kinds[] = {
     {FORMAT_CODE, source_sniff, source_examine},
 };
 
+/* Readers of zip look at the end: whatever a file begins with, one that ends so is an archive. */
+static bool ends_as_zip(const struct input *in)
+{
+    enum { TAIL = 1024, END = 22, COMMENT_AT = 20 };
+    uint8_t tail[TAIL];
+    struct err ignored = ERR_INIT;
+    size_t n = in->size < sizeof tail ? (size_t)in->size : sizeof tail;
+    if (n < END || !input_read(in, tail, in->size - n, n, &ignored))
+        return false;
+    for (size_t i = 0; i + END <= n; i++)
+        if (load_u32le(tail + i) == 0x06054b50 && i + END + load_u16le(tail + i + COMMENT_AT) == n)
+            return true;
+    return false;
+}
+
+static const struct kind zip_kind = {FORMAT_ZIP, is_zip, archive_examine_zip};
+
 static const struct kind *kind_of(const struct input *in)
 {
     uint8_t head[CONTENT_HEAD];
@@ -85,7 +102,7 @@ static const struct kind *kind_of(const struct input *in)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (kinds[i].sniff((struct span){head, n}, in->size))
             return &kinds[i];
-    return NULL;
+    return ends_as_zip(in) ? &zip_kind : NULL;
 }
 
 enum format content_sniff(const struct input *in)

@@ -163,13 +163,10 @@ static void zip_link_absolute(struct buf *out)
 
 static void zip_prefixed(struct buf *out)
 {
-    buf_put_str(out, "GIF89a, or so it says");
     struct buf inner;
     buf_init(&inner, 1 << 20);
     one_member(&inner, "data.pkl", false, NULL);
-    /* Seen as an archive by what it contains, whatever it begins with. */
-    buf_clear(out);
-    buf_put(out, "PK\3\4 no header, ", 16);
+    buf_put_str(out, "GIF89a, or so it says");
     buf_put_span(out, buf_span(&inner));
     buf_free(&inner);
 }
@@ -634,7 +631,8 @@ const struct hostile_container hostile_containers[] = {
     {"zip-overlap.zip", zip_overlap, RULE_ARCHIVE_OVERLAP},
     {"zip-link.zip", zip_link, RULE_ARCHIVE_LINK_OUTSIDE},
     {"zip-link-absolute.zip", zip_link_absolute, RULE_ARCHIVE_LINK_OUTSIDE},
-    {"zip-prefixed.zip", zip_prefixed, RULE_ARCHIVE_PREFIX},
+    {"zip-prefixed.gif", zip_prefixed, RULE_ARCHIVE_PREFIX},
+    {"zip-prefixed-payload.gif", zip_prefixed, RULE_PICKLE_DANGEROUS},
     {"zip-trailing.zip", zip_trailing, RULE_ARCHIVE_TRAILING},
     {"zip-no-directory.zip", zip_no_directory, RULE_ARCHIVE_DIRECTORY},
     {"zip-no-directory-payload.zip", zip_no_directory, RULE_PICKLE_DANGEROUS},
