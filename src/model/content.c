@@ -167,12 +167,31 @@ static bool spend(const struct content *c, bool over, const char *what)
     return !over;
 }
 
+/* Weights that have a reader of their own are read as files, not as members. */
+static void note_weights(const struct content *c)
+{
+    uint8_t head[CONTENT_HEAD];
+    struct err ignored = ERR_INIT;
+    size_t n = c->in.size < sizeof head ? (size_t)c->in.size : sizeof head;
+    struct span s = {head, n};
+    if (!c->depth || !n || !input_read(&c->in, head, 0, n, &ignored))
+        return;
+    bool gguf = gguf_sniff(s, c->in.size);
+    if (!gguf && !safetensors_sniff(s, c->in.size))
+        return;
+    content_note(c, RULE_FOLDER_NOT_READ, 0, 0, "%s within an archive is recognised and not read",
+                 gguf ? "GGUF" : "safetensors");
+    content_incomplete(c);
+}
+
 /* Members that share bytes cost each time; so a small file could be examined without end. */
 bool content_examine(const struct content *c)
 {
     const struct kind *k = kind_of(&c->in);
     uint64_t own = c->m->files ? c->m->files[c->file].size : 0;
     c->budget->examined += c->in.size;
+    if (!k)
+        note_weights(c);
     if (!k || !spend(c,
                      c->depth && c->budget->examined / CONTENT_AGAIN >
                                      own + c->budget->unpacked + CONTENT_HEAD,

@@ -127,9 +127,11 @@ static bool examine_member(const struct content *c, const struct archive_member 
     struct spool *spool;
     bool ok, done = content_member(&within, &spool, c, m, &ok);
     if (done && ok) {
-        bool known = content_sniff(&within.in) != FORMAT_UNKNOWN;
+        bool known = false;
         char *plain = arena_str(c->m->arena, m->name);
-        done = plain && (known ? content_examine(&within) : code_by_name(&within, plain, &known));
+        done = plain && (content_sniff(&within.in) != FORMAT_UNKNOWN ||
+                         code_by_name(&within, plain, &known));
+        done = done && (known || content_examine(&within));
     }
     spool_close(spool);
     return done;

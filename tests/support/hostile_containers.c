@@ -581,6 +581,18 @@ static void seven_zip_inside(struct buf *out)
     buf_free(&b);
 }
 
+static void gguf_inside(struct buf *out)
+{
+    struct zip_writer w;
+    zw_init(&w);
+    zw_add(&w, "model.gguf",
+           (struct span){(const uint8_t *)"GGUF\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24},
+           false, NULL);
+    zw_finish(&w);
+    buf_put_span(out, buf_span(&w.out));
+    zw_free(&w);
+}
+
 static void tflite(struct buf *out)
 {
     buf_put(out, "\x1c\0\0\0TFL3\0\0\0\0\0\0\0\0", 16);
@@ -665,6 +677,7 @@ const struct hostile_container hostile_containers[] = {
     {"cut.onnx", onnx_cut, RULE_ONNX_MALFORMED},
     {"payload.7z", seven_zip, RULE_ARCHIVE_UNREAD},
     {"7z-inside.zip", seven_zip_inside, RULE_ARCHIVE_UNREAD},
+    {"gguf-inside.zip", gguf_inside, RULE_FOLDER_NOT_READ},
     {"model.tflite", tflite, RULE_FOLDER_NOT_READ},
     {"program.bin", elf, RULE_CODE_EXECUTABLE},
     {"model.llamafile", llamafile, RULE_CODE_EXECUTABLE},
