@@ -83,17 +83,20 @@ struct train_moment {
     bool validated;
     double validation;                /* loss */
     const struct digest *checkpoint;  /* digest of the file; NULL: none */
+    const uint64_t *base;             /* entry that enrolled the base; NULL: none is known */
     const uint64_t *datasets;         /* entries of the data sets' leaves, for TRAIN_BEGIN */
     uint64_t wall_ms, cpu_ms, memory; /* so far; memory: most bytes resident */
     const char *error;                /* TRAIN_FAILED */
 };
 
+/* Tensor root of the base; false when there is none. */
+bool train_base(const struct train *t, struct digest *root);
 size_t train_dataset_count(const struct train *t);
 bool train_dataset_body(const struct train *t, size_t i, struct buf *out,
                         struct err *e) ASSAY_MUST_CHECK;
 bool train_body(const struct train *t, const struct train_moment *m, struct buf *out,
                 struct err *e) ASSAY_MUST_CHECK;
-/* Name of the run: the same configuration, data, base and program give the same. 32 hex digits. */
+/* Name of the run: the same configuration, data and base give the same. 32 hex digits. */
 const char *train_run_id(const struct train *t);
 
 #endif

@@ -69,6 +69,46 @@ static bool append_moment(struct run *r, struct train_moment *m, struct err *e)
     return ok;
 }
 
+/* The newest entry that enrolled the model of this tensor root. */
+struct enrolled {
+    char root[DIGEST_HEX + 1];
+    uint64_t entry;
+    bool found;
+};
+
+static bool look_at(void *arg, uint64_t seq, struct span leaf)
+{
+    struct enrolled *x = arg;
+    struct record_head head;
+    struct span body, root;
+    struct json record;
+    struct err ignored = ERR_INIT;
+    if (!record_check(&head, &body, leaf, &ignored) || head.kind != RECORD_MODEL)
+        return true;
+    struct arena *a = arena_new(TRAIN_BODY_MAX * 64);
+    if (a && json_parse(&record, body, JSON_STRICT, a, &ignored) &&
+        json_string(json_get(record, "tensor_root"), &root) && span_is(root, x->root)) {
+        x->entry = seq;
+        x->found = true;
+    }
+    arena_free(a);
+    return true;
+}
+
+static bool find_base(const struct run *r, struct enrolled *out, struct err *e)
+{
+    struct log_reader *reader = NULL;
+    struct digest root;
+    *out = (struct enrolled){.found = false};
+    if (!r->log || !train_base(r->train, &root))
+        return true;
+    digest_hex(out->root, &root);
+    bool ok =
+        log_reader_open(&reader, r->args->log, e) && log_reader_walk(reader, 0, look_at, out, e);
+    log_reader_close(reader);
+    return ok;
+}
+
 /* The data sets first, so that the beginning can name their entries. */
 static bool append_beginning(struct run *r, struct err *e)
 {
@@ -85,7 +125,11 @@ static bool append_beginning(struct run *r, struct err *e)
             return false;
         entries[i] = receipt.seq;
     }
+    struct enrolled base;
+    if (!find_base(r, &base, e))
+        return false;
     struct train_moment m = {.phase = TRAIN_BEGIN, .datasets = entries};
+    m.base = base.found ? &base.entry : NULL;
     return append_moment(r, &m, e);
 }
 

@@ -151,13 +151,21 @@ static void put_dataset_refs(struct json_writer *w, const struct train *t, const
     jw_end_array(w);
 }
 
-static void put_base(struct json_writer *w, const struct train *t)
+bool train_base(const struct train *t, struct digest *root)
+{
+    *root = t->base.tensor_root;
+    return t->base.has_root;
+}
+
+static void put_base(struct json_writer *w, const struct train *t, const uint64_t *entry)
 {
     if (!t->base.model)
         return;
     jw_key(w, "base_models");
     jw_array(w);
     jw_object(w);
+    if (entry)
+        put_u64(w, "entry", *entry);
     put_str(w, "name", t->base.name);
     put_digest(w, "tensor_root", &t->base.tensor_root);
     jw_end_object(w);
@@ -171,7 +179,7 @@ static void put_beginning(struct json_writer *w, const struct train *t,
     snprintf(environment, sizeof environment, "numerics %d, %s, %u threads", NUMERICS_VERSION,
              numerics_isa_name(numerics_isa()), team_threads(t->team));
     snprintf(seed, sizeof seed, "%" PRIu64, t->config.seed);
-    put_base(w, t);
+    put_base(w, t, m->base);
     put_digest(w, "code", &t->code_digest);
     if (t->config.text.n <= CONFIG_TEXT_MAX)
         put_span(w, "config_text", t->config.text);

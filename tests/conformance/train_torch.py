@@ -16,7 +16,7 @@ try:
     import torch
 except ImportError:
     print("train_torch: skipped: PyTorch is not installed (pip install -r tests/conformance/torch.txt)")
-    print("0 passed, 0 failed")
+    print("0 passed, 0 failed, 1 skipped")
     sys.exit(0)
 import numpy as np
 
