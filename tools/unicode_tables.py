@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""unicode_tables.py FOLDER: writes unicode_categories.c, unicode_canonical.c, unicode_marks.c.
+"""unicode_tables.py FOLDER: writes categories.c, canonical.c, marks.c.
 
 Needs PyPI unicodedata2==16.0.0, because Debian 12's Python knows Unicode 14 and
 the tokenizers that Assay must agree with know 16. Run it from the top folder:
 
-    tools/unicode_tables.py src/tokenizer
+    tools/unicode_tables.py src/unicode
 """
 import sys
 import unicodedata
@@ -18,7 +18,7 @@ HEAD = """/*
  * Unicode %s: %s.
  * Written by tools/unicode_tables.py; do not edit.
  */
-#include "tokenizer/unicode_data.h"
+#include "unicode/data.h"
 
 /* clang-format off */
 """ % (u.unidata_version, "%s")
@@ -112,8 +112,8 @@ def marks():
 
 
 def main():
-    for name, text in (("unicode_categories.c", categories()),
-                       ("unicode_canonical.c", decompositions()), ("unicode_marks.c", marks())):
+    for name, text in (("categories.c", categories()),
+                       ("canonical.c", decompositions()), ("marks.c", marks())):
         with open(sys.argv[1] + "/" + name, "w", encoding="utf-8") as f:
             f.write(text)
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 
 struct trie {
     struct span units;

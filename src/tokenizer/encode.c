@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "assay/base/text.h"
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 #include "tokenizer/word.h"
 
 /* ---- cutting out added tokens ---- */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 
 static bool out_of_memory(struct encoder *x)
 {

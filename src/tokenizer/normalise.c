@@ -8,7 +8,7 @@
 
 #include "assay/base/text.h"
 #include "tokenizer/charsmap.h"
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 
 static void lower(struct buf *out, struct span text)
 {

@@ -6,7 +6,7 @@
 #define TOKENIZER_REGEX_PROGRAM_H
 
 #include "tokenizer/regex.h"
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 
 /* A set of code points as the pattern writes it. */
 enum set_kind { SET_RANGE, SET_CATEGORIES, SET_OR, SET_AND, SET_NOT };

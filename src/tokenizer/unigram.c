@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 
 struct best {
     double score;

@@ -10,7 +10,7 @@
 
 #include "assay/base/map.h"
 #include "assay/base/text.h"
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 
 /* ---- pieces ---- */
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "assay/base/map.h"
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 
 /* Words repeat: most of a long text's are answered from here. */
 enum { CACHE_SLOTS = 8192, CACHE_TEXT = 23, CACHE_IDS = 8 };

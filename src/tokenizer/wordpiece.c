@@ -5,7 +5,7 @@
  */
 #include "tokenizer/tokenizer.h"
 
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 
 static size_t characters(struct span s)
 {

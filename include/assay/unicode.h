@@ -1,8 +1,9 @@
 /*
- * What Unicode says of code points, for splitting and normalising text.
+ * What Unicode 16 says of code points, for splitting, normalising and casing
+ * text the same way on every machine and in every locale.
  */
-#ifndef TOKENIZER_UNICODE_H
-#define TOKENIZER_UNICODE_H
+#ifndef ASSAY_UNICODE_H
+#define ASSAY_UNICODE_H
 
 #include "assay/base/bytes.h"
 

@@ -5,14 +5,14 @@
  * code points, equal pages stored once, because splitting asks for every
  * character of a text.
  */
-#include "tokenizer/unicode.h"
+#include "assay/unicode.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "assay/base/text.h"
-#include "tokenizer/unicode_data.h"
+#include "unicode/data.h"
 
 enum { PAGE = 256, PAGES = UNICODE_END / PAGE, DISTINCT = 256 };
 

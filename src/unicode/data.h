@@ -2,8 +2,8 @@
  * The generated Unicode tables, as tools/unicode_tables.py writes them. Only
  * unicode.c reads them.
  */
-#ifndef TOKENIZER_UNICODE_DATA_H
-#define TOKENIZER_UNICODE_DATA_H
+#ifndef UNICODE_DATA_H
+#define UNICODE_DATA_H
 
 #include <stddef.h>
 #include <stdint.h>

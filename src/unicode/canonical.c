@@ -2,7 +2,7 @@
  * Unicode 16.0.0: canonical decompositions; bit 31: not composed again.
  * Written by tools/unicode_tables.py; do not edit.
  */
-#include "tokenizer/unicode_data.h"
+#include "unicode/data.h"
 
 /* clang-format off */
 

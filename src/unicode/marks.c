@@ -2,7 +2,7 @@
  * Unicode 16.0.0: combining classes and lower case.
  * Written by tools/unicode_tables.py; do not edit.
  */
-#include "tokenizer/unicode_data.h"
+#include "unicode/data.h"
 
 /* clang-format off */
 

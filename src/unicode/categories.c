@@ -2,7 +2,7 @@
  * Unicode 16.0.0: general categories, each run as first code point << 5 | category.
  * Written by tools/unicode_tables.py; do not edit.
  */
-#include "tokenizer/unicode_data.h"
+#include "unicode/data.h"
 
 /* clang-format off */
 
