@@ -20,11 +20,12 @@
 
 enum {
     TEMPLATE_MAX_SOURCE = 1 << 20,  /* bytes */
-    TEMPLATE_MAX_NESTING = 200,     /* of statements and of expressions */
+    TEMPLATE_MAX_NESTING = 200,     /* of statements and of brackets */
+    TEMPLATE_MAX_HEIGHT = 1000,     /* of the tree: operators in a row count too */
     TEMPLATE_MAX_CALLS = 64,        /* macros within macros */
     TEMPLATE_MAX_STEPS = 20000000,  /* of one rendering */
     TEMPLATE_MAX_OUTPUT = 64 << 20, /* bytes */
-    TEMPLATE_MAX_MEMORY = 512 << 20 /* bytes of one rendering */
+    TEMPLATE_MAX_MEMORY = 256 << 20 /* bytes of one rendering */
 };
 
 struct template;
@@ -74,13 +75,12 @@ enum template_kind {
     TEMPLATE_FOR,          /* target, iterable, condition, block, else block; number: recursive */
     TEMPLATE_SET,          /* target, value */
     TEMPLATE_SET_BLOCK,    /* target, block, filter chain on TEMPLATE_NOTHING */
-    TEMPLATE_MACRO,        /* name; block, then parameters (TEMPLATE_PARAMETER) */
-    TEMPLATE_CALL_BLOCK,   /* call, block, then parameters */
+    TEMPLATE_MACRO,        /* name; parameters (TEMPLATE_PARAMETER), then block */
+    TEMPLATE_CALL_BLOCK,   /* parameters, call, block */
     TEMPLATE_FILTER_BLOCK, /* filter chain on TEMPLATE_NOTHING, block */
     TEMPLATE_GENERATION,   /* block */
     TEMPLATE_BREAK,
     TEMPLATE_CONTINUE,
-    TEMPLATE_DO, /* expression */
     /* expressions */
     TEMPLATE_NOTHING,
     TEMPLATE_NAME,    /* name: a variable */
@@ -117,6 +117,7 @@ struct template_node {
     enum template_kind kind;
     uint32_t line;   /* from 1 */
     uint32_t offset; /* byte of the source */
+    uint32_t height; /* levels below, at most TEMPLATE_MAX_HEIGHT */
     struct span name;
     int64_t number;
     double real;

@@ -1,0 +1,13 @@
+/*
+ * Private to templates: text as Python sees it.
+ */
+#ifndef TEMPLATE_TEXT_H
+#define TEMPLATE_TEXT_H
+
+#include "assay/base/bytes.h"
+
+bool text_is_space(uint32_t code_point); /* str.isspace */
+struct span text_strip_left(struct span s);
+struct span text_strip_right(struct span s);
+
+#endif
