@@ -17,9 +17,14 @@ struct added {
     bool begins[256];
 };
 
+static struct span sought(const struct entry *x)
+{
+    return x->normalised ? x->sought : x->text;
+}
+
 static struct span text_of(const struct added *set, size_t i)
 {
-    return set->t->entries[set->ids[i]].text;
+    return sought(&set->t->entries[set->ids[i]]);
 }
 
 struct sortable {
@@ -36,7 +41,7 @@ static int by_text(const void *a, const void *b)
 
 static bool belongs(const struct entry *x, bool normalised)
 {
-    return x->added && x->text.n && x->normalised == normalised;
+    return x->added && x->normalised == normalised && sought(x).n;
 }
 
 static bool build_one(struct tokenizer *t, bool normalised, struct err *e)
@@ -46,7 +51,7 @@ static bool build_one(struct tokenizer *t, bool normalised, struct err *e)
         if (!belongs(&t->entries[i], normalised))
             continue;
         n++;
-        if (t->entries[i].text.n > ADDED_MAX_LENGTH)
+        if (sought(&t->entries[i]).n > ADDED_MAX_LENGTH)
             return err_set(e, ERR_LIMIT, "added token %zu is longer than %d bytes", i,
                            ADDED_MAX_LENGTH);
     }
@@ -58,7 +63,7 @@ static bool build_one(struct tokenizer *t, bool normalised, struct err *e)
         return err_set(e, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < t->count; i++)
         if (belongs(&t->entries[i], normalised))
-            sorted[set->count++] = (struct sortable){t->entries[i].text, (uint32_t)i};
+            sorted[set->count++] = (struct sortable){sought(&t->entries[i]), (uint32_t)i};
     qsort(sorted, n, sizeof *sorted, by_text);
     for (size_t i = 0; i < n; i++) {
         set->ids[i] = sorted[i].id;

@@ -41,7 +41,9 @@ static size_t trusted_until(struct cutter *c, size_t at)
 
 static bool is_word_character(uint32_t c)
 {
-    return (UC_LETTER | UC_MARK | UC_NUMBER | UC_BIT(UC_PC)) >> unicode_category(c) & 1;
+    return (UC_LETTER | UC_MARK | UC_BIT(UC_ND) | UC_BIT(UC_NL) | UC_BIT(UC_PC)) >>
+               unicode_category(c) &
+           1;
 }
 
 static uint32_t character_before(struct span text, size_t at)

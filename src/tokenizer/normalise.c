@@ -87,9 +87,9 @@ static void bert(struct buf *out, struct span text, bool clean, bool apart)
 {
     for (size_t i = 0, length; i < text.n; i += length) {
         uint32_t c = unicode_at(text.p + i, &length);
-        bool space = unicode_is_space(c);
-        bool control = !space && (UC_OTHER >> unicode_category(c) & 1);
-        if (clean && (c == 0 || c == 0xFFFD || control))
+        bool space = unicode_is_space(c), line = c == '\t' || c == '\n' || c == '\r';
+        bool control = !line && (UC_OTHER >> unicode_category(c) & 1);
+        if (clean && (c == 0xFFFD || control))
             continue;
         bool alone = apart && is_cjk(c);
         if (alone)

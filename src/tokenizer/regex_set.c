@@ -93,9 +93,11 @@ bool set_has(const struct set *s, uint32_t c, enum unicode_category category)
 
 /* ---- named sets ---- */
 
-/* Letters outside the categories of \w: circled and squared ones (Other_Alphabetic). */
-static const struct bounds word_more[] = {
-    {0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+/* \w beyond its categories: circled and squared letters (Other_Alphabetic), and the numbers of
+ * Latin-1, as Oniguruma has it. */
+static const struct bounds word_more[] = {{0xB2, 0xB3},      {0xB9, 0xB9},       {0xBC, 0xBE},
+                                          {0x24B6, 0x24E9},  {0x1F130, 0x1F149}, {0x1F150, 0x1F169},
+                                          {0x1F170, 0x1F189}};
 enum { WORD_MORE = sizeof word_more / sizeof *word_more };
 
 #define WORD_CATEGORIES (UC_LETTER | UC_MARK | UC_BIT(UC_ND) | UC_BIT(UC_NL) | UC_BIT(UC_PC))

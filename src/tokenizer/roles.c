@@ -123,6 +123,9 @@ static void mark_ends(struct tokenizer *t)
         struct entry *x = found[k] == TOKEN_NONE ? NULL : &t->entries[found[k]];
         if (!x || (gemma4 && strcmp(ends[k].text, "</s>") == 0))
             continue;
+        /* Qwen's vocabulary holds an ordinary "</s>": an end is added, or looks like nothing else. */
+        if (!x->added && !ends[k].turn && !looks_control(x->text))
+            continue;
         make_control(x);
         if (harmony && strcmp(ends[k].text, "<|end|>") == 0)
             continue;

@@ -137,12 +137,20 @@ static bool rewritten(struct encoder *x, struct buf *b, size_t next)
 static bool prefix_space(struct encoder *x, struct span text, size_t next)
 {
     struct buf b;
-    size_t length;
-    if (text.n == 0 || unicode_is_space(unicode_at(text.p, &length)))
+    if (text.n == 0 || text.p[0] == ' ')
         return encode_split(x, text, next);
     buf_init(&b, text.n + 2);
     buf_put_u8(&b, ' ');
     buf_put_span(&b, text);
+    return rewritten(x, &b, next);
+}
+
+static bool show_bytes(struct encoder *x, struct span text, size_t next)
+{
+    struct buf b;
+    buf_init(&b, 2 * text.n + 2);
+    for (size_t i = 0; i < text.n; i++)
+        byte_level_put(&b, text.p[i]);
     return rewritten(x, &b, next);
 }
 
@@ -174,6 +182,8 @@ bool encode_split(struct encoder *x, struct span text, size_t step)
         return prefix_space(x, text, step + 1);
     case SPLIT_METASPACE:
         return metaspace(x, text, s, step + 1);
+    case SPLIT_SHOW_BYTES:
+        return show_bytes(x, text, step + 1);
     case SPLIT_DIGITS_3:
         return split_digits(x, text, s, step + 1);
     }

@@ -13,6 +13,8 @@ static bool load(struct tokenizer *t, const struct model *m, struct err *e)
 {
     if (model_metadata(m, "tokenizer.ggml.model"))
         return load_gguf(t, m, e);
+    if (json_type(m->documents[DOC_TOKENIZER].root))
+        return load_json(t, m, e);
     return err_set(e, ERR_UNSUPPORTED,
                    "the model holds no tokenizer: neither GGUF metadata nor tokenizer.json");
 }

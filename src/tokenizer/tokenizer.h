@@ -15,12 +15,14 @@
 
 struct entry {
     struct span text, bytes; /* p NULL: no token has this id */
+    struct span sought;      /* of an added token that is sought in normalised text */
     float score;
     uint8_t type;    /* enum token_type */
     bool added;      /* cut out of the text before anything else */
     bool normalised; /* sought in the normalised text */
     bool left_strip, right_strip, single_word;
     bool spelled;  /* byte level: the text is one of GPT-2's printable characters throughout */
+    bool outside;  /* added to a model that does not know it: no merge makes it */
     bool protocol; /* the chat template writes it */
     bool ends;     /* generation ends with it */
 };
@@ -72,6 +74,7 @@ enum split_kind {
     SPLIT_PATTERN,
     SPLIT_PREFIX_SPACE, /* a space before a piece that does not begin with one */
     SPLIT_METASPACE,    /* ' ' to text, and text before the piece */
+    SPLIT_SHOW_BYTES,   /* bytes as GPT-2's characters: what follows sees those */
     SPLIT_DIGITS_3      /* digits in threes, counted from the right */
 };
 
@@ -111,6 +114,7 @@ struct tokenizer {
     size_t unspoken_count, unspoken_cap;
 
     bool byte_level;        /* words are bytes: vocabulary texts were turned into them */
+    bool words_shown;       /* byte level: words arrive as GPT-2 characters */
     bool metaspace;         /* the vocabulary shows a space as U+2581 */
     bool byte_fallback;     /* what no token holds becomes byte tokens */
     bool fuse_unknown;      /* unknown characters in a row are one unk */
@@ -119,6 +123,7 @@ struct tokenizer {
     uint32_t byte_ids[256]; /* byte_level: pieces; else <0xNN> tokens; TOKEN_NONE: none */
     uint64_t *pairs;        /* characters that stand side by side within some piece, hashed */
     float unknown_score;    /* Unigram */
+    double *scores;         /* Unigram: as exact as the file has them; NULL: entries[].score */
     size_t longest;         /* bytes of the longest piece */
     struct span subword;    /* WordPiece: before a piece that continues a word ("##") */
     struct span wordstart;  /* WordPiece: before a piece that begins one (GGUF: U+2581) */

@@ -31,7 +31,8 @@ static void step(const struct tokenizer *t, struct span word, struct best *best,
         uint32_t id = pieces_get(t, span_sub(word, i, n));
         if (id != TOKEN_NONE) {
             const struct entry *x = &t->entries[id];
-            double score = x->type == TOKEN_USER_DEFINED ? 0 : (double)x->score;
+            double own = t->scores ? t->scores[id] : (double)x->score;
+            double score = x->type == TOKEN_USER_DEFINED ? 0 : own;
             reach(&best[i + n], best[i].score + score, i, id);
             single |= n == length;
         }

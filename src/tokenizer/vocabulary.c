@@ -258,7 +258,7 @@ static bool spell_all(struct tokenizer *t, struct err *e)
 
 static bool is_piece(const struct tokenizer *t, const struct entry *x)
 {
-    if (!x->text.n || x->protocol || (t->byte_level && !x->spelled))
+    if (!x->text.n || x->protocol || x->outside || (t->byte_level && !x->spelled))
         return false;
     return x->type == TOKEN_NORMAL || x->type == TOKEN_USER_DEFINED || x->type == TOKEN_UNUSED ||
            x->type == TOKEN_UNDEFINED;
@@ -267,6 +267,7 @@ static bool is_piece(const struct tokenizer *t, const struct entry *x)
 bool vocabulary_finish(struct tokenizer *t, size_t spare, struct err *e)
 {
     bool chars = !t->byte_level && t->kind != TOKENIZER_WORDPIECE;
+    float worst = 0;
     memset(t->byte_ids, 0xFF, sizeof t->byte_ids);
     if (!pieces_init(&t->pieces, t->arena, t->count + spare) ||
         (chars && !(t->pairs = arena_array(t->arena, (1 << PAIR_BITS) / 64, sizeof *t->pairs))))
@@ -282,8 +283,11 @@ bool vocabulary_finish(struct tokenizer *t, size_t spare, struct err *e)
         struct span text = piece_text(t, (uint32_t)i);
         pieces_put(t, &t->pieces, text, (uint32_t)i);
         note_piece(t, text);
+        if (x->type == TOKEN_NORMAL && x->score < worst)
+            worst = x->score;
         if (t->byte_level && text.n == 1)
             t->byte_ids[text.p[0]] = (uint32_t)i;
     }
+    t->unknown_score = worst - 10; /* unigram_model.cc, kUnkPenalty */
     return added_build(t, e);
 }

@@ -125,6 +125,12 @@ bool encode_word(struct encoder *x, struct span word)
     x->unknown_last = false;
     if (word.n == 0)
         return true;
+    if (t->words_shown) {
+        buf_clear(&x->split);
+        if (!byte_level_decode(&x->split, word) || !buf_ok(&x->split))
+            return err_set(x->e, ERR_MEMORY, "out of memory");
+        word = buf_span(&x->split);
+    }
     if (t->kind == TOKENIZER_WORDPIECE)
         return encode_wordpiece(x, word);
     if (t->newlines_whole && all_newlines(word)) {

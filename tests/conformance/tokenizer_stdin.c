@@ -1,0 +1,56 @@
+/*
+ * tokenizer_stdin MODEL: answers each line of standard input, a JSON string, with
+ * a JSON array of ids, or with the error. Trusted text, special tokens added.
+ * Helper of tokenizer_peer.py.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assay/tokenizer.h"
+
+enum { LINE = 16 << 20 };
+
+static void one(const struct tokenizer *t, struct span line)
+{
+    struct arena *a = arena_new(64 << 20);
+    struct err e = ERR_INIT;
+    struct json v;
+    struct span text = SPAN_EMPTY;
+    struct tokens ids = {0};
+    if (json_parse(&v, line, JSON_STRICT, a, &e) && json_string(v, &text) &&
+        tokenizer_encode_text(&ids, t, text, true, ENCODE_SPECIAL | ENCODE_PROTOCOL, &e)) {
+        putchar('[');
+        for (size_t i = 0; i < ids.n; i++)
+            printf(i ? ",%u" : "%u", ids.id[i]);
+        puts("]");
+    } else {
+        printf("\"%s\"\n", e.text);
+    }
+    fflush(stdout);
+    tokens_free(&ids);
+    arena_free(a);
+}
+
+int main(int argc, char **argv)
+{
+    struct model *m = NULL;
+    struct tokenizer *t = NULL;
+    struct err e = ERR_INIT;
+    char *line = malloc(LINE);
+    if (argc != 2 || !line || !model_read(&m, argv[1], NULL, &e) || !tokenizer_new(&t, m, &e)) {
+        printf("\"%s\"\n", e.text);
+        free(line);
+        return 1;
+    }
+    model_free(m);
+    puts("[]");
+    fflush(stdout);
+    while (fgets(line, LINE, stdin)) {
+        size_t n = strlen(line);
+        one(t, (struct span){(const uint8_t *)line, n && line[n - 1] == '\n' ? n - 1 : n});
+    }
+    tokenizer_free(t);
+    free(line);
+    return 0;
+}
