@@ -84,6 +84,18 @@ const struct tokenizer *engine_tokenizer(const struct engine *g); /* NULL: the m
 /* The model as it was read: metadata, templates. Its weights are not in it. */
 const struct model *engine_model(const struct engine *g);
 
+/* ---- chats ---------------------------------------------------------------- */
+
+/* Whether the model has a chat template that this build renders; *e (may be NULL) says why not. */
+bool engine_chats(const struct engine *g, struct err *e);
+/*
+ * The prompt of a chat, ready for the answer: `variables` are what the template sees (messages,
+ * tools ...), all of it untrusted; `now` is the time that it may show, in seconds since 1970.
+ * Appends the ids, and the prompt as text to *text (may be NULL). Any thread.
+ */
+bool engine_chat_prompt(const struct engine *g, struct json variables, int64_t now,
+                        struct tokens *out, struct buf *text, struct err *e) ASSAY_MUST_CHECK;
+
 /* ---- requests ------------------------------------------------------------- */
 
 struct engine_bias {

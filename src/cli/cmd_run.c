@@ -83,6 +83,8 @@ struct turn {
     struct engine_sampling sampling;
     struct span stops[OPTION_MAX_TEXTS];
     struct out *out;
+    bool chats;
+    struct buf chat; /* messages as JSON, separated by commas */
 };
 
 static void say_speed(const struct turn *t, const struct reply *r)
@@ -146,6 +148,62 @@ static bool turn_raw(struct turn *t, struct span text, struct err *e)
     return ok;
 }
 
+/* ---- chats ---------------------------------------------------------------- */
+
+static void put_message(struct buf *chat, const char *role, struct span content)
+{
+    struct json_writer w;
+    if (chat->n != 0)
+        buf_put_str(chat, ",");
+    jw_init(&w, json_sink_buf, chat, false);
+    jw_object(&w);
+    jw_key(&w, "role");
+    jw_str(&w, role);
+    jw_key(&w, "content");
+    jw_string(&w, content);
+    jw_end_object(&w);
+}
+
+/* The messages so far, through the model's template. */
+static bool chat_prompt(const struct turn *t, struct tokens *ids, struct buf *text, struct err *e)
+{
+    struct arena *a = arena_new(PROMPT_MAX);
+    struct buf json;
+    struct json root;
+    buf_init(&json, PROMPT_MAX);
+    buf_put_str(&json, "{\"messages\":[");
+    buf_put_span(&json, buf_span(&t->chat));
+    buf_put_str(&json, "]}");
+    bool ok = (a != NULL && buf_ok(&json)) || err_set(e, ERR_LIMIT, "the conversation is too long");
+    ok = ok && json_parse(&root, buf_span(&json), JSON_STRICT, a, e) &&
+         engine_chat_prompt(t->s->engine, root, (int64_t)(clock_wall() / 1000000), ids, text, e);
+    buf_free(&json);
+    arena_free(a);
+    return ok;
+}
+
+static bool turn_chat(struct turn *t, struct span text, struct err *e)
+{
+    struct tokens ids = {0};
+    struct buf prompt;
+    struct reply r;
+    r.text = (struct buf){0};
+    buf_init(&prompt, PROMPT_MAX);
+    put_message(&t->chat, "user", text);
+    bool ok = chat_prompt(t, &ids, &prompt, e) && answer(t, &ids, buf_span(&prompt), &r, e);
+    if (ok)
+        put_message(&t->chat, "assistant", buf_span(&r.text));
+    buf_free(&r.text);
+    buf_free(&prompt);
+    tokens_free(&ids);
+    return ok;
+}
+
+static bool take_turn(struct turn *t, struct span text, struct err *e)
+{
+    return t->chats ? turn_chat(t, text, e) : turn_raw(t, text, e);
+}
+
 /* ---- the command ---------------------------------------------------------- */
 
 static bool read_all(struct buf *out, struct err *e)
@@ -178,7 +236,7 @@ static bool converse(struct turn *t, struct err *e)
             break;
         struct span text = {(const uint8_t *)line, (size_t)n - (line[n - 1] == '\n')};
         if (text.n != 0)
-            ok = is_text(text, e) && turn_raw(t, text, e);
+            ok = is_text(text, e) && take_turn(t, text, e);
     }
     free(line);
     return ok;
@@ -187,16 +245,25 @@ static bool converse(struct turn *t, struct err *e)
 static bool run_turns(struct turn *t, const struct call *call, struct err *e)
 {
     struct buf piped = {0};
+    struct err why = ERR_INIT;
     bool ok;
     if (engine_tokenizer(t->s->engine) == NULL)
         return err_set(e, ERR_UNSUPPORTED, "the model has no tokenizer: it reads no text");
+    t->chats = !t->args->raw && engine_chats(t->s->engine, &why);
+    if (!t->chats && !t->args->raw && engine_info(t->s->engine)->has_template)
+        return err_set(e, why.code, "the chat template: %s (--raw goes on without it)", why.text);
+    if (t->args->system != NULL && !t->chats)
+        return err_set(e, ERR_USAGE,
+                       "--system: without a chat template there is no system message");
+    if (t->args->system != NULL)
+        put_message(&t->chat, "system", span_str(t->args->system));
     if (call->count < 2 && isatty(STDIN_FILENO))
         return converse(t, e);
     struct span text = call->count > 1 ? span_str(call->operands[1]) : SPAN_EMPTY;
     ok = call->count > 1 || read_all(&piped, e);
     if (call->count < 2)
         text = buf_span(&piped);
-    ok = ok && is_text(text, e) && turn_raw(t, text, e);
+    ok = ok && is_text(text, e) && take_turn(t, text, e);
     buf_free(&piped);
     return ok;
 }
@@ -209,6 +276,7 @@ static int run_run(const struct call *call)
     struct session s = {0};
     struct engine_bias biases[OPTION_MAX_TEXTS];
     struct turn t = {.s = &s, .args = args, .out = call->out};
+    buf_init(&t.chat, PROMPT_MAX);
     bool ok = sampling_of(&t.sampling, args, biases, &e);
     for (size_t i = 0; i < args->stops.count; i++)
         t.stops[i] = span_str(args->stops.text[i]);
@@ -219,6 +287,7 @@ static int run_run(const struct call *call)
     if (s.engine == NULL)
         engine_free(g);
     session_close(&s);
+    buf_free(&t.chat);
     if (!ok)
         return cli_error(&e);
     return interrupted() ? EXIT_INTERRUPTED : EXIT_PASS;

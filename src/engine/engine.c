@@ -200,6 +200,7 @@ bool engine_load(struct engine **out, const char *path, const struct engine_opti
         engine_free(g);
         return false;
     }
+    chat_load(g);
     describe(g);
     g->info.load_us = (clock_monotonic() - start) / 1000;
     *out = g;
@@ -224,6 +225,7 @@ void engine_free(struct engine *g)
     weights_free(&g->weights);
     team_free(g->team);
     tokenizer_free(g->tokenizer);
+    template_free(g->template);
     model_free(g->model);
     sha256_free(g->sha);
     free(g->slots);

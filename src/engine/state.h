@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "assay/engine.h"
+#include "assay/template.h"
 #include "engine/forward.h"
 #include "engine/sample.h"
 #include "engine/text.h"
@@ -52,6 +53,8 @@ struct engine {
     struct forward forward;
     struct sampler sampler;
     struct tokenizer *tokenizer;
+    struct template *template; /* NULL: no_template says why */
+    struct err no_template;
     float *hidden, *logits; /* HEADS_AT_ONCE rows */
     struct sha256 *sha;
     struct slot *slots;
@@ -69,6 +72,9 @@ struct engine {
     bool interrupted;
     struct engine_now now;
 };
+
+/* chat.c: the model's default template, or why there is none. */
+void chat_load(struct engine *g);
 
 /* step.c: the callbacks of a request that ends, and its memory. */
 void request_end(struct engine *g, struct request *q, enum engine_finish finish,

@@ -1,0 +1,59 @@
+/*
+ * A chat's prompt: messages through the model's own template, its marks carried
+ * on to the tokenizer, so that no message can write a control token.
+ */
+#include "engine/state.h"
+
+void chat_load(struct engine *g)
+{
+    const struct model *m = g->model;
+    for (size_t i = 0; i < m->template_count; i++) {
+        if (m->templates[i].name.n != 0)
+            continue;
+        if (!template_new(&g->template, m->templates[i].bytes, &g->no_template))
+            g->template = NULL;
+        return;
+    }
+    err_set(&g->no_template, ERR_UNSUPPORTED, "the model has no chat template");
+}
+
+bool engine_chats(const struct engine *g, struct err *e)
+{
+    if (g->template != NULL && g->tokenizer != NULL)
+        return true;
+    if (e != NULL)
+        *e = g->no_template;
+    return false;
+}
+
+static struct template_word word(const struct engine *g, const char *name, uint32_t id)
+{
+    struct token t;
+    bool known = id != TOKEN_NONE && tokenizer_token(&t, g->tokenizer, id);
+    return (struct template_word){name, known ? t.text : SPAN_EMPTY};
+}
+
+bool engine_chat_prompt(const struct engine *g, struct json variables, int64_t now,
+                        struct tokens *out, struct buf *text, struct err *e)
+{
+    if (!engine_chats(g, e))
+        return false;
+    const struct token_roles *roles = tokenizer_roles(g->tokenizer);
+    const struct template_word words[] = {
+        word(g, "bos_token", roles->bos), word(g, "eos_token", roles->eos),
+        word(g, "unk_token", roles->unk), word(g, "pad_token", roles->pad)};
+    struct template_input in = {.variables = variables,
+                                .words = words,
+                                .word_count = sizeof words / sizeof *words,
+                                .add_generation_prompt = true,
+                                .now = now};
+    struct rendered r = {.count = 0};
+    bool ok = template_render(&r, g->template, &in, e) &&
+              tokenizer_encode(out, g->tokenizer, r.parts, r.count, ENCODE_SPECIAL, e);
+    if (ok && text != NULL) {
+        buf_put_span(text, buf_span(&r.text));
+        ok = buf_ok(text) || err_set(e, ERR_LIMIT, "the prompt is too long to keep as text");
+    }
+    rendered_free(&r);
+    return ok;
+}
