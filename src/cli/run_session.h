@@ -19,7 +19,6 @@ struct engine_args {
 /* Progress on standard error. */
 bool session_load(struct engine **out, const char *path, const struct engine_args *args,
                   struct err *e);
-/* `threads` and the like for humans: "llama · 134.5 M parameters · ...". */
 
 struct session {
     struct engine *engine;

@@ -243,6 +243,18 @@ static bool ends(const struct engine *g, const struct request *q, uint32_t id)
     return !q->r.ignore_end && g->tokenizer != NULL && tokenizer_ends(g->tokenizer, id);
 }
 
+/* Why an answer would end here; ENGINE_LENGTH where only its length could end it. */
+static enum engine_finish finish_of(const struct engine *g, const struct request *q, uint32_t id,
+                                    bool go, bool stopped)
+{
+    bool last = q->r.answer_count == 0 || q->answered == q->most;
+    if (!go)
+        return ENGINE_CANCELLED;
+    if (stopped)
+        return ENGINE_STOPPED;
+    return last && ends(g, q, id) ? ENGINE_END : ENGINE_LENGTH;
+}
+
 /* Draws (or looks at) the token after `position`, tells the request, and lets it grow. */
 static void give_token(struct engine *g, struct request *q, uint32_t position, const float *hidden,
                        const float *logits)
@@ -267,11 +279,8 @@ static void give_token(struct engine *g, struct request *q, uint32_t position, c
     bool go = q->r.token == NULL || q->r.token(q->r.arg, &t);
     if (!given)
         q->tokens[q->count++] = t.id;
-    q->finish = !go                                                      ? ENGINE_CANCELLED
-                : stopped && !given                                      ? ENGINE_STOPPED
-                : ends(g, q, t.id) && (!given || q->answered == q->most) ? ENGINE_END
-                                                                         : ENGINE_LENGTH;
-    q->ended = !go || (!given && (q->finish != ENGINE_LENGTH)) || q->answered >= q->most;
+    q->finish = finish_of(g, q, t.id, go, stopped && !given);
+    q->ended = !go || (!given && q->finish != ENGINE_LENGTH) || q->answered >= q->most;
 }
 
 static bool finite(const float *x, uint32_t n)

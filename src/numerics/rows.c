@@ -7,7 +7,7 @@
 
 /* ---- sums ----------------------------------------------------------------- */
 
-/* fmaf(a[i], b[i], lane) in order; with `one` the sum itself. */
+/* Each lane takes its products in order. */
 ALWAYS_INLINE float dot_body(const float *a, const float *b, size_t n)
 {
     float l[LANES] = {0};
