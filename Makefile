@@ -25,7 +25,7 @@ ifeq ($(VARIANT),fuzz)
 CC := clang
 endif
 FLAGS = $(BASE) $(WARN) $(OPT_$(VARIANT)) $(CFLAGS) -DASSAY_VERSION='"$(VERSION)"'
-LIBS := -lcrypto -lcurl -lsqlite3 -lyaml -lz -lm
+LIBS := -levent_openssl -levent -lssl -lcrypto -lcurl -lsqlite3 -lyaml -lz -lm
 
 programs = $(patsubst tests/$(1)/%.c,$(B)/$(1)/%,$(sort $(wildcard tests/$(1)/$(2)*.c)))
 SRC  := $(sort $(wildcard src/*/*.c))

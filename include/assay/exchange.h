@@ -69,6 +69,7 @@ struct exchange_model {
 
 struct exchange_upstream {
     struct span name, url;            /* as configured; the URL without credentials */
+    struct span fingerprint;          /* `system_fingerprint` that it gave */
     const struct digest *certificate; /* SHA-256 of the certificate that it showed (DER) */
 };
 

@@ -168,6 +168,15 @@ bool log_open_content(struct log *l, uint64_t seq, struct span field, struct buf
                       struct err *e) ASSAY_MUST_CHECK;
 
 /*
+ * The caller's own receipt of a call (docs/log-format.md, "Receipts of calls"), appended to
+ * *out: a receipt of each of its entries, from `intent` to `outcome`, and their content in
+ * clear. It is no disclosure: whoever asks must have shown that they are the caller. Never from a
+ * callback: the commit thread is waited for. ERR_USAGE: not covered by a signed checkpoint yet.
+ */
+bool log_call_receipt(struct log *l, uint64_t intent, uint64_t outcome, struct buf *out,
+                      struct err *e) ASSAY_MUST_CHECK;
+
+/*
  * Sign from now on with another key: made new, or the one in the file `key`
  * (PKCS#8), whose copy becomes the log's. The leaf is signed by both; checkpoints that
  * cover it by the new one. The old key's bytes are overwritten. Appends the new verifier key.

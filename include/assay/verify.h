@@ -76,7 +76,10 @@ bool verify_receipt(struct verified *out, struct span receipt, const struct trus
 
 /*
  * A disclosure (docs/log-format.md, "Disclosures"): the contents are what the leaf
- * of its receipt commits to. Nothing is decrypted; salts open the commitments.
+ * of its receipt commits to. Nothing is decrypted; salts open the commitments. Or the
+ * caller's own receipt of a call ("Receipts of calls"): all entries of the call are
+ * in the log, none is left out, and out->fields is what they hold under each
+ * name, joined; out->record is the outcome.
  */
 bool verify_bundle(struct verified *out, struct span bundle, const struct trust *t, struct arena *a,
                    struct err *e) ASSAY_MUST_CHECK;

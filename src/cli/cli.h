@@ -82,6 +82,8 @@ extern const struct command check_command, sign_command, inspect_command, diff_c
     man_command;
 extern const struct command train_command;
 
+extern const struct command serve_command;
+
 void help_overview(struct out *o);
 /* The commands whose names begin with this word; false when there are none. */
 bool help_family(struct out *o, const char *word);

@@ -31,6 +31,7 @@ const struct command *const commands[] = {
     &bench_command,
     &record_command,
     &verify_command,
+    &serve_command,
     &log_init_command,
     &log_show_command,
     &log_witness_command,

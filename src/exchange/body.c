@@ -103,6 +103,7 @@ static void put_upstream(struct json_writer *w, const struct exchange_upstream *
     jw_object(w);
     put_text(w, "name", u->name);
     put_text(w, "url", u->url);
+    put_text(w, "fingerprint", u->fingerprint);
     put_digest(w, "certificate", u->certificate);
     jw_end_object(w);
 }

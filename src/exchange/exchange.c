@@ -13,13 +13,18 @@
 
 enum { BODY_MAX = 16384 };
 
-/* ---- lifetime: an exchange stays while tickets name it ---- */
+/* ---- lifetime: an exchange stays while tickets name it, also while their callbacks run ---- */
 
 static void release(struct exchange *x)
 {
-    if (x->freed && x->tickets == 0) {
+    if (x->freed && x->tickets == 0)
         free(x);
-    }
+}
+
+static void settle_ticket(struct exchange *x)
+{
+    x->tickets--;
+    release(x);
 }
 
 void exchange_free(struct exchange *x)
@@ -65,10 +70,9 @@ static void keep(struct exchange *x, const struct log_receipt *r)
 
 static void settled(struct exchange *x, struct ticket *t)
 {
-    x->tickets--;
     keep(x, &t->receipt);
     tell(x, t->done, t->arg, &t->receipt);
-    release(x);
+    settle_ticket(x);
 }
 
 static bool submit(struct exchange *x, enum record_kind kind, const struct buf *body,
@@ -151,12 +155,11 @@ static void begun(struct exchange *x, struct ticket *t)
     struct log_content piece[EXCHANGE_FIELDS];
     struct log_receipt r = t->receipt;
     size_t count = 0;
-    x->tickets--;
     keep(x, &r);
     if (!r.ok || x->freed) {
         x->book->open--;
         tell(x, x->begun, x->begun_arg, &r);
-        release(x);
+        settle_ticket(x);
         return;
     }
     x->opened = true;
@@ -165,13 +168,15 @@ static void begun(struct exchange *x, struct ticket *t)
         struct ticket last = {.settled = settled, .done = x->begun, .arg = x->begun_arg};
         err_clear(&r.error);
         if (spill(x, x->rest, &x->rest_count, piece, &count, 0, &r.error) &&
-            submit_window(x, piece, count, 0, &last, &r.error))
+            submit_window(x, piece, count, 0, &last, &r.error)) {
+            settle_ticket(x);
             return;
+        }
         r.ok = false;
         keep(x, &r);
     }
     tell(x, x->begun, x->begun_arg, &r);
-    release(x);
+    settle_ticket(x);
 }
 
 static struct exchange *make(struct exchange_book *b, const struct exchange_call *call)

@@ -59,6 +59,7 @@ static struct exchange_upstream read_upstream(struct json u, struct exchange_dig
 {
     return (struct exchange_upstream){.name = text(u, "name"),
                                       .url = text(u, "url"),
+                                      .fingerprint = text(u, "fingerprint"),
                                       .certificate = digest(u, "certificate", &room->certificate)};
 }
 

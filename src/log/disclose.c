@@ -34,59 +34,6 @@ static bool find_field(const struct record *r, struct span name, size_t *place, 
                    (unsigned long long)r->head.seq, shown);
 }
 
-static bool record_key(struct log *l, uint64_t seq, struct seal_key *out, struct arena *a,
-                       struct err *e)
-{
-    struct seal_wrapped wrapped;
-    struct subject_row row;
-    int64_t subject = 0;
-    bool ok = content_key_of(l->store.db, seq, &subject, &wrapped, e) &&
-              subject_row_open(l, subject, &row, a, e);
-    ok = ok && seal_key_unwrap(out, &row.key, &wrapped, e);
-    seal_wipe(&row, sizeof row);
-    return ok;
-}
-
-static bool open_ciphertext(struct log *l, struct disclosure *d, const struct record *r,
-                            size_t place, const struct seal_key *key, struct span ciphertext,
-                            struct err *e)
-{
-    const struct record_field *f = &r->fields[place];
-    struct sealed_field sealed = {f->name, f->commitment, f->ciphertext, f->size};
-    struct seal_key field_key;
-    struct seal_id id;
-    memcpy(id.b, r->head.id, SEAL_ID);
-    seal_field_key(&field_key, key, f->name);
-    bool ok =
-        seal_open(&d->data, d->salt, &sealed, &field_key, l->origin, &id, ciphertext, d->arena, e);
-    seal_wipe(&field_key, sizeof field_key);
-    return ok;
-}
-
-static bool open_field(struct log *l, struct disclosure *d, const struct record *r, size_t place,
-                       struct err *e)
-{
-    struct seal_key key;
-    sqlite3 *db = l->store.db;
-    if (!record_key(l, d->what->seq, &key, d->arena, e))
-        return false;
-    sqlite3_stmt *st = sql_prepare(db, "SELECT ciphertext FROM content WHERE id = ?1", e);
-    bool ok = st != NULL;
-    if (ok) {
-        sqlite3_bind_int64(st, 1, (int64_t)(d->what->seq * LOG_PLACES + place));
-        int step = sqlite3_step(st);
-        if (step == SQLITE_DONE)
-            ok = err_set(e, ERR_INTEGRITY, "the sealed content of entry %llu is missing",
-                         (unsigned long long)d->what->seq);
-        else
-            ok = step == SQLITE_ROW ? open_ciphertext(l, d, r, place, &key, sql_blob(st, 0), e)
-                                    : sql_fail(db, "reading content", e);
-    }
-    sqlite3_finalize(st);
-    seal_wipe(&key, sizeof key);
-    return ok;
-}
-
 /* ---- the leaf, then the bundle ---- */
 
 static bool append_leaf(struct log *l, struct disclosure *d, struct err *e)
@@ -111,48 +58,21 @@ static bool disclose_job(struct log *l, void *arg, struct err *e)
     struct record r;
     size_t place = 0;
     return op_leaf(l->store.db, d->what->seq, &r, d->arena, e) &&
-           find_field(&r, d->what->field, &place, e) && open_field(l, d, &r, place, e) &&
-           append_leaf(l, d, e);
-}
-
-static void put_content(struct json_writer *w, struct span data)
-{
-    struct buf b;
-    if (utf8_invalid(data) == TEXT_VALID) {
-        jw_key(w, "content");
-        jw_string(w, data);
-        return;
-    }
-    buf_init(&b, OP_BYTES_MAX);
-    base64_put(&b, data);
-    jw_key(w, "content_base64");
-    jw_string(w, buf_span(&b));
-    w->failed = w->failed || !buf_ok(&b);
-    if (b.p)
-        seal_wipe(b.p, b.cap);
-    buf_free(&b);
+           find_field(&r, d->what->field, &place, e) &&
+           content_open(l, &r, place, &d->data, d->salt, d->arena, e) && append_leaf(l, d, e);
 }
 
 static bool put_bundle(struct buf *out, const struct disclosure *d, struct span receipt,
                        struct err *e)
 {
     struct json_writer w;
-    char hex[DIGEST_HEX + 1];
-    struct digest salt;
-    memcpy(salt.b, d->salt, SEAL_SALT);
     jw_init(&w, json_sink_buf, out, false);
     jw_object(&w);
     jw_key(&w, "bundle");
     jw_str(&w, "assay/disclosure/v1");
     jw_key(&w, "fields");
     jw_array(&w);
-    jw_object(&w);
-    put_content(&w, d->data);
-    jw_key(&w, "field");
-    jw_string(&w, d->what->field);
-    jw_key(&w, "salt");
-    jw_str(&w, digest_hex(hex, &salt));
-    jw_end_object(&w);
+    bundle_put_field(&w, d->what->field, d->data, d->salt);
     jw_end_array(&w);
     jw_key(&w, "receipt");
     jw_string(&w, receipt);
@@ -221,7 +141,8 @@ static bool content_job(struct log *l, void *arg, struct err *e)
     struct record r;
     size_t place = 0;
     return op_leaf(l->store.db, d->what->seq, &r, d->arena, e) &&
-           find_field(&r, d->what->field, &place, e) && open_field(l, d, &r, place, e);
+           find_field(&r, d->what->field, &place, e) &&
+           content_open(l, &r, place, &d->data, d->salt, d->arena, e);
 }
 
 bool content_run(struct log *l, const struct op_args *a, struct op_result *r, struct err *e)

@@ -138,6 +138,15 @@ bool subject_row_open(struct log *l, int64_t id, struct subject_row *out, struct
 bool content_key_of(sqlite3 *db, uint64_t seq, int64_t *subject, struct seal_wrapped *key,
                     struct err *e) ASSAY_MUST_CHECK;
 
+/* ---- content in clear: openings.c ---- */
+
+/* The field at `place` of a record, within a job; data lies in `a`. ERR_INTEGRITY: erased or damaged. */
+bool content_open(struct log *l, const struct record *r, size_t place, struct span *data,
+                  uint8_t salt[SEAL_SALT], struct arena *a, struct err *e) ASSAY_MUST_CHECK;
+/* One item of a bundle's `fields`. */
+void bundle_put_field(struct json_writer *w, struct span field, struct span data,
+                      const uint8_t salt[SEAL_SALT]);
+
 /* ---- legal holds: hold.c ---- */
 
 struct hold_target {

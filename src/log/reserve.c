@@ -81,25 +81,50 @@ void reserve_release(struct reserve *r, uint64_t intent)
 
 void reserve_free(struct reserve *r)
 {
+    if (r->index)
+        close(r->index - 1);
     free(r->open);
     *r = (struct reserve){.open = NULL};
 }
 
 /* ---- blocks ---- */
 
-static bool allocate(const char *db, const char *suffix, uint64_t bytes)
+static int open_beside(const char *db, const char *suffix)
 {
     char *path = NULL;
     if (asprintf(&path, "%s%s", db, suffix) < 0)
-        return true;
+        return -1;
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    int result = fd < 0 ? -1 : fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes);
-    int why = errno;
+    free(path);
+    return fd;
+}
+
+static bool allocate(int fd, uint64_t bytes)
+{
+    /* A file system that cannot promise blocks promises none. */
+    return fd < 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0 ||
+           (errno != ENOSPC && errno != EDQUOT);
+}
+
+static bool allocate_wal(const char *db, uint64_t bytes)
+{
+    int fd = open_beside(db, "-wal");
+    bool ok = allocate(fd, bytes);
     if (fd >= 0)
         close(fd);
-    free(path);
-    /* A file system that cannot promise blocks promises none. */
-    return result == 0 || (why != ENOSPC && why != EDQUOT);
+    return ok;
+}
+
+/*
+ * SQLite's locks on the index are this process's, and closing any descriptor of the file would
+ * drop them (POSIX): the next reader would take the database for unowned and truncate
+ * the index under us. So the descriptor stays open until SQLite has closed.
+ */
+static bool allocate_index(struct reserve *r, const char *db, uint64_t bytes)
+{
+    if (r->index == 0)
+        r->index = open_beside(db, "-shm") + 1;
+    return allocate(r->index - 1, bytes);
 }
 
 static bool have(struct log *l, uint64_t bytes)
@@ -108,7 +133,7 @@ static bool have(struct log *l, uint64_t bytes)
     uint64_t index = (bytes / FRAME / SHM_PAGES + 1) * SHM_BLOCK;
     if (bytes <= r->room)
         return true;
-    if (!allocate(l->path[PATH_DB], "-wal", bytes) || !allocate(l->path[PATH_DB], "-shm", index))
+    if (!allocate_wal(l->path[PATH_DB], bytes) || !allocate_index(r, l->path[PATH_DB], index))
         return false;
     r->room = bytes;
     return true;

@@ -194,6 +194,7 @@ struct reserve {
         uint64_t seq, bytes; /* of a call-intent; bytes 0: a free slot */
     } * open;
     size_t slots, count;
+    int index; /* descriptor of the WAL's index, plus 1; 0: not open */
 };
 
 void reserve_keep(struct reserve *r, uint64_t intent, uint64_t bytes);

@@ -279,6 +279,7 @@ OBJECT(sampling, "parameters that say nothing of the content; all of them are se
 
 static const struct member upstream_members[] = {
     MAY("certificate", DIGEST, "SHA-256 of the TLS certificate that it showed (DER)"),
+    MAY("fingerprint", STRING, "`system_fingerprint` that it gave"),
     MUST("name", STRING, "its name in the configuration"),
     MAY("url", STRING, "address, without credentials"),
 };

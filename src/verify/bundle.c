@@ -10,8 +10,7 @@
 #include "assay/seal.h"
 #include "verify/verify.h"
 
-/* Members that a newer bundle may have are not skipped: they may bear on its meaning. */
-static bool only_members(struct json v, const char *const *names, struct err *e)
+bool bundle_members(struct json v, const char *const *names, struct err *e)
 {
     char shown[128];
     for (struct json m = json_first(v); json_type(m); m = json_next(m)) {
@@ -65,7 +64,7 @@ static bool open_field(struct verified *out, struct json v, struct arena *a, str
     uint8_t salt[SEAL_SALT];
     struct digest commitment;
     char shown[128];
-    if (!only_members(v, names, e))
+    if (!bundle_members(v, names, e))
         return false;
     if (!json_string(json_get(v, "field"), &d.field))
         return err_set(e, ERR_FORMAT, "a disclosed field has no name");
@@ -83,12 +82,13 @@ static bool open_field(struct verified *out, struct json v, struct arena *a, str
     return true;
 }
 
-static bool open_fields(struct verified *out, struct json fields, struct arena *a, struct err *e)
+bool bundle_fields(struct verified *out, struct json fields, struct arena *a, struct err *e)
 {
     size_t n = json_count(fields);
-    if (json_type(fields) != JSON_ARRAY || n == 0 || n > RECORD_MAX_FIELDS)
-        return err_set(e, ERR_FORMAT, "fields is not a list of 1 to %d fields", RECORD_MAX_FIELDS);
-    out->fields = arena_array(a, n, sizeof *out->fields);
+    if (json_type(fields) != JSON_ARRAY || n > RECORD_MAX_FIELDS)
+        return err_set(e, ERR_FORMAT, "fields is not a list of at most %d fields",
+                       RECORD_MAX_FIELDS);
+    out->fields = arena_array(a, n + 1, sizeof *out->fields);
     if (!out->fields)
         return err_set(e, ERR_MEMORY, "out of memory for the disclosed fields");
     for (struct json v = json_first(fields); json_type(v); v = json_next(v))
@@ -108,15 +108,20 @@ bool verify_bundle(struct verified *out, struct span bundle, const struct trust 
         return err_set(e, ERR_LIMIT, "a disclosure has at most %d bytes", BUNDLE_MAX);
     if (!json_parse(&root, bundle, JSON_STRICT, a, e))
         return false;
-    if (!json_string(json_get(root, "bundle"), &version) ||
-        !span_is(version, "assay/disclosure/v1"))
+    if (!json_string(json_get(root, "bundle"), &version))
+        version = SPAN_EMPTY;
+    if (span_is(version, "assay/receipt/v1"))
+        return verify_call(out, root, t, a, e);
+    if (!span_is(version, "assay/disclosure/v1"))
         return err_set(e, ERR_FORMAT,
                        "not a disclosure; expected \"bundle\": "
                        "\"assay/disclosure/v1\"");
-    if (!only_members(root, names, e))
+    if (!bundle_members(root, names, e))
         return false;
     if (!json_string(json_get(root, "receipt"), &receipt))
         return err_set(e, ERR_FORMAT, "the disclosure holds no receipt");
+    if (json_count(json_get(root, "fields")) == 0)
+        return err_set(e, ERR_FORMAT, "a disclosure opens 1 to %d fields", RECORD_MAX_FIELDS);
     return verify_receipt(out, receipt, t, a, e) &&
-           open_fields(out, json_get(root, "fields"), a, e);
+           bundle_fields(out, json_get(root, "fields"), a, e);
 }

@@ -242,6 +242,26 @@ static void exchange_freed_early_calls_nobody_back(void **state)
     assert_true(exchange_book_open(&book, audit, &e));
 }
 
+static void free_it(void *arg, const struct log_receipt *r)
+{
+    struct exchange **x = arg;
+    assert_true(r->ok);
+    exchange_free(*x);
+    *x = NULL;
+}
+
+static void exchange_may_be_freed_by_its_callback(void **state)
+{
+    (void)state;
+    struct exchange *x = begin(NULL, 0);
+    struct exchange_outcome o = {.result = EXCHANGE_COMPLETE};
+    struct err e = ERR_INIT;
+    assert_true(exchange_end(x, &o, NULL, 0, free_it, &x, &e));
+    exchange_book_close(book);
+    assert_null(x);
+    assert_true(exchange_book_open(&book, audit, &e));
+}
+
 static void exchange_ends_once_and_has_no_windows_afterwards(void **state)
 {
     (void)state;
@@ -310,6 +330,7 @@ int main(void)
         cmocka_unit_test(exchange_content_beyond_a_piece_is_in_windows_and_never_cut),
         cmocka_unit_test(exchange_callbacks_run_in_the_thread_that_drives_the_book),
         cmocka_unit_test(exchange_freed_early_calls_nobody_back),
+        cmocka_unit_test(exchange_may_be_freed_by_its_callback),
         cmocka_unit_test(exchange_ends_once_and_has_no_windows_afterwards),
         cmocka_unit_test(exchange_refuses_more_open_calls_than_there_is_room_for_outcomes),
         cmocka_unit_test(sampling_has_numbers_as_they_were_written),

@@ -1,0 +1,72 @@
+/*
+ * The upstream half: requests to other servers on the loop (libcurl's multi interface), with
+ * whatever HTTP version and TLS it negotiates. Certificates are always checked,
+ * redirects never followed, nothing is decompressed, no credentials or cookies kept;
+ * connections are kept and reused. What arrives is handed over as it arrives.
+ */
+#ifndef ASSAY_TRANSFER_H
+#define ASSAY_TRANSFER_H
+
+#include "assay/base/bytes.h"
+#include "assay/loop.h"
+
+enum {
+    TRANSFER_CERTIFICATE = 32,    /* bytes of a certificate's SHA-256 */
+    TRANSFER_HEAD_MAX = 64 * 1024 /* bytes of an answer's header fields */
+};
+
+struct transfers;
+struct transfer;
+
+struct transfer_request {
+    const char *url; /* http or https */
+    bool post;
+    const char *const
+        *fields;         /* "Name: value" lines, NULL-ended; nothing else is sent but the length */
+    struct span body;    /* borrowed until the end */
+    const char *ca_file; /* PEM; NULL: the system's */
+    unsigned connect_ms, first_byte_ms, idle_ms; /* 0: none */
+};
+
+enum transfer_end {
+    TRANSFER_OK,
+    TRANSFER_CONNECT,    /* nobody there */
+    TRANSFER_TLS,        /* its certificate does not hold, or no common TLS */
+    TRANSFER_FIRST_BYTE, /* too slow to begin */
+    TRANSFER_IDLE,       /* began and stalled */
+    TRANSFER_CUT,        /* ended before its end */
+    TRANSFER_GARBAGE,    /* no HTTP */
+    TRANSFER_REFUSED,    /* data() said no more */
+    TRANSFER_OTHER
+};
+
+struct transfer_result {
+    enum transfer_end end;
+    unsigned status; /* 0: no head came */
+    bool sent;       /* some byte of the answer came */
+    char why[256];
+    bool has_certificate;
+    uint8_t certificate[TRANSFER_CERTIFICATE]; /* SHA-256 (DER) of what the server showed */
+};
+
+/* Called in the loop's thread, never from within transfer_start. */
+struct transfer_calls {
+    /* Status line and fields as they came, up to the blank line. */
+    void (*head)(void *arg, unsigned status, struct span lines);
+    bool (*data)(void *arg, struct span bytes);
+    /* The last call; the transfer is gone when it returns. */
+    void (*done)(void *arg, const struct transfer_result *r);
+};
+
+bool transfers_open(struct transfers **out, struct loop *l, struct err *e) ASSAY_MUST_CHECK;
+void transfers_close(struct transfers *t); /* without calls; NULL is harmless */
+
+bool transfer_start(struct transfer **out, struct transfers *t, const struct transfer_request *r,
+                    const struct transfer_calls *calls, void *arg, struct err *e) ASSAY_MUST_CHECK;
+/* No call follows. */
+void transfer_cancel(struct transfer *t);
+/* Stop reading, so that the other side is slowed down; and go on. */
+void transfer_pause(struct transfer *t, bool pause);
+const char *transfer_end_name(enum transfer_end end);
+
+#endif

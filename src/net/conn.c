@@ -1,0 +1,457 @@
+/*
+ * One client's connection: heads, bodies, answers, and noticing that it left. While a
+ * request is served nothing more is read, but EPOLLRDHUP is watched, so that an
+ * abort is seen within a turn of the loop.
+ */
+#include "net/listener.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { LINGER_MS = 1000, READ_AT_ONCE = 16384 };
+
+/* ---- lifetime ---- */
+
+void conn_free(struct conn *c)
+{
+    struct listener *s = c->server;
+    if (c->dead)
+        return;
+    c->dead = true;
+    if (c->previous)
+        c->previous->next = c->next;
+    else
+        s->first = c->next;
+    if (c->next)
+        c->next->previous = c->previous;
+    s->count--;
+    if (c->closed)
+        event_del(c->closed);
+    bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
+    bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+    c->next = s->dead;
+    s->dead = c;
+    if (s->grave)
+        event_active(s->grave, EV_TIMEOUT, 0);
+}
+
+void conn_bury(struct listener *s)
+{
+    struct conn *c = s->dead;
+    s->dead = NULL;
+    for (struct conn *next; c; c = next) {
+        next = c->next;
+        if (c->closed)
+            event_free(c->closed);
+        bufferevent_free(c->bev);
+        buf_free(&c->head);
+        buf_free(&c->body);
+        free(c->request);
+        free(c);
+    }
+}
+
+static void due_in(struct conn *c, unsigned ms)
+{
+    c->deadline_ms = ms ? loop_now_ms(c->server->loop) + ms : 0;
+}
+
+/* The client is no more. Whoever serves it is told. */
+static void lost(struct conn *c)
+{
+    bool told = c->state == CONN_SERVING || c->state == CONN_FLUSH || c->state == CONN_BODY;
+    if (c->dead)
+        return;
+    if (told)
+        c->server->calls.gone(c->server->calls.arg, c);
+    conn_free(c);
+}
+
+bool conn_idle(const struct conn *c)
+{
+    return c->state == CONN_HEAD && !c->dead &&
+           evbuffer_get_length(bufferevent_get_input(c->bev)) == 0;
+}
+
+/* ---- what comes in ---- */
+
+static void fresh(struct conn *c)
+{
+    c->state = CONN_HEAD;
+    c->scanned = 0;
+    c->written = 0;
+    c->user = NULL;
+    c->body_read = false;
+    buf_clear(&c->head);
+    if (c->body.cap > READ_AT_ONCE) { /* idle connections keep no large buffers */
+        buf_free(&c->body);
+        buf_init(&c->body, c->server->limits.body);
+    }
+    buf_clear(&c->body);
+    c->chunks = (struct http_chunks){0};
+}
+
+static void malformed(struct conn *c, unsigned status, const char *why)
+{
+    c->state = CONN_SERVING;
+    c->deadline_ms = 0;
+    c->server->calls.malformed(c->server->calls.arg, c, status, why);
+}
+
+static void serve(struct conn *c)
+{
+    struct listener *s = c->server;
+    bool extra = evbuffer_get_length(bufferevent_get_input(c->bev)) > 0;
+    if (extra && (c->request->has_length || c->request->chunked)) {
+        malformed(c, 400, "bytes follow the body that are not part of it");
+        return;
+    }
+    c->state = CONN_SERVING;
+    c->deadline_ms = 0;
+    c->body_read = true;
+    s->calls.request(s->calls.arg, c, c->request, buf_span(&c->body));
+}
+
+static void begin_body(struct conn *c)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const struct http_request *r = c->request;
+    struct listener *s = c->server;
+    if (r->has_length && r->length > s->limits.body) {
+        malformed(c, 413, "the body is longer than is accepted");
+        return;
+    }
+    if (!s->calls.head(s->calls.arg, c, r))
+        return;
+    if (!r->chunked && r->length == 0) {
+        serve(c);
+        return;
+    }
+    c->state = CONN_BODY;
+    due_in(c, s->limits.body_ms);
+    if (r->expect_continue)
+        bufferevent_write(c->bev, go_on, sizeof go_on - 1);
+}
+
+/* True: go on with what has come. */
+static bool read_head(struct conn *c, struct evbuffer *in)
+{
+    struct listener *s = c->server;
+    size_t n = evbuffer_get_length(in), length = 0;
+    if (n > s->limits.head)
+        n = s->limits.head;
+    struct span seen = {evbuffer_pullup(in, (ssize_t)n), n};
+    unsigned status = 0;
+    struct err e = ERR_INIT;
+    if (c->scanned == 0 && n)
+        due_in(c, s->limits.head_ms);
+    enum http_head_state found = http_head_find(seen, &c->scanned, &length);
+    if (found == HTTP_HEAD_PART && n == s->limits.head)
+        malformed(c, 431, "the head is longer than is accepted");
+    else if (found == HTTP_HEAD_BAD)
+        malformed(c, 400, "a line of the head does not end in CR LF, or it holds a NUL");
+    if (found != HTTP_HEAD_WHOLE)
+        return false;
+    buf_put(&c->head, seen.p, length);
+    evbuffer_drain(in, length);
+    if (!c->request)
+        c->request = malloc(sizeof *c->request);
+    if (!c->request || !buf_ok(&c->head)) {
+        conn_free(c);
+        return false;
+    }
+    if (!http_request_read(c->request, buf_span(&c->head), &status, &e)) {
+        malformed(c, status, e.text);
+        return false;
+    }
+    begin_body(c);
+    return !c->dead && c->state == CONN_BODY;
+}
+
+static bool take_chunked(struct conn *c, struct evbuffer *in)
+{
+    size_t n = evbuffer_get_length(in), used = 0;
+    struct span seen = {evbuffer_pullup(in, -1), n};
+    struct err e = ERR_INIT;
+    if (n && !http_chunks_feed(&c->chunks, seen, &used, &c->body, &e)) {
+        malformed(c, e.code == ERR_LIMIT ? 413 : 400, e.text);
+        return false;
+    }
+    evbuffer_drain(in, used);
+    return c->chunks.done;
+}
+
+static bool take_plain(struct conn *c, struct evbuffer *in)
+{
+    uint64_t left = c->request->length - c->body.n;
+    size_t n = evbuffer_get_length(in);
+    if (n > left)
+        n = (size_t)left;
+    if (n)
+        buf_put(&c->body, evbuffer_pullup(in, (ssize_t)n), n);
+    evbuffer_drain(in, n);
+    if (!buf_ok(&c->body)) {
+        malformed(c, 413, "the body is longer than is accepted");
+        return false;
+    }
+    return c->body.n == c->request->length;
+}
+
+static void read_on(struct conn *c)
+{
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+    if (c->state == CONN_SERVING || c->state == CONN_FLUSH) {
+        c->unread = evbuffer_get_length(in) > 0; /* one request at a time */
+        if (c->unread)
+            bufferevent_disable(c->bev, EV_READ);
+        return;
+    }
+    if (c->state == CONN_LINGER) {
+        evbuffer_drain(in, evbuffer_get_length(in));
+        return;
+    }
+    if (c->state == CONN_HEAD && evbuffer_get_length(in) && !read_head(c, in))
+        return;
+    if (c->state != CONN_BODY)
+        return;
+    if (c->request->chunked ? take_chunked(c, in) : take_plain(c, in))
+        serve(c);
+}
+
+/* A request that is answered at once is followed by the next without a deeper stack. */
+static void pump(struct conn *c)
+{
+    if (c->pumping) {
+        c->again = true;
+        return;
+    }
+    c->pumping = true;
+    do {
+        c->again = false;
+        read_on(c);
+    } while (c->again && !c->dead);
+    c->pumping = false;
+}
+
+static void readable(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    pump(arg);
+}
+
+/* ---- what goes out ---- */
+
+/* Most answers fit into the socket at once: no turn of the loop is needed for them. */
+static bool send_now(struct conn *c, struct span *bytes)
+{
+    if (c->server->tls || conn_waiting(c))
+        return true;
+    ssize_t n = send(bufferevent_getfd(c->bev), bytes->p, bytes->n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n > 0)
+        *bytes = span_sub(*bytes, (size_t)n, bytes->n);
+    if (bytes->n == 0)
+        c->deadline_ms = 0;
+    return n >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
+void conn_put(struct conn *c, struct span bytes)
+{
+    if (c->dead || bytes.n == 0)
+        return;
+    if (conn_waiting(c) == 0)
+        due_in(c, c->server->limits.stall_ms);
+    c->written += bytes.n;
+    if (!send_now(c, &bytes) || (bytes.n && bufferevent_write(c->bev, bytes.p, bytes.n) != 0))
+        lost(c);
+}
+
+uint64_t conn_written(const struct conn *c)
+{
+    return c->written;
+}
+
+size_t conn_waiting(const struct conn *c)
+{
+    return evbuffer_get_length(bufferevent_get_output(c->bev));
+}
+
+uint64_t conn_sent(const struct conn *c)
+{
+    uint64_t waiting = conn_waiting(c);
+    return c->written > waiting ? c->written - waiting : 0;
+}
+
+static void linger(struct conn *c)
+{
+    SSL *ssl = c->server->tls ? bufferevent_openssl_get_ssl(c->bev) : NULL;
+    c->state = CONN_LINGER;
+    due_in(c, LINGER_MS);
+    if (ssl)
+        SSL_shutdown(ssl);
+    (void)shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+    bufferevent_enable(c->bev, EV_READ);
+}
+
+static void answered(struct conn *c)
+{
+    if (!c->keep || c->server->draining) {
+        linger(c);
+        return;
+    }
+    fresh(c);
+    due_in(c, c->server->limits.idle_ms);
+    if (c->unread)
+        bufferevent_enable(c->bev, EV_READ);
+    c->unread = false;
+    if (evbuffer_get_length(bufferevent_get_input(c->bev)))
+        pump(c);
+}
+
+static void writable(struct bufferevent *bev, void *arg)
+{
+    struct conn *c = arg;
+    (void)bev;
+    due_in(c, c->state == CONN_SERVING && conn_waiting(c) == 0 ? 0 : c->server->limits.stall_ms);
+    if (c->state == CONN_FLUSH && conn_waiting(c) == 0)
+        answered(c);
+    else if (c->state == CONN_SERVING)
+        c->server->calls.drained(c->server->calls.arg, c);
+}
+
+void conn_finish(struct conn *c, bool keep)
+{
+    if (c->dead)
+        return;
+    c->state = CONN_FLUSH;
+    c->keep = keep && c->request && c->request->keep_alive;
+    if (conn_waiting(c) == 0)
+        answered(c);
+}
+
+void conn_abort(struct conn *c)
+{
+    struct linger now = {1, 0};
+    (void)setsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    conn_free(c);
+}
+
+/* ---- events ---- */
+
+static void failed(struct bufferevent *bev, short what, void *arg)
+{
+    (void)bev;
+    if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+        lost(arg);
+}
+
+static void left(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    lost(arg);
+}
+
+void conn_sweep(struct conn *c, uint64_t now)
+{
+    if (c->deadline_ms == 0 || now < c->deadline_ms)
+        return;
+    c->deadline_ms = 0;
+    if (c->state == CONN_BODY)
+        malformed(c, 408, "the body did not come in time");
+    else if (c->state == CONN_HEAD && c->scanned)
+        malformed(c, 408, "the head did not come in time");
+    else
+        lost(c);
+}
+
+static struct bufferevent *make_bev(struct listener *s, int fd)
+{
+    if (!s->tls)
+        return bufferevent_socket_new(s->loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    SSL *ssl = SSL_new(s->tls);
+    if (!ssl)
+        return NULL;
+    struct bufferevent *b = bufferevent_openssl_socket_new(
+        s->loop->base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    if (!b)
+        SSL_free(ssl);
+    return b;
+}
+
+void conn_accept(struct listener *s, int fd, const char *peer)
+{
+    struct conn *c = calloc(1, sizeof *c);
+    struct bufferevent *b = c ? make_bev(s, fd) : NULL;
+    if (!c || !b) {
+        free(c);
+        evutil_closesocket(fd);
+        return;
+    }
+    c->server = s;
+    c->bev = b;
+    buf_init(&c->head, s->limits.head);
+    buf_init(&c->body, s->limits.body);
+    snprintf(c->peer, sizeof c->peer, "%s", peer);
+    c->next = s->first;
+    if (s->first)
+        s->first->previous = c;
+    s->first = c;
+    s->count++;
+    fresh(c);
+    due_in(c, s->limits.head_ms);
+    bufferevent_setcb(b, readable, writable, failed, c);
+    bufferevent_setwatermark(b, EV_WRITE, s->limits.low_water, 0);
+    bufferevent_setwatermark(b, EV_READ, 0, s->limits.head + READ_AT_ONCE);
+    c->closed = event_new(s->loop->base, fd, EV_CLOSED, left, c);
+    if (!c->closed || event_add(c->closed, NULL) != 0 ||
+        bufferevent_enable(b, EV_READ | EV_WRITE) != 0)
+        conn_free(c);
+}
+
+/* ---- what is asked of it ---- */
+
+void conn_set_user(struct conn *c, void *user)
+{
+    c->user = user;
+}
+
+void *conn_user(const struct conn *c)
+{
+    return c->user;
+}
+
+const struct http_request *conn_request(const struct conn *c)
+{
+    return c->request;
+}
+
+struct span conn_head(const struct conn *c)
+{
+    return buf_span(&c->head);
+}
+
+bool conn_has_body(const struct conn *c)
+{
+    return c->body_read;
+}
+
+void conn_take_body(struct conn *c, struct buf *out)
+{
+    *out = c->body;
+    buf_init(&c->body, c->server->limits.body);
+}
+
+const char *conn_peer(const struct conn *c)
+{
+    return c->peer;
+}
+
+bool conn_certificate(const struct conn *c, uint8_t out[LISTENER_CERTIFICATE])
+{
+    SSL *ssl = c->server->tls ? bufferevent_openssl_get_ssl(c->bev) : NULL;
+    return ssl && tls_peer_digest(ssl, out);
+}

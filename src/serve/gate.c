@@ -1,0 +1,277 @@
+/*
+ * Whatever leaves goes through let_go, and let_go is reached from three places: a window that
+ * became durable, an outcome that became durable, and, with durability `end`, octets
+ * before the terminal event of a stream whose intent is durable.
+ */
+#include "serve/gate.h"
+
+#include <string.h>
+
+#include "serve/service.h"
+
+enum { HEAD_MAX = 32768, TOGETHER = 65536, OVERHEAD = 512, FIELDS = 4 };
+
+void gate_init(struct gate *g, struct call *c, size_t limit)
+{
+    memset(g, 0, sizeof *g);
+    g->call = c;
+    g->limit = limit;
+    g->terminal_at = UINT64_MAX;
+    buf_init(&g->head, HEAD_MAX);
+    buf_init(&g->pending, limit);
+    buf_init(&g->flight, limit);
+    buf_init(&g->held, limit);
+}
+
+void gate_close(struct gate *g)
+{
+    exchange_free(g->exchange);
+    g->exchange = NULL;
+    g->busy = true; /* nothing is written any more */
+}
+
+void gate_free(struct gate *g)
+{
+    buf_free(&g->head);
+    buf_free(&g->pending);
+    buf_free(&g->flight);
+    buf_free(&g->held);
+}
+
+/* ---- the intent ---- */
+
+static void entry_is(struct gate *g, const struct log_receipt *r)
+{
+    g->seq = r->seq;
+    g->leaf = r->leaf_hash;
+}
+
+static void intent_done(void *arg, const struct log_receipt *r)
+{
+    struct gate *g = arg;
+    if (!r->ok) {
+        call_log_failed(g->call, &r->error);
+        return;
+    }
+    entry_is(g, r);
+    call_intent_durable(g->call);
+}
+
+bool gate_intent(struct gate *g, struct exchange_book *b, const struct exchange_call *what,
+                 const struct log_content *content, size_t count, struct err *e)
+{
+    g->durability = what->durability;
+    return exchange_begin(&g->exchange, b, what, content, count, intent_done, g, e);
+}
+
+static void attempt_done(void *arg, const struct log_receipt *r)
+{
+    struct gate *g = arg;
+    if (r->ok)
+        call_attempt_durable(g->call);
+    else
+        call_log_failed(g->call, &r->error);
+}
+
+void gate_attempt(struct gate *g, const struct log_content *content, size_t count)
+{
+    struct err e = ERR_INIT;
+    if (!exchange_window(g->exchange, content, count, 0, attempt_done, g, &e))
+        call_log_failed(g->call, &e);
+}
+
+/* ---- letting go ---- */
+
+/* Our own fields say where the call is in the log; they are no part of what is recorded. */
+static void put_head(struct gate *g, struct buf *out, uint64_t length)
+{
+    char hex[DIGEST_HEX + 1];
+    buf_put_span(out, buf_span(&g->head));
+    buf_printf(out, "Assay-Entry: %llu\r\nAssay-Leaf: %s\r\n", (unsigned long long)g->seq,
+               digest_hex(hex, &g->leaf));
+    if (g->stream && g->chunked)
+        buf_put_str(out, "Transfer-Encoding: chunked\r\n");
+    else if (g->stream)
+        buf_put_str(out, "Connection: close\r\n");
+    else
+        buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)length);
+    buf_put_str(out, HTTP_CRLF);
+    g->head_left = true;
+}
+
+/* The one place where octets of an answer reach a connection. `last`: nothing follows. */
+static void let_go(struct gate *g, struct span octets, bool last)
+{
+    struct conn *c = g->call->conn;
+    struct buf out;
+    bool framed = g->stream && g->chunked;
+    if (!c)
+        return;
+    buf_init(&out, HEAD_MAX + TOGETHER + OVERHEAD);
+    if (!g->head_left)
+        put_head(g, &out, octets.n);
+    if (framed && octets.n)
+        http_put_chunk(&out, octets.n);
+    bool together = octets.n <= TOGETHER;
+    if (together)
+        buf_put_span(&out, octets);
+    if (!together) {
+        conn_put(c, buf_span(&out));
+        conn_put(c, octets);
+        buf_clear(&out);
+    }
+    if (framed && octets.n)
+        buf_put_str(&out, HTTP_CRLF);
+    if (framed && last)
+        buf_put_str(&out, HTTP_LAST_CHUNK);
+    conn_put(c, buf_span(&out));
+    buf_free(&out);
+    g->released += octets.n;
+}
+
+/* ---- what is written ---- */
+
+static void add(struct call *c, struct log_content *content, size_t *n, const char *field,
+                const struct buf *data)
+{
+    if (data->n == 0)
+        return;
+    content[(*n)++] = (struct log_content){span_str(field), buf_span(data)};
+    c->sealed += data->n;
+}
+
+/* What came and is not written yet. Where the client gets an answer of our own instead of it,
+ * both stand there, each under its name. */
+static size_t fill(struct gate *g, struct log_content content[FIELDS])
+{
+    struct call *c = g->call;
+    size_t n = 0;
+    bool ours = c->own_reply.n != 0;
+    add(c, content, &n, ours ? "upstream_response" : "response", &g->pending);
+    add(c, content, &n, "response", &c->own_reply);
+    if (!g->head_logged) {
+        add(c, content, &n, "upstream_response_header", &c->upstream_head);
+        if (!ours)
+            add(c, content, &n, "response_header", &g->head);
+    }
+    g->head_logged = true;
+    return n;
+}
+
+static void advance(struct gate *g);
+
+static void window_done(void *arg, const struct log_receipt *r)
+{
+    struct gate *g = arg;
+    if (!r->ok) {
+        call_log_failed(g->call, &r->error);
+        return;
+    }
+    g->busy = false;
+    if (g->durability != EXCHANGE_END)
+        let_go(g, buf_span(&g->flight), false);
+    buf_clear(&g->flight);
+    call_released(g->call);
+    advance(g);
+}
+
+/* Everything that came while the last window was on its way. */
+static void write_window(struct gate *g)
+{
+    struct log_content content[FIELDS];
+    struct err e = ERR_INIT;
+    size_t n = fill(g, content);
+    g->busy = true;
+    if (!exchange_window(g->exchange, content, n, g->released, window_done, g, &e)) {
+        call_log_failed(g->call, &e);
+        return;
+    }
+    struct buf empty = g->flight;
+    g->flight = g->pending;
+    g->pending = empty;
+}
+
+static void outcome_done(void *arg, const struct log_receipt *r)
+{
+    struct gate *g = arg;
+    bool stream_end = g->durability == EXCHANGE_END && g->stream;
+    if (!r->ok) {
+        call_log_failed(g->call, &r->error);
+        return;
+    }
+    if (!g->head_left)
+        entry_is(g, r);
+    if (g->whole)
+        let_go(g, buf_span(stream_end ? &g->held : &g->pending), true);
+    call_finished(g->call, r);
+}
+
+static void write_outcome(struct gate *g)
+{
+    struct log_content content[FIELDS];
+    struct err e = ERR_INIT;
+    g->outcome.status = call_status(g->call);
+    g->outcome.relayed = g->call->own_reply.n == 0;
+    g->outcome.released = g->whole ? g->seen : gate_released(g);
+    size_t n = fill(g, content);
+    g->busy = true;
+    if (!exchange_end(g->exchange, &g->outcome, content, n, outcome_done, g, &e))
+        call_log_failed(g->call, &e);
+}
+
+static void advance(struct gate *g)
+{
+    if (g->busy)
+        return;
+    if (g->ending)
+        write_outcome(g);
+    else if (g->stream && g->pending.n)
+        write_window(g);
+}
+
+/* ---- what comes ---- */
+
+/* Durability `end`: all before the terminal event leaves at once. */
+static void pass(struct gate *g, struct span octets)
+{
+    uint64_t begin = g->seen - octets.n;
+    size_t free = octets.n;
+    if (g->terminal_at < g->seen)
+        free = g->terminal_at > begin ? (size_t)(g->terminal_at - begin) : 0;
+    buf_put_span(&g->held, span_sub(octets, free, octets.n));
+    if (free)
+        let_go(g, span_sub(octets, 0, free), false);
+}
+
+bool gate_add(struct gate *g, struct span octets)
+{
+    g->seen += octets.n;
+    buf_put_span(&g->pending, octets);
+    if (!buf_ok(&g->pending))
+        return false;
+    if (g->stream && g->durability == EXCHANGE_END)
+        pass(g, octets);
+    if (g->stream)
+        advance(g);
+    return true;
+}
+
+void gate_end(struct gate *g, const struct exchange_outcome *o, bool whole)
+{
+    g->outcome = *o;
+    g->whole = whole;
+    g->ending = true;
+    advance(g);
+}
+
+uint64_t gate_released(const struct gate *g)
+{
+    uint64_t sent = g->call->conn ? conn_sent(g->call->conn) : g->sent_before_leaving;
+    return g->released < sent ? g->released : sent;
+}
+
+size_t gate_waiting(const struct gate *g)
+{
+    return g->pending.n + g->flight.n + g->held.n +
+           (g->call->conn ? conn_waiting(g->call->conn) : 0);
+}

@@ -1,0 +1,141 @@
+/*
+ * Prometheus text (exposition format 0.0.4): the GenAI semantic conventions' names as Envoy
+ * writes them, and ours. There is no counter of dropped records, because none is dropped.
+ */
+#include "serve/metrics.h"
+
+#include "serve/service.h"
+
+struct scale {
+    const char *name, *help;
+    size_t count;
+    double bound[HISTOGRAM_MAX];
+};
+
+static const struct scale seconds = {
+    NULL,
+    NULL,
+    14,
+    {0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92}};
+static const struct scale fast = {
+    NULL,
+    NULL,
+    12,
+    {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5}};
+static const struct scale tokens = {
+    NULL,
+    NULL,
+    14,
+    {1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864}};
+
+static void observe(struct histogram *h, const struct scale *s, double v)
+{
+    size_t i = 0;
+    while (i < s->count && v > s->bound[i])
+        i++;
+    h->bucket[i]++;
+    h->count++;
+    h->sum += v;
+}
+
+void metrics_call(struct metrics *m, const struct call *c)
+{
+    double total = (double)(service_now_us() - c->start_us) / 1e6;
+    double first = (double)c->first_byte_us / 1e6;
+    struct exchange_tokens t = facts_tokens(&c->facts, c->upstream_status == 200);
+    m->calls[c->endpoint->api][c->result]++;
+    observe(&m->duration, &seconds, total);
+    if (c->first_byte_us && c->stream)
+        observe(&m->first_token, &seconds, first);
+    if (c->first_byte_us && c->stream && t.known && t.output > 1)
+        observe(&m->per_token, &seconds, (total - first) / (double)(t.output - 1));
+    if (t.known) {
+        observe(&m->input, &tokens, (double)t.input);
+        observe(&m->output, &tokens, (double)t.output);
+    }
+}
+
+void metrics_commit(struct metrics *m, uint64_t us)
+{
+    observe(&m->commit, &fast, (double)us / 1e6);
+}
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void series(struct buf *out, const char *name, const char *labels, const struct histogram *h,
+                   const struct scale *s)
+{
+    uint64_t sum = 0;
+    const char *comma = *labels ? "," : "";
+    for (size_t i = 0; i < s->count; i++) {
+        sum += h->bucket[i];
+        buf_printf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", name, labels, comma, s->bound[i],
+                   (unsigned long long)sum);
+    }
+    buf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, labels, comma,
+               (unsigned long long)h->count);
+    buf_printf(out, "%s_sum%s%s%s %.6f\n", name, *labels ? "{" : "", labels, *labels ? "}" : "",
+               h->sum);
+    buf_printf(out, "%s_count%s%s%s %llu\n", name, *labels ? "{" : "", labels, *labels ? "}" : "",
+               (unsigned long long)h->count);
+}
+
+static void gauge(struct buf *out, const char *name, const char *help, uint64_t v)
+{
+    head(out, name, "gauge", help);
+    buf_printf(out, "%s %llu\n", name, (unsigned long long)v);
+}
+
+static void calls(struct buf *out, const struct metrics *m)
+{
+    head(out, "audit_calls_total", "counter", "Calls by API and outcome.");
+    for (unsigned a = 0; a < EXCHANGE_APIS; a++)
+        for (unsigned r = 0; r < EXCHANGE_RESULTS; r++)
+            if (m->calls[a][r])
+                buf_printf(out, "audit_calls_total{api=\"%s\",outcome=\"%s\"} %llu\n",
+                           exchange_api_name((enum exchange_api)a),
+                           exchange_result_name((enum exchange_result)r),
+                           (unsigned long long)m->calls[a][r]);
+}
+
+static void refusals(struct buf *out, const struct metrics *m)
+{
+    static const char *const names[REASONS] = {"log", "unauthenticated", "malformed", "limited",
+                                               "budget"};
+    head(out, "audit_refused_total", "counter", "Requests that became no calls.");
+    for (unsigned i = 0; i < REASONS; i++)
+        buf_printf(out, "audit_refused_total{reason=\"%s\"} %llu\n", names[i],
+                   (unsigned long long)m->refused[i]);
+}
+
+void metrics_text(struct service *s, struct buf *out)
+{
+    const struct metrics *m = &s->metrics;
+    head(out, "gen_ai_server_request_duration_seconds", "histogram",
+         "From the request's last byte to the outcome's record.");
+    series(out, "gen_ai_server_request_duration_seconds", "", &m->duration, &seconds);
+    head(out, "gen_ai_server_time_to_first_token_seconds", "histogram",
+         "From the request's last byte to the first byte of a stream.");
+    series(out, "gen_ai_server_time_to_first_token_seconds", "", &m->first_token, &seconds);
+    head(out, "gen_ai_server_time_per_output_token_seconds", "histogram",
+         "Of a stream, after its first byte.");
+    series(out, "gen_ai_server_time_per_output_token_seconds", "", &m->per_token, &seconds);
+    head(out, "gen_ai_client_token_usage", "histogram", "Tokens of a call, reported or estimated.");
+    series(out, "gen_ai_client_token_usage", "gen_ai_token_type=\"input\"", &m->input, &tokens);
+    series(out, "gen_ai_client_token_usage", "gen_ai_token_type=\"output\"", &m->output, &tokens);
+    head(out, "audit_commit_seconds", "histogram", "From handing an intent over until durable.");
+    series(out, "audit_commit_seconds", "", &m->commit, &fast);
+    head(out, "audit_batch_rows", "summary", "Records that became durable at once.");
+    buf_printf(out, "audit_batch_rows_sum %llu\naudit_batch_rows_count %llu\n",
+               (unsigned long long)m->rows, (unsigned long long)m->batches);
+    gauge(out, "audit_queue_depth", "Records on their way to the disk.",
+          exchange_book_pending(s->book));
+    gauge(out, "audit_open_intents", "Calls whose outcome is still to be written.",
+          exchange_book_open_calls(s->book));
+    gauge(out, "audit_tree_size", "Entries of the log, as of the last call.", m->tree_size);
+    calls(out, m);
+    refusals(out, m);
+}

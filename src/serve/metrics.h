@@ -1,0 +1,40 @@
+/* Private to src/serve: counters, and how Prometheus reads them. */
+#ifndef SERVE_METRICS_H
+#define SERVE_METRICS_H
+
+#include "assay/exchange.h"
+
+struct call;
+struct service;
+
+enum refusal_reason {
+    REASON_LOG,
+    REASON_UNAUTHENTICATED,
+    REASON_MALFORMED,
+    REASON_LIMITED,
+    REASON_BUDGET,
+    REASONS
+};
+
+enum { HISTOGRAM_MAX = 16 };
+
+struct histogram {
+    uint64_t bucket[HISTOGRAM_MAX + 1], count;
+    double sum;
+};
+
+struct metrics {
+    uint64_t refused[REASONS];
+    uint64_t calls[EXCHANGE_APIS][EXCHANGE_RESULTS];
+    struct histogram duration, first_token, per_token, commit; /* seconds */
+    struct histogram input, output;                            /* tokens */
+    uint64_t tree_size;
+    uint64_t batches, rows; /* of what became durable */
+};
+
+void metrics_call(struct metrics *m, const struct call *c);
+/* From handing an intent to the log until it was durable. */
+void metrics_commit(struct metrics *m, uint64_t us);
+void metrics_text(struct service *s, struct buf *out);
+
+#endif

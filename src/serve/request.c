@@ -1,0 +1,126 @@
+/*
+ * A request's JSON, judged strictly before anything is recorded or forwarded: two readers
+ * of a body with duplicate keys or bad UTF-8 could see two requests. Members that are
+ * not known here are passed on and recorded.
+ */
+#include <string.h>
+
+#include "serve/service.h"
+
+/* "name:types"; a type is one letter: s string, a array, o object, n number, b bool; "!"
+ * before them: it must be there. Null counts as absent. */
+const char *const request_chat[] = {
+    "messages:!a", "n:n",        "max_tokens:n", "tools:a",          "temperature:n",
+    "top_p:n",     "logprobs:b", "stop:sa",      "stream_options:o", "response_format:o",
+    NULL};
+const char *const request_completions[] = {"prompt:!sa",       "n:n",     "max_tokens:n",
+                                           "temperature:n",    "top_p:n", "stop:sa",
+                                           "stream_options:o", NULL};
+const char *const request_responses[] = {"input:sa", "max_output_tokens:n", "temperature:n",
+                                         "tools:a", NULL};
+const char *const request_embeddings[] = {"input:!sa", "dimensions:n", "encoding_format:s", NULL};
+const char *const request_messages[] = {"messages:!a", "max_tokens:!n", "temperature:n", "tools:a",
+                                        NULL};
+
+static char letter(enum json_type t)
+{
+    static const char letters[] = {
+        [JSON_MISSING] = '-', [JSON_NULL] = '-',   [JSON_FALSE] = 'b', [JSON_TRUE] = 'b',
+        [JSON_NUMBER] = 'n',  [JSON_STRING] = 's', [JSON_ARRAY] = 'a', [JSON_OBJECT] = 'o'};
+    return letters[t];
+}
+
+static const char *type_words(const char *types)
+{
+    static const struct {
+        const char *types, *words;
+    } words[] = {{"s", "a string"}, {"a", "an array"},  {"o", "an object"},
+                 {"n", "a number"}, {"b", "a boolean"}, {"sa", "a string or an array"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].types, types) == 0)
+            return words[i].words;
+    return "of another type";
+}
+
+static bool judge_member(struct json root, const char *rule, struct err *why)
+{
+    struct span name = {(const uint8_t *)rule, strcspn(rule, ":")};
+    const char *types = rule + name.n + 1;
+    bool must = *types == '!';
+    types += must;
+    char found = letter(json_type(json_get_span(root, name)));
+    if (found == '-')
+        return !must || err_set(why, ERR_FORMAT, "'%.*s' is missing", (int)name.n, rule);
+    return strchr(types, found) ||
+           err_set(why, ERR_FORMAT, "'%.*s' must be %s", (int)name.n, rule, type_words(types));
+}
+
+static bool read_members(struct call *c, struct json root, struct err *why)
+{
+    struct json model = json_get(root, "model"), stream = json_get(root, "stream");
+    struct span name;
+    if (!json_string(model, &name) || name.n == 0 || name.n > 256)
+        return err_set(why, ERR_FORMAT, "'model' must be a string of 1 to 256 bytes");
+    c->model = arena_span(c->arena, name);
+    c->model_at = json_offset(model);
+    c->model_end = json_end(model);
+    if (json_type(stream) > JSON_NULL && !json_bool(stream, &c->stream))
+        return err_set(why, ERR_FORMAT, "'stream' must be a boolean");
+    for (const char *const *rule = c->endpoint->wanted; rule && *rule; rule++)
+        if (!judge_member(root, *rule, why))
+            return false;
+    return true;
+}
+
+bool request_read(struct call *c, struct span body, struct buf *sampling, struct err *why)
+{
+    struct json root;
+    struct arena *a = arena_new((size_t)512 << 20);
+    bool ok = a && body.n && json_parse(&root, body, JSON_STRICT, a, why);
+    if (!ok) {
+        err_set(why, ERR_FORMAT, "the body is empty");
+    } else if (json_type(root) != JSON_OBJECT) {
+        ok = err_set(why, ERR_FORMAT, "the body is not a JSON object");
+    } else {
+        ok = read_members(c, root, why);
+        exchange_sampling(sampling, root);
+    }
+    arena_free(a);
+    return ok;
+}
+
+/* ---- the client's head, as it is recorded ---- */
+
+static const char *const secret[] = {"authorization", "x-api-key",           "api-key",
+                                     "cookie",        "proxy-authorization", NULL};
+
+static void put_value(struct service *s, struct buf *out, const struct http_field *f)
+{
+    char hex[DIGEST_HEX + 1];
+    struct digest hash;
+    for (size_t i = 0; secret[i]; i++) {
+        if (!http_name_is(f->name, secret[i]))
+            continue;
+        auth_hash(s, f->value, &hash);
+        buf_printf(out, "hmac-sha256:%s", digest_hex(hex, &hash));
+        return;
+    }
+    buf_put_span(out, f->value);
+}
+
+bool request_head_record(struct service *s, const struct conn *c, struct buf *out)
+{
+    const struct http_request *r = conn_request(c);
+    buf_put_span(out, r->method);
+    buf_put_u8(out, ' ');
+    buf_put_span(out, r->target);
+    buf_printf(out, " HTTP/1.%u\r\n", r->minor);
+    for (size_t i = 0; i < r->count; i++) {
+        buf_put_span(out, r->fields[i].name);
+        buf_put_str(out, ": ");
+        put_value(s, out, &r->fields[i]);
+        buf_put_str(out, HTTP_CRLF);
+    }
+    buf_put_str(out, HTTP_CRLF);
+    return buf_ok(out);
+}

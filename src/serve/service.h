@@ -1,0 +1,234 @@
+/*
+ * Private to src/serve: the service and its calls. Everything runs in the loop's thread;
+ * the log's commit thread is reached through the exchange book alone.
+ */
+#ifndef SERVE_SERVICE_H
+#define SERVE_SERVICE_H
+
+#include "assay/loop.h"
+#include "assay/seal.h"
+#include "assay/listener.h"
+#include "assay/transfer.h"
+#include "serve/facts.h"
+#include "serve/gate.h"
+#include "serve/ledger.h"
+#include "serve/metrics.h"
+#include "serve/settings.h"
+
+struct service;
+struct call;
+
+struct receipts;
+
+/* Whoever works for a connection: the first member of what conn_user points to. */
+struct guest {
+    void (*gone)(struct guest *g);
+    void (*drained)(struct guest *g); /* NULL: nobody asks */
+};
+
+/* ---- endpoints: endpoints.c ---- */
+
+enum endpoint_kind {
+    ENDPOINT_CALL, /* goes to a model: recorded, through the gate */
+    ENDPOINT_MODELS,
+    ENDPOINT_RECEIPT, /* by response id or entry */
+    ENDPOINT_HEALTH,
+    ENDPOINT_METRICS,
+    ENDPOINT_ENGINE_ONLY /* what only the bundled engine can do */
+};
+
+struct endpoint {
+    const char *method, *path; /* a path that ends in a slash is a prefix */
+    enum endpoint_kind kind;
+    enum exchange_api api;
+    const char *suffix; /* behind an upstream's URL */
+    const char *const
+        *wanted; /* members that a request must have, and their types; see request.c */
+    bool admin;
+};
+
+/* NULL: there is none; *other_method: but the path exists. */
+const struct endpoint *endpoint_find(const struct http_request *r, bool *other_method);
+
+/* ---- who asks: auth.c ---- */
+
+struct caller {
+    const struct key_config *key; /* NULL: anonymous */
+    bool has_credential;
+    struct digest credential; /* keyed hash */
+};
+
+struct budget {
+    struct budget *next;
+    struct span name; /* a copy */
+    double requests, tokens;
+    uint64_t filled_ms;
+    uint64_t day, sealed; /* bytes sealed on that day */
+};
+
+enum auth_result { AUTH_OK, AUTH_MISSING, AUTH_WRONG };
+enum auth_result auth_caller(struct service *s, struct conn *c, struct caller *out);
+/* The keyed hash that stands for a credential in the log. */
+void auth_hash(const struct service *s, struct span credential, struct digest *out);
+/* NULL: within its budgets, and one request is counted; otherwise what is used up. */
+const char *budget_take(struct service *s, const struct key_config *k);
+void budget_spend(struct service *s, const struct key_config *k, uint64_t tokens, uint64_t sealed);
+void budgets_free(struct service *s);
+
+/* ---- refused before they were calls: refused.c ---- */
+
+enum refusal { REFUSED_UNAUTHENTICATED, REFUSED_MALFORMED, REFUSED_LIMITED, REFUSALS };
+
+struct refused {
+    uint64_t count[REFUSALS];
+    uint64_t from_us, to_us;
+    bool writing;
+};
+
+void refused_count(struct service *s, enum refusal what);
+/* Once a second: what was counted becomes one leaf. */
+void refused_write(struct service *s);
+
+/* ---- upstreams' health: pick.c ---- */
+
+struct circuit {
+    unsigned failures;      /* in a row */
+    uint64_t open_until_ms; /* 0: closed */
+    int64_t turn;           /* of the weighted round */
+};
+
+/* ---- a call: call.c ---- */
+
+enum call_state {
+    CALL_INTENT, /* the intent is on its way to the disk */
+    CALL_ASKING, /* an upstream works */
+    CALL_ENDING  /* the outcome is on its way */
+};
+
+enum { TARGETS_MAX = 64 };
+
+struct call {
+    struct guest guest;
+    struct call *next, *previous;
+    bool dead;
+    struct service *service;
+    struct settings *settings;
+    const struct endpoint *endpoint;
+    struct caller caller;
+    struct conn *conn; /* NULL: the client left */
+    struct arena *arena;
+    enum call_state state;
+    struct span model;          /* as asked for; in the arena */
+    size_t model_at, model_end; /* where its name stands in the body, quotes included */
+    bool stream, body_rewritten;
+    const char **lines;      /* what the upstream gets as fields, NULL-ended */
+    struct buf body;         /* as the client sent it */
+    struct buf request_body; /* what the upstream gets, when it is not what the client sent */
+    struct buf request_head, client_head;             /* as recorded */
+    const struct target_config *targets[TARGETS_MAX]; /* in the order of trying */
+    size_t target_count, target;
+    unsigned tries; /* of this target */
+    unsigned attempts;
+    struct transfer *transfer;
+    struct facts facts;
+    struct gate gate;
+    struct buf upstream_head;
+    unsigned upstream_status;
+    bool discard; /* this attempt's answer: another is to be asked */
+    bool has_certificate;
+    struct buf own_reply; /* what the client gets instead of an answer that failed */
+    unsigned status;      /* that the client gets */
+    struct digest certificate;
+    enum exchange_result result;
+    const char *error;
+    uint64_t start_us, first_byte_us, queued_us;
+    uint64_t sealed; /* bytes */
+};
+
+/* A request to an endpoint of kind ENDPOINT_CALL, whole and with a caller. */
+void call_begin(struct service *s, struct conn *c, const struct endpoint *ep,
+                const struct caller *who);
+void call_shut_down(struct call *c);
+void call_free(struct call *c);
+void call_bury(struct service *s);
+/* The gate's word: see gate.h. */
+void call_intent_durable(struct call *c);
+void call_attempt_durable(struct call *c);
+void call_released(struct call *c);
+void call_finished(struct call *c, const struct log_receipt *r);
+/* Asked when the outcome is written: the status that the client gets; 0: it is not there. */
+unsigned call_status(struct call *c);
+void call_log_failed(struct call *c, const struct err *why);
+/* The upstream's word: upstream.c. */
+void call_upstream_head(struct call *c, unsigned status, struct span lines);
+bool call_upstream_data(struct call *c, struct span bytes);
+void call_upstream_done(struct call *c, const struct transfer_result *r);
+
+/* ---- the way to an upstream: upstream.c, pick.c ---- */
+
+/* The targets of a model in the order of trying. */
+void pick_targets(struct call *c, const struct model_config *m);
+void pick_report(struct service *s, size_t upstream, bool worked);
+/* Write the head that the upstream will get, as it is recorded (credentials hashed). */
+bool upstream_prepare(struct call *c, struct err *e) ASSAY_MUST_CHECK;
+bool upstream_ask(struct call *c, struct err *e) ASSAY_MUST_CHECK;
+const struct upstream_config *call_upstream(const struct call *c);
+/* The head of what the client gets, made of the upstream's; decides whether it is a stream. */
+void upstream_answer_head(struct call *c, unsigned status, struct span lines);
+
+/* ---- a request's JSON: request.c ---- */
+
+/* Judge the body; fills model, stream, sampling. On failure `why` says what the caller did wrong. */
+bool request_read(struct call *c, struct span body, struct buf *sampling, struct err *why);
+/* The client's head with credentials replaced by their keyed hashes. */
+bool request_head_record(struct service *s, const struct conn *c, struct buf *out);
+
+/* ---- the server's own answers, which carry nothing of a model: reply.c ---- */
+
+void reply_error_body(struct buf *out, const char *type, const char *code, const char *message);
+void reply_error(struct conn *c, unsigned status, const char *type, const char *code,
+                 const char *message);
+/* To what was no request; the connection ends. */
+void reply_malformed(struct conn *c, unsigned status, const char *why);
+/* With a body that was made before; the connection goes on. */
+void reply_with(struct conn *c, unsigned status, const char *content_type, struct span body);
+void reply_json(struct conn *c, struct span body);
+/* Without a copy of the body. */
+void reply_large(struct conn *c, const char *content_type, struct span body);
+void reply_text(struct conn *c, const char *content_type, struct span body);
+/* Content-Type, and the length of what follows. */
+void reply_models(struct service *s, struct conn *c, const struct caller *who);
+
+/* ---- the service: serve.c ---- */
+
+struct service {
+    const struct serve_options *options;
+    struct settings *settings;
+    struct log *log;
+    struct exchange_book *book;
+    struct loop *loop;
+    struct listener *server, *admin;
+    struct transfers *transfers;
+    struct loop_event *durable, *second, *on_term, *on_int, *on_hup, *drain_timer, *grave;
+    struct seal_key secret; /* under which credentials are hashed */
+    struct call *calls, *dead;
+    size_t call_count;
+    struct budget *budgets;
+    struct circuit circuits[256];
+    struct refused refused;
+    struct ledger *ledger;
+    struct receipts *receipts;
+    struct metrics metrics;
+    bool draining, drained; /* drained: the time for calls in flight is over */
+    bool disk_full, log_stopped;
+    uint64_t started_ms;
+};
+
+/* One line of the structured log: members after "event", as JSON text like "\"a\":1". */
+void service_say(struct service *s, const char *event, const char *fmt, ...) ASSAY_PRINTF(3, 4);
+/* Why no call is accepted now; NULL: calls are accepted. */
+const char *service_refuses(struct service *s);
+void service_call_over(struct service *s); /* one less: draining may be done */
+uint64_t service_now_us(void);
+
+#endif

@@ -1,0 +1,275 @@
+/*
+ * The request as an upstream gets it, and the head of its answer as the client gets it.
+ * What belongs to one connection alone, and what identifies the client to us, is
+ * not passed on; everything else is, in its order.
+ */
+#include <string.h>
+
+#include "assay/base/text.h"
+#include "serve/service.h"
+
+enum { LINES_MAX = HTTP_FIELDS_MAX + 16 };
+
+/* Not passed to upstreams: RFC 9110 section 7.6.1, credentials, and what we say ourselves. */
+static const char *const kept_back[] = {"connection",
+                                        "keep-alive",
+                                        "proxy-connection",
+                                        "te",
+                                        "trailer",
+                                        "transfer-encoding",
+                                        "upgrade",
+                                        "expect",
+                                        "host",
+                                        "content-length",
+                                        "authorization",
+                                        "x-api-key",
+                                        "api-key",
+                                        "cookie",
+                                        "proxy-authorization",
+                                        "accept-encoding",
+                                        "via",
+                                        "forwarded",
+                                        "x-forwarded-for",
+                                        "x-forwarded-host",
+                                        "x-forwarded-proto",
+                                        "x-real-ip",
+                                        NULL};
+
+static bool in(const char *const *names, struct span name)
+{
+    for (; *names; names++)
+        if (http_name_is(name, *names))
+            return true;
+    return false;
+}
+
+const struct upstream_config *call_upstream(const struct call *c)
+{
+    return serve_settings_upstream(c->settings, c->targets[c->target]->index);
+}
+
+/* A field that Connection names goes no further. */
+static bool is_named(const struct http_request *r, struct span name)
+{
+    char lower[64];
+    if (name.n >= sizeof lower)
+        return false;
+    for (size_t i = 0; i < name.n; i++)
+        lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + 32 : name.p[i]);
+    lower[name.n] = '\0';
+    for (size_t i = 0; i < r->count; i++)
+        if (http_name_is(r->fields[i].name, "connection") &&
+            http_list_has(r->fields[i].value, lower))
+            return true;
+    return false;
+}
+
+struct lines {
+    const char *line[LINES_MAX + 1];
+    size_t count;
+    struct arena *a;
+    bool failed;
+};
+
+static void add_line(struct lines *l, const char *line)
+{
+    l->failed = l->failed || !line || l->count == LINES_MAX;
+    if (!l->failed)
+        l->line[l->count++] = line;
+}
+
+/* libcurl reads "Name:" as: do not send it, and "Name;" as: send it empty. */
+static void add_field(struct lines *l, const struct http_field *f)
+{
+    add_line(l, f->value.n
+                    ? arena_printf(l->a, "%.*s: %.*s", (int)f->name.n, (const char *)f->name.p,
+                                   (int)f->value.n, (const char *)f->value.p)
+                    : arena_printf(l->a, "%.*s;", (int)f->name.n, (const char *)f->name.p));
+}
+
+/* The fields but for the credential, which stands first. */
+static void list_fields(struct lines *l, const struct call *c)
+{
+    const struct http_request *r = conn_request(c->conn);
+    bool accept = http_field_find(r, "accept") != NULL;
+    for (size_t i = 0; i < r->count; i++)
+        if (!in(kept_back, r->fields[i].name) && !is_named(r, r->fields[i].name))
+            add_field(l, &r->fields[i]);
+    if (!accept)
+        add_line(l, "Accept: */*");
+    if (!http_field_find(r, "content-type"))
+        add_line(l, "Content-Type: application/json");
+    add_line(l, "Accept-Encoding: identity");
+    add_line(l, "Via: 1.1 assay");
+}
+
+static const char *credential_line(struct arena *a, const struct upstream_config *u,
+                                   struct span shown)
+{
+    int n = (int)shown.n;
+    const char *p = (const char *)shown.p;
+    if (u->style == STYLE_ANTHROPIC)
+        return arena_printf(a, "x-api-key: %.*s", n, p);
+    if (u->style == STYLE_AZURE)
+        return arena_printf(a, "api-key: %.*s", n, p);
+    return arena_printf(a, "Authorization: Bearer %.*s", n, p);
+}
+
+/* As it goes over an HTTP/1.1 connection; the credential is replaced by its keyed hash. */
+static bool record_head(struct call *c, const struct lines *l)
+{
+    const struct upstream_config *u = call_upstream(c);
+    struct buf *out = &c->request_head;
+    size_t body = c->body_rewritten ? c->request_body.n : c->body.n;
+    buf_clear(out);
+    buf_put_str(out, "POST ");
+    buf_put_span(out, u->path);
+    buf_printf(out, "%s HTTP/1.1\r\nHost: ", c->endpoint->suffix);
+    buf_put_span(out, u->host);
+    buf_put_str(out, HTTP_CRLF);
+    for (size_t i = 0; i < l->count; i++) {
+        size_t n = strlen(l->line[i]);
+        bool empty = n && l->line[i][n - 1] == ';' && !strchr(l->line[i], ':');
+        buf_put(out, l->line[i], empty ? n - 1 : n);
+        buf_put_str(out, empty ? ":\r\n" : HTTP_CRLF);
+    }
+    buf_printf(out, "Content-Length: %zu\r\n\r\n", body);
+    return buf_ok(out);
+}
+
+/* The model's name where it stands in the body, and nothing else. */
+static bool rewrite_model(struct call *c, struct span name)
+{
+    struct span body = buf_span(&c->body);
+    struct json_writer w;
+    buf_clear(&c->request_body);
+    c->body_rewritten = name.n != 0 && !span_eq(name, c->model);
+    if (!c->body_rewritten)
+        return true;
+    buf_put_span(&c->request_body, span_sub(body, 0, c->model_at));
+    jw_init(&w, json_sink_buf, &c->request_body, false);
+    jw_string(&w, name);
+    buf_put_span(&c->request_body, span_sub(body, c->model_end, body.n));
+    return buf_ok(&c->request_body) && !w.failed;
+}
+
+bool upstream_prepare(struct call *c, struct err *e)
+{
+    const struct upstream_config *u = call_upstream(c);
+    struct lines recorded = {.a = c->arena}, sent = {.a = c->arena};
+    char shown[16 + DIGEST_HEX + 1] = "hmac-sha256:";
+    struct digest hash;
+    if (!rewrite_model(c, c->targets[c->target]->model))
+        return err_set(e, ERR_MEMORY, "out of memory for a request");
+    if (u->key.n) {
+        auth_hash(c->service, u->key, &hash);
+        digest_hex(shown + strlen(shown), &hash);
+        add_line(&recorded, credential_line(c->arena, u, span_str(shown)));
+        add_line(&sent, credential_line(c->arena, u, u->key));
+    }
+    list_fields(&recorded, c);
+    for (size_t i = sent.count; i < recorded.count; i++)
+        sent.line[i] = recorded.line[i];
+    if (recorded.failed || sent.failed || !record_head(c, &recorded))
+        return err_set(e, ERR_MEMORY, "out of memory for a request");
+    sent.line[recorded.count] = "Expect:";
+    c->lines = arena_array(c->arena, recorded.count + 2, sizeof *c->lines);
+    if (!c->lines)
+        return err_set(e, ERR_MEMORY, "out of memory for a request");
+    memcpy(c->lines, sent.line, (recorded.count + 1) * sizeof *c->lines);
+    return true;
+}
+
+/* ---- asking ---- */
+
+static void on_head(void *arg, unsigned status, struct span lines)
+{
+    call_upstream_head(arg, status, lines);
+}
+
+static bool on_data(void *arg, struct span bytes)
+{
+    return call_upstream_data(arg, bytes);
+}
+
+static void on_done(void *arg, const struct transfer_result *r)
+{
+    call_upstream_done(arg, r);
+}
+
+bool upstream_ask(struct call *c, struct err *e)
+{
+    static const struct transfer_calls calls = {on_head, on_data, on_done};
+    const struct upstream_config *u = call_upstream(c);
+    const char *url = arena_printf(c->arena, "%s%s", u->url_text, c->endpoint->suffix);
+    struct transfer_request r = {
+        .url = url,
+        .post = true,
+        .fields = c->lines,
+        .body = c->body_rewritten ? buf_span(&c->request_body) : buf_span(&c->body),
+        .ca_file = u->ca_text,
+        .connect_ms = (unsigned)u->connect_ms,
+        .first_byte_ms = (unsigned)u->first_byte_ms,
+        .idle_ms = (unsigned)u->idle_ms,
+    };
+    if (!url)
+        return err_set(e, ERR_MEMORY, "out of memory for a request");
+    return transfer_start(&c->transfer, c->service->transfers, &r, &calls, c, e);
+}
+
+/* ---- the head of the answer ---- */
+
+static bool is_passed_on(struct span name)
+{
+    static const char *const names[] = {"content-type", "retry-after", "x-request-id", "request-id",
+                                        NULL};
+    static const char *const prefixes[] = {"x-ratelimit-", "openai-", "anthropic-", NULL};
+    char lower[32];
+    size_t n = name.n < sizeof lower - 1 ? name.n : sizeof lower - 1;
+    for (size_t i = 0; i < n; i++)
+        lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + 32 : name.p[i]);
+    lower[n] = '\0';
+    for (size_t i = 0; prefixes[i]; i++)
+        if (strncmp(lower, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return in(names, name);
+}
+
+static bool next_line(struct span *rest, struct http_field *f)
+{
+    if (rest->n == 0)
+        return false;
+    const uint8_t *end = memchr(rest->p, '\n', rest->n);
+    size_t n = end ? (size_t)(end - rest->p) : rest->n;
+    struct span line = span_sub(*rest, 0, n);
+    *rest = span_sub(*rest, end ? n + 1 : n, rest->n);
+    while (line.n && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == ' '))
+        line.n--;
+    const uint8_t *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
+    size_t at = colon ? (size_t)(colon - line.p) : 0;
+    f->name = span_sub(line, 0, at);
+    f->value = span_sub(line, colon ? at + 1 : line.n, line.n);
+    while (f->value.n && (f->value.p[0] == ' ' || f->value.p[0] == '\t'))
+        f->value = span_sub(f->value, 1, f->value.n);
+    return true;
+}
+
+void upstream_answer_head(struct call *c, unsigned status, struct span lines)
+{
+    struct gate *g = &c->gate;
+    struct http_field f;
+    bool events = false;
+    http_put_status(&g->head, status);
+    while (next_line(&lines, &f)) {
+        char name[64];
+        if (f.name.n == 0 || f.name.n >= sizeof name || !is_passed_on(f.name))
+            continue;
+        memcpy(name, f.name.p, f.name.n);
+        name[f.name.n] = '\0';
+        (void)http_put_field(&g->head, name, f.value);
+        if (http_name_is(f.name, "content-type"))
+            events = span_starts(f.value, "text/event-stream");
+    }
+    g->stream = c->stream && events && status == 200;
+    g->chunked = c->conn && conn_request(c->conn)->minor == 1;
+}

@@ -1,0 +1,286 @@
+/*
+ * The proxy beside nginx on the same core in the same run: the proxy alone on the last core,
+ * the upstream and the load on the first. BENCH_SECONDS a line, 4 unless said.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "assay/base/clock.h"
+#include "assay/log.h"
+#include "assay/serve.h"
+#include "support/folder.h"
+#include "support/load.h"
+#include "support/stub_upstream.h"
+
+enum { SYNCS = 300, SYNC_BYTES = 2048, STREAMS = 1000, EVENTS = 100, STUB_PORT = 18765 };
+
+static struct folder place;
+static double seconds = 4;
+
+static const char request[] =
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    "Content-Length: 131\r\n\r\n"
+    "{\"model\":\"ok\",\"messages\":[{\"role\":\"user\",\"content\":\"What is the capital of "
+    "France, "
+    "and on which river does it lie?\"}],\"temperature\":0.7}";
+
+static const char stream_request[] =
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    "Content-Length: 51\r\n\r\n{\"model\":\"slow-100-50\",\"messages\":[],\"stream\":true}";
+
+static void pin(long core)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)core, &set);
+    (void)sched_setaffinity(0, sizeof set, &set);
+}
+
+static long last_core(void)
+{
+    return sysconf(_SC_NPROCESSORS_ONLN) - 1;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double fdatasync_ms(void)
+{
+    static double ms[SYNCS];
+    static const char block[SYNC_BYTES];
+    int fd = open(folder_path(&place, "sync"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    for (int i = 0; i < SYNCS; i++) {
+        uint64_t start = clock_monotonic();
+        if (write(fd, block, sizeof block) != sizeof block || fdatasync(fd) != 0)
+            break;
+        ms[i] = (double)(clock_monotonic() - start) / 1e6;
+    }
+    close(fd);
+    unlink(folder_path(&place, "sync"));
+    qsort(ms, SYNCS, sizeof *ms, by_size);
+    return ms[SYNCS / 2];
+}
+
+/* ---- the servers ---- */
+
+static pid_t child(void)
+{
+    pid_t p = fork();
+    if (p == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return p;
+}
+
+static void end(pid_t p, int how)
+{
+    kill(p, how);
+    waitpid(p, NULL, 0);
+}
+
+static pid_t start_stub(void)
+{
+    pid_t p = child();
+    if (p == 0) {
+        pin(0);
+        stub_serve(STUB_PORT);
+        _exit(0);
+    }
+    return p;
+}
+
+static void say(void *arg, struct span line)
+{
+    const char *port = memmem(line.p, line.n, "\"port\":", 7);
+    unsigned n = port ? (unsigned)strtoul(port + 7, NULL, 10) : 0;
+    if (n && write(*(const int *)arg, &n, sizeof n) != sizeof n)
+        _exit(1);
+}
+
+static pid_t start_assay(unsigned *port)
+{
+    int ends[2];
+    char url[64];
+    if (pipe(ends) != 0)
+        abort();
+    pid_t p = child();
+    if (p == 0) {
+        struct serve_options o = {.log = folder_path(&place, "log"),
+                                  .listen = "127.0.0.1:0",
+                                  .upstream = url,
+                                  .say = say,
+                                  .say_arg = &ends[1]};
+        struct err e = ERR_INIT;
+        pin(last_core());
+        snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", STUB_PORT);
+        if (!serve_run(&o, &e))
+            fprintf(stderr, "bench_serve: %s\n", e.text);
+        _exit(0);
+    }
+    if (read(ends[0], port, sizeof *port) != sizeof *port)
+        abort();
+    close(ends[0]);
+    close(ends[1]);
+    return p;
+}
+
+/* The reference: Debian's nginx, one worker, connections to the upstream kept, no log. */
+static pid_t start_nginx(unsigned port)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s", folder_path(&place, "nginx.conf"));
+    FILE *f = fopen(path, "we");
+    if (!f)
+        return -1;
+    fprintf(f,
+            "worker_processes 1; daemon off; master_process off; pid %s/nginx.pid;\n"
+            "error_log /dev/null; events { worker_connections 8192; }\n"
+            "http { access_log off; client_body_temp_path %s/b; proxy_temp_path %s/p;\n"
+            "  fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s;\n"
+            "  upstream stub { server 127.0.0.1:%d; keepalive 256; }\n"
+            "  keepalive_requests 100000000;\n"
+            "  server { listen 127.0.0.1:%u; location / { proxy_pass http://stub;\n"
+            "    proxy_http_version 1.1; proxy_set_header Connection \"\"; } } }\n",
+            place.path, place.path, place.path, place.path, place.path, place.path, STUB_PORT,
+            port);
+    fclose(f);
+    pid_t p = child();
+    if (p == 0) {
+        pin(last_core());
+        execlp("nginx", "nginx", "-c", path, (char *)NULL);
+        execl("/usr/sbin/nginx", "nginx", "-c", path, (char *)NULL);
+        _exit(127);
+    }
+    usleep(700000);
+    return waitpid(p, NULL, WNOHANG) == 0 ? p : -1;
+}
+
+static double resident_mib(pid_t p)
+{
+    char path[64];
+    long pages = 0, resident = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)p);
+    FILE *f = fopen(path, "re");
+    if (!f || fscanf(f, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    if (f)
+        fclose(f);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1048576;
+}
+
+/* ---- lines ---- */
+
+static void line(const char *name, double figure, const char *unit, double reference, double target,
+                 bool most)
+{
+    bool ok = most ? figure <= target : figure >= target;
+    printf("%-28s %9.2f %-5s reference %9.2f  ratio %6.2f  target %9.2f  %s\n", name, figure, unit,
+           reference, reference > 0 ? figure / reference : 0, target, ok ? "ok" : "missed");
+    fflush(stdout);
+}
+
+static struct load_result load(unsigned port, unsigned connections, double rate)
+{
+    struct load l = {port, request, connections, seconds, rate};
+    struct load_result r;
+    load_run(&l, &r);
+    if (r.failures)
+        printf("%zu answers were no 200\n", r.failures);
+    return r;
+}
+
+static void calls(unsigned port)
+{
+    pid_t nginx = start_nginx(18766);
+    struct load_result reference = {0}, direct = load(STUB_PORT, 20, 5000), r;
+    if (nginx > 0)
+        reference = load(18766, 32, 0);
+    r = load(port, 32, 0);
+    line("serve_calls_32", r.rate, "/s", reference.rate, 10000, false);
+    line("serve_calls_32_of_nginx", reference.rate > 0 ? r.rate / reference.rate : 0, "", 1, 0.17,
+         false);
+    double sync = fdatasync_ms();
+    r = load(port, 20, 5000);
+    sync = (sync + fdatasync_ms()) / 2;
+    line("serve_5000_added_p50", r.p50_ms - direct.p50_ms, "ms", sync, 5 * sync + 0.5, true);
+    line("serve_5000_added_p99", r.p99_ms - direct.p99_ms, "ms", sync, 20 * sync, true);
+    if (nginx > 0)
+        end(nginx, SIGTERM);
+    else
+        printf("nginx is not here: no reference\n");
+}
+
+struct seen {
+    pid_t pid;
+    double mib;
+};
+
+static void look(void *arg)
+{
+    struct seen *s = arg;
+    s->mib = resident_mib(s->pid);
+}
+
+static void streams(unsigned port, pid_t server)
+{
+    struct load l = {port, stream_request, STREAMS, 6, 0};
+    struct streams_result r;
+    struct seen s = {server, 0};
+    double before = resident_mib(server);
+    load_streams(&l, &r, look, &s);
+    line("serve_streams_whole", (double)r.whole, "", STREAMS, STREAMS, false);
+    line("serve_stream_events", (double)r.events, "", (double)STREAMS * (EVENTS + 1),
+         (double)STREAMS * (EVENTS + 1), false);
+    line("serve_stream_memory", (s.mib - before) * 1024 / STREAMS, "KiB", 64, 64, true);
+}
+
+/* A short form of the fifteen minutes: what a second as much load adds, when all is warm. */
+static void growth(unsigned port, pid_t server)
+{
+    (void)load(port, 64, 0);
+    double before = resident_mib(server);
+    (void)load(port, 64, 0);
+    (void)load(port, 64, 0);
+    line("serve_growth", resident_mib(server) - before, "MiB", before, 4, true);
+}
+
+int main(void)
+{
+    struct err e = ERR_INIT;
+    struct rlimit r;
+    unsigned port = 0;
+    const char *wanted = getenv("BENCH_SECONDS");
+    if (wanted)
+        seconds = strtod(wanted, NULL);
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+        r.rlim_cur = r.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &r);
+    }
+    if (!folder_make(&place) ||
+        !log_init(folder_path(&place, "log"), span_str("bench.example/log"), NULL, &e)) {
+        fprintf(stderr, "bench_serve: %s\n", e.text);
+        return 1;
+    }
+    pid_t stub = start_stub(), server = start_assay(&port);
+    pin(0);
+    usleep(300000);
+    line("serve_idle_memory", resident_mib(server), "MiB", 20, 20, true);
+    calls(port);
+    streams(port, server);
+    growth(port, server);
+    end(server, SIGTERM);
+    end(stub, SIGKILL);
+    folder_remove(&place);
+    return 0;
+}

@@ -1,0 +1,408 @@
+/*
+ * Requests that must become no calls, sent to the running server: smugglers', broken ones,
+ * strangers'. Nothing of them reaches the upstream, and the log counts them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "support/serving.h"
+#include "support/stub_upstream.h"
+
+static struct folder place;
+static struct stub_upstream *stub;
+static struct serving server;
+static char alice[128], bob[128], root[128];
+
+/* Three keys and short limits, so that tests are. */
+static const char config[] = "upstreams:\n"
+                             "  - {name: stub, url: http://127.0.0.1:%u/v1}\n"
+                             "models:\n"
+                             "  - {name: ok, backends: [{upstream: stub}]}\n"
+                             "  - {name: stream-3, backends: [{upstream: stub}]}\n"
+                             "  - {name: alias, backends: [{upstream: stub, model: ok}]}\n"
+                             "limits: {body: 64 KiB, head: 4 KiB, head_ms: 700, body_ms: 700}\n"
+                             "keys:\n%s%s%s";
+
+static void make_key(const char *name, const char *more, char *key, size_t size, struct buf *yaml)
+{
+    struct buf k;
+    struct err e = ERR_INIT;
+    buf_init(&k, 4096);
+    assert_true(serve_make_key(span_str(name), &k, yaml, &e));
+    buf_printf(yaml, "%s", more);
+    snprintf(key, size, "Authorization: Bearer %s\r\n", buf_cstr(&k));
+    buf_free(&k);
+}
+
+static int setup(void **state)
+{
+    static char yaml[8192];
+    struct buf a, b, r;
+    (void)state;
+    if (!folder_make(&place))
+        return -1;
+    logs_make(&place);
+    stub = stub_start();
+    buf_init(&a, 4096);
+    buf_init(&b, 4096);
+    buf_init(&r, 4096);
+    make_key("alice", "", alice, sizeof alice, &a);
+    make_key("bob", "    models: [stream-3]\n    requests_per_minute: 3\n", bob, sizeof bob, &b);
+    make_key("root", "    admin: true\n", root, sizeof root, &r);
+    snprintf(yaml, sizeof yaml, config, stub_port(stub), buf_cstr(&a), buf_cstr(&b), buf_cstr(&r));
+    serving_start(&server, &place, yaml, 0);
+    buf_free(&a);
+    buf_free(&b);
+    buf_free(&r);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bool ok = serving_stop(&server);
+    stub_stop(stub);
+    folder_remove(&place);
+    return ok ? 0 : -1;
+}
+
+static bool has(const struct buf *b, const char *text)
+{
+    return b->n && memmem(b->p, b->n, text, strlen(text));
+}
+
+/* Whatever was asked since, nothing reached the upstream and no call began. */
+struct before {
+    unsigned requests, intents;
+};
+
+static struct before look(void)
+{
+    struct told t;
+    told_read(&t, &place);
+    return (struct before){stub_requests(stub), t.intents};
+}
+
+static void nothing_since(const struct before *b)
+{
+    struct told t;
+    told_read(&t, &place);
+    assert_int_equal(stub_requests(stub), b->requests);
+    assert_int_equal(t.intents, b->intents);
+}
+
+#define CHAT "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
+#define GOOD "{\"model\":\"ok\",\"messages\":[]}"
+
+/* ---- smugglers ---- */
+
+static void smugglers_reach_nobody(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned status;
+        const char *text;
+    } bad[] = {
+        {400, "Content-Length: 29\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+        {400, "Content-Length: 29\r\nContent-Length: 29\r\n\r\n" GOOD},
+        {400, "Content-Length: 29, 29\r\n\r\n" GOOD},
+        {400, "Content-Length: +29\r\n\r\n" GOOD},
+        {400, "Content-Length: -29\r\n\r\n" GOOD},
+        {501, "Transfer-Encoding: xchunked\r\n\r\n1d\r\n" GOOD "\r\n0\r\n\r\n"},
+        {501, "Transfer-Encoding: gzip, chunked\r\n\r\n1d\r\n" GOOD "\r\n0\r\n\r\n"},
+        {400, "Content-Length: 29\nX: y\r\n\r\n" GOOD},
+        {400, "Content-Length: 29\r\nX: y\rZ: a\r\n\r\n" GOOD},
+        {400, "Content-Length: 29\r\nX: y\r\n z\r\n\r\n" GOOD},
+        {400, "Content-Length : 29\r\n\r\n" GOOD},
+        {400, "Transfer-Encoding : chunked\r\n\r\n1d\r\n" GOOD "\r\n0\r\n\r\n"},
+        {400, "Transfer-Encoding: chunked\r\n\r\n1d;x=y\r\n" GOOD "\r\n0\r\n\r\n"},
+        {400, "Transfer-Encoding: chunked\r\n\r\n0x1d\r\n" GOOD "\r\n0\r\n\r\n"},
+        {400, "Transfer-Encoding: chunked\r\n\r\n1d\n" GOOD "\r\n0\r\n\r\n"},
+        {400, "Transfer-Encoding: chunked\r\n\r\n1d\r\n" GOOD "XX0\r\n\r\n"},
+        {400, "Transfer-Encoding: chunked\r\n\r\n1d\r\n" GOOD "\r\n0\r\nX: y\r\n\r\n"},
+        {400, "Host: b\r\nContent-Length: 29\r\n\r\n" GOOD},
+        {400, "Content-Length: 29\r\n\r\n" GOOD "GET /v1/models HTTP/1.1\r\n\r\n"},
+        {400, "Content-Length: 29\r\nAuthorization: Bearer x\r\n\r\n" GOOD},
+    };
+    struct before b = look();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[1024];
+        struct buf answer;
+        snprintf(text, sizeof text, CHAT "%s%s", alice, bad[i].text);
+        client_ask(server.port, text, &answer);
+        if (answer_status(&answer) != bad[i].status)
+            fail_msg("%s: %u", bad[i].text, answer_status(&answer));
+        assert_true(has(&answer, "\"error\":{") && has(&answer, "Connection: close\r\n"));
+        buf_free(&answer);
+    }
+    nothing_since(&b);
+}
+
+static void transfer_coding_in_an_old_request_reaches_nobody(void **state)
+{
+    (void)state;
+    struct before b = look();
+    struct buf answer;
+    client_ask(server.port,
+               "POST /v1/chat/completions HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "1d\r\n" GOOD "\r\n0\r\n\r\n",
+               &answer);
+    assert_int_equal(answer_status(&answer), 400);
+    buf_free(&answer);
+    nothing_since(&b);
+}
+
+static void head_with_a_nul_or_without_end_is_answered_at_once(void **state)
+{
+    (void)state;
+    struct buf answer;
+    buf_init(&answer, 65536);
+    int fd = client_connect(server.port);
+    assert_int_equal(write(fd, "GET / HTTP/1.1\r\nX: a\0b\r\n", 25), 25);
+    client_read(fd, &answer, "\"error\"", 400);
+    assert_int_equal(answer_status(&answer), 400);
+    close(fd);
+    buf_clear(&answer);
+    fd = client_connect(server.port);
+    client_send(fd, "GET /health HTTP/1.1\nHost: a\n\n");
+    client_read(fd, &answer, "\"error\"", 400);
+    assert_int_equal(answer_status(&answer), 400);
+    close(fd);
+    buf_free(&answer);
+}
+
+/* ---- bodies ---- */
+
+static void broken_bodies_are_told_and_not_forwarded(void **state)
+{
+    (void)state;
+    static char deep[2000];
+    static const char *const bad[] = {"",
+                                      "{",
+                                      "[]",
+                                      "null",
+                                      "{\"model\":\"ok\",\"messages\":[]",
+                                      "{\"model\":\"ok\",\"messages\":[]}x",
+                                      "{\"model\":\"ok\",\"model\":\"ok\",\"messages\":[]}",
+                                      "{\"model\":\"ok\",\"messages\":[\"\xFF\"]}",
+                                      "{\"model\":\"ok\",\"messages\":[\"\\ud800\"]}",
+                                      "{\"model\":\"ok\",\"messages\":{}}",
+                                      "{\"model\":\"ok\"}",
+                                      "{\"model\":1,\"messages\":[]}",
+                                      "{\"model\":\"\",\"messages\":[]}",
+                                      "{\"messages\":[]}",
+                                      "{\"model\":\"ok\",\"messages\":[],\"stream\":\"yes\"}",
+                                      "{\"model\":\"ok\",\"messages\":[],\"n\":\"2\"}",
+                                      "{\"model\":\"ok\",\"messages\":[],\"temperature\":[]}",
+                                      "{\"model\":\"ok\",\"messages\":[],\"tools\":{}}",
+                                      "{\"model\":\"ok\",\"messages\":[],\"x\":01}",
+                                      deep};
+    struct before b = look();
+    size_t n = (size_t)snprintf(deep, sizeof deep, "{\"model\":\"ok\",\"messages\":");
+    memset(deep + n, '[', 500);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct buf answer;
+        client_post(server.port, "/v1/chat/completions", alice, bad[i], &answer);
+        if (answer_status(&answer) != 400 || !has(&answer, "\"type\":\"invalid_request_error\""))
+            fail_msg("%s: %.*s", bad[i], (int)answer.n, (const char *)answer.p);
+        buf_free(&answer);
+    }
+    nothing_since(&b);
+}
+
+static void body_that_is_shorter_than_its_length_is_given_up(void **state)
+{
+    (void)state;
+    struct before b = look();
+    char text[512];
+    struct buf answer;
+    buf_init(&answer, 65536);
+    snprintf(text, sizeof text, CHAT "%sContent-Length: 500\r\n\r\n" GOOD, alice);
+    int fd = client_connect(server.port);
+    client_send(fd, text);
+    client_read(fd, &answer, "\"error\"", 3000);
+    assert_int_equal(answer_status(&answer), 408);
+    close(fd);
+    fd = client_connect(server.port);
+    client_send(fd, text);
+    close(fd);
+    usleep(50000);
+    nothing_since(&b);
+    buf_free(&answer);
+}
+
+static void what_is_too_large_is_refused_before_it_is_read(void **state)
+{
+    (void)state;
+    struct before b = look();
+    static char text[8192];
+    struct buf answer;
+    snprintf(text, sizeof text, CHAT "%sContent-Length: 70000\r\n\r\n", alice);
+    client_ask(server.port, text, &answer);
+    assert_int_equal(answer_status(&answer), 413);
+    buf_free(&answer);
+    int n = snprintf(text, sizeof text, CHAT "X: ");
+    memset(text + n, 'a', 5000);
+    client_ask(server.port, text, &answer);
+    assert_int_equal(answer_status(&answer), 431);
+    buf_free(&answer);
+    nothing_since(&b);
+}
+
+/* ---- strangers and limits ---- */
+
+static unsigned ask(const char *path, const char *key, const char *body)
+{
+    struct buf answer;
+    client_post(server.port, path, key, body, &answer);
+    unsigned status = answer_status(&answer);
+    buf_free(&answer);
+    return status;
+}
+
+static unsigned get(const char *path, const char *key)
+{
+    char text[512];
+    struct buf answer;
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n", path,
+             key);
+    client_ask(server.port, text, &answer);
+    unsigned status = answer_status(&answer);
+    buf_free(&answer);
+    return status;
+}
+
+static void strangers_reach_nobody(void **state)
+{
+    (void)state;
+    struct before b = look();
+    assert_int_equal(ask("/v1/chat/completions", "", GOOD), 401);
+    assert_int_equal(ask("/v1/chat/completions", "Authorization: Bearer nonsense\r\n", GOOD), 401);
+    assert_int_equal(ask("/v1/chat/completions", "Authorization: Basic YTpi\r\n", GOOD), 401);
+    assert_int_equal(get("/v1/models", ""), 401);
+    assert_int_equal(get("/metrics", ""), 401);
+    assert_int_equal(get("/metrics", alice), 403);
+    assert_int_equal(get("/metrics", root), 200);
+    assert_int_equal(get("/health", ""), 200);
+    nothing_since(&b);
+}
+
+static void only_what_is_on_the_list_is_served(void **state)
+{
+    (void)state;
+    struct before b = look();
+    assert_int_equal(ask("/v1/files", alice, GOOD), 404);
+    assert_int_equal(ask("/v1/chat/completions/", alice, GOOD), 404);
+    assert_int_equal(ask("/v1//chat/completions", alice, GOOD), 404);
+    assert_int_equal(ask("/v1/chat/../chat/completions", alice, GOOD), 404);
+    assert_int_equal(ask("/v1/chat%2fcompletions", alice, GOOD), 404);
+    assert_int_equal(ask("/V1/chat/completions", alice, GOOD), 404);
+    assert_int_equal(get("/v1/chat/completions", alice), 405);
+    assert_int_equal(ask("/v1/chat/completions", alice, "{\"model\":\"other\",\"messages\":[]}"),
+                     404);
+    nothing_since(&b);
+}
+
+static void websocket_is_refused_so_that_clients_use_post(void **state)
+{
+    (void)state;
+    struct buf answer;
+    char text[512];
+    snprintf(
+        text, sizeof text,
+        "GET /v1/responses HTTP/1.1\r\nHost: a\r\n%sConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        alice);
+    client_ask(server.port, text, &answer);
+    assert_int_equal(answer_status(&answer), 426);
+    assert_true(has(&answer, "Connection: close\r\n"));
+    buf_free(&answer);
+}
+
+static void key_is_held_to_its_models_and_budget(void **state)
+{
+    (void)state;
+    unsigned limited = 0;
+    assert_int_equal(ask("/v1/chat/completions", bob, GOOD), 403);
+    for (int i = 0; i < 6; i++)
+        limited += ask("/v1/chat/completions", bob,
+                       "{\"model\":\"stream-3\",\"messages\":[],\"stream\":true}") == 429;
+    assert_int_equal(limited, 3);
+}
+
+static void alias_is_rewritten_where_it_stands_and_both_bodies_are_on_record(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"x\":\"alias\", \"model\" : \"alias\",\"messages\":[1.0]}";
+    static const char wanted[] = "{\"x\":\"alias\", \"model\" : \"ok\",\"messages\":[1.0]}";
+    struct told t;
+    struct buf seen;
+    assert_int_equal(ask("/v1/chat/completions", alice, body), 200);
+    told_wait(&t, &place);
+    buf_init(&seen, 65536);
+    stub_last(stub, &seen);
+    assert_true(has(&seen, wanted) && !has(&seen, "assay-"));
+    buf_free(&seen);
+}
+
+static void receipt_is_for_the_key_that_called(void **state)
+{
+    (void)state;
+    struct told t;
+    char path[64];
+    assert_int_equal(ask("/v1/chat/completions", alice, GOOD), 200);
+    told_wait(&t, &place);
+    snprintf(path, sizeof path, "/v1/receipts/%llu", (unsigned long long)t.intent);
+    assert_int_equal(get(path, alice), 200);
+    assert_int_equal(get(path, bob), 404);
+    assert_int_equal(get(path, ""), 401);
+    assert_int_equal(get("/v1/receipts/0", alice), 404);
+    assert_int_equal(get("/v1/receipts/99999999", alice), 404);
+    assert_int_equal(get("/v1/receipts/nonsense", alice), 404);
+}
+
+static void flood_of_strangers_is_a_leaf_a_second(void **state)
+{
+    (void)state;
+    enum { FLOOD = 300 };
+    struct told before, after;
+    usleep(1200000);
+    told_read(&before, &place);
+    for (int i = 0; i < FLOOD; i++)
+        assert_int_equal(get("/v1/models", ""), 401);
+    usleep(1200000);
+    told_read(&after, &place);
+    assert_int_equal(after.refused_count - before.refused_count, FLOOD);
+    assert_true(after.refused - before.refused <= 6);
+    assert_int_equal(after.intents, before.intents);
+}
+
+int main(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(smugglers_reach_nobody),
+        cmocka_unit_test(transfer_coding_in_an_old_request_reaches_nobody),
+        cmocka_unit_test(head_with_a_nul_or_without_end_is_answered_at_once),
+        cmocka_unit_test(broken_bodies_are_told_and_not_forwarded),
+        cmocka_unit_test(body_that_is_shorter_than_its_length_is_given_up),
+        cmocka_unit_test(what_is_too_large_is_refused_before_it_is_read),
+        cmocka_unit_test(strangers_reach_nobody),
+        cmocka_unit_test(only_what_is_on_the_list_is_served),
+        cmocka_unit_test(websocket_is_refused_so_that_clients_use_post),
+        cmocka_unit_test(key_is_held_to_its_models_and_budget),
+        cmocka_unit_test(alias_is_rewritten_where_it_stands_and_both_bodies_are_on_record),
+        cmocka_unit_test(receipt_is_for_the_key_that_called),
+        cmocka_unit_test(flood_of_strangers_is_a_leaf_a_second),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

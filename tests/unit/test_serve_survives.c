@@ -1,0 +1,577 @@
+/*
+ * Upstreams that fail in every way, clients that leave or dawdle, disks that fill: what the
+ * client gets, and what the log says of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "assay/base/clock.h"
+#include "support/serving.h"
+#include "support/stub_upstream.h"
+
+static struct folder place;
+static struct stub_upstream *stub;
+static struct serving server;
+static char yaml[4096];
+
+static const char config[] =
+    "upstreams:\n"
+    "  - {name: stub, url: http://127.0.0.1:%u/v1, connect_ms: 500, first_byte_ms: 700, idle_ms: "
+    "700}\n"
+    "  - {name: patient, url: http://127.0.0.1:%u/v1, retries: 1}\n"
+    "  - {name: dead, url: http://127.0.0.1:1/v1, break_after: 1, break_ms: 60000}\n"
+    "models:\n"
+    "  - {name: twice, backends: [{upstream: patient, model: '503'}]}\n"
+    "  - name: fallback\n"
+    "    backends: [{upstream: dead, model: x}, {upstream: stub, model: ok, priority: 1}]\n"
+    "  - {name: gone, backends: [{upstream: dead, model: x}]}\n"
+    "  - {name: '*', backends: [{upstream: stub}]}\n"
+    "%s";
+
+static void start(const char *more)
+{
+    snprintf(yaml, sizeof yaml, config, stub_port(stub), stub_port(stub), more);
+    serving_start(&server, &place, yaml, 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    if (!folder_make(&place))
+        return -1;
+    logs_make(&place);
+    stub = stub_start();
+    start("");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bool ok = serving_stop(&server);
+    stub_stop(stub);
+    folder_remove(&place);
+    return ok ? 0 : -1;
+}
+
+static void restart(const char *more)
+{
+    assert_true(serving_stop(&server));
+    start(more);
+}
+
+static bool has(const struct buf *b, const char *text)
+{
+    return b->n && memmem(b->p, b->n, text, strlen(text));
+}
+
+static unsigned post(const char *model, bool stream, struct buf *answer)
+{
+    char body[256];
+    snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[]%s}", model,
+             stream ? ",\"stream\":true" : "");
+    client_post(server.port, "/v1/chat/completions", "", body, answer);
+    return answer_status(answer);
+}
+
+/* Ask, and expect this status for the client and this outcome in the log. */
+static struct told expect(const char *model, bool stream, unsigned status, const char *outcome)
+{
+    struct buf answer;
+    struct told t;
+    unsigned got = post(model, stream, &answer);
+    told_wait(&t, &place);
+    if (got != status || strcmp(t.outcome, outcome) != 0 || t.status != status)
+        fail_msg("%s: %u %s (%llu)", model, got, t.outcome, (unsigned long long)t.status);
+    buf_free(&answer);
+    return t;
+}
+
+/* What was released of the newest call is what the client got, and the log has it. */
+static void log_has_the_answer(const struct buf *body, bool prefix)
+{
+    struct told t;
+    struct buf said;
+    told_wait(&t, &place);
+    assert_true(serving_stop(&server));
+    buf_init(&said, 64 << 20);
+    told_content(&place, t.intent, "response", &said);
+    assert_true(prefix ? said.n >= body->n : said.n == body->n);
+    if (body->n)
+        assert_memory_equal(said.p, body->p, body->n);
+    assert_true(t.released >= body->n && t.released <= said.n);
+    buf_free(&said);
+    start("");
+}
+
+/* ---- upstreams ---- */
+
+static void upstream_that_never_answers_is_a_timeout(void **state)
+{
+    (void)state;
+    expect("stall", false, 504, "timeout");
+    expect("stall", true, 504, "timeout");
+}
+
+static void upstream_that_stalls_in_its_head_is_a_timeout(void **state)
+{
+    (void)state;
+    expect("stall-head", false, 504, "timeout");
+}
+
+static void upstream_that_stalls_in_its_body_is_a_timeout(void **state)
+{
+    (void)state;
+    expect("stall-body", false, 504, "timeout");
+}
+
+static void upstream_that_resets_is_an_abort(void **state)
+{
+    (void)state;
+    struct told t = expect("reset", false, 502, "upstream_abort");
+    assert_int_equal(t.released, 0);
+}
+
+static void upstream_that_closes_early_is_an_abort(void **state)
+{
+    (void)state;
+    expect("early", false, 502, "upstream_abort");
+    expect("early", true, 502, "upstream_abort");
+}
+
+static void upstream_that_says_no_http_is_an_abort(void **state)
+{
+    (void)state;
+    struct told t = expect("garbage", false, 502, "upstream_abort");
+    assert_string_equal(t.error, "garbage");
+}
+
+static void upstream_with_a_body_shorter_than_its_length_is_an_abort(void **state)
+{
+    (void)state;
+    struct told t = expect("short", false, 502, "upstream_abort");
+    assert_int_equal(t.released, 0);
+}
+
+static void upstream_that_is_not_there_is_an_abort(void **state)
+{
+    (void)state;
+    struct told t = expect("gone", false, 502, "upstream_abort");
+    assert_string_equal(t.error, "connect");
+}
+
+static void upstream_errors_are_passed_on(void **state)
+{
+    (void)state;
+    expect("500", false, 500, "error");
+    expect("400", false, 400, "error");
+    expect("429", true, 429, "error");
+}
+
+static void upstream_is_asked_again_before_the_first_byte_alone(void **state)
+{
+    (void)state;
+    unsigned before = stub_requests(stub);
+    struct told t = expect("twice", false, 503, "error");
+    assert_int_equal(t.attempts, 2);
+    assert_int_equal(stub_requests(stub), before + 2);
+    before = stub_requests(stub);
+    t = expect("short", false, 502, "upstream_abort");
+    assert_int_equal(stub_requests(stub), before + 1);
+}
+
+static void next_upstream_is_asked_and_then_first_of_all(void **state)
+{
+    (void)state;
+    restart("");
+    struct told t = expect("fallback", false, 200, "complete");
+    assert_int_equal(t.attempts, 2);
+    assert_int_equal(t.window_count, 1); /* what the second one was sent */
+    t = expect("fallback", false, 200, "complete");
+    assert_int_equal(t.attempts, 1); /* the first one's circuit is open */
+}
+
+static void stream_that_is_cut_leaves_a_prefix(void **state)
+{
+    (void)state;
+    struct buf answer, body;
+    struct told t;
+    assert_int_equal(post("cut", true, &answer), 200);
+    answer_body(&answer, &body);
+    assert_false(has(&answer, "0\r\n\r\n"));
+    told_wait(&t, &place);
+    assert_string_equal(t.outcome, "upstream_abort");
+    log_has_the_answer(&body, true);
+    buf_free(&answer);
+    buf_free(&body);
+}
+
+static void stream_without_end_is_told_from_one_with(void **state)
+{
+    (void)state;
+    struct told t = expect("noend", true, 200, "upstream_abort");
+    assert_string_equal(t.error, "stream_without_end");
+}
+
+static void ten_megabytes_arrive_and_are_recorded_whole(void **state)
+{
+    (void)state;
+    struct buf answer, body;
+    assert_int_equal(post("big", false, &answer), 200);
+    answer_body(&answer, &body);
+    assert_true(body.n > 10 << 20);
+    log_has_the_answer(&body, false);
+    buf_free(&answer);
+    buf_free(&body);
+}
+
+static void answer_beyond_the_limit_is_not_cut_but_refused(void **state)
+{
+    (void)state;
+    restart("limits: {answer: 1 MiB}\n");
+    struct told t = expect("big", false, 502, "error");
+    assert_string_equal(t.error, "answer_too_large");
+    restart("");
+}
+
+/* ---- shapes ---- */
+
+static void every_api_is_recorded_under_its_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *body, *api;
+    } shapes[] = {
+        {"/v1/completions", "{\"model\":\"ok\",\"prompt\":\"a\"}", "completions"},
+        {"/v1/responses", "{\"model\":\"ok\",\"input\":\"a\"}", "responses"},
+        {"/v1/responses", "{\"model\":\"responses\",\"input\":\"a\",\"stream\":true}", "responses"},
+        {"/v1/embeddings", "{\"model\":\"ok\",\"input\":[\"a\"]}", "embeddings"},
+        {"/v1/messages", "{\"model\":\"ok\",\"messages\":[],\"max_tokens\":5}", "messages"},
+        {"/v1/messages",
+         "{\"model\":\"messages\",\"messages\":[],\"max_tokens\":5,\"stream\":true}", "messages"}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct buf answer;
+        struct told t;
+        client_post(server.port, shapes[i].path, "", shapes[i].body, &answer);
+        assert_int_equal(answer_status(&answer), 200);
+        told_wait(&t, &place);
+        assert_string_equal(t.api, shapes[i].api);
+        assert_string_equal(t.outcome, "complete");
+        buf_free(&answer);
+    }
+}
+
+static void durability_end_holds_back_the_terminal_event_alone(void **state)
+{
+    (void)state;
+    struct buf answer, body;
+    restart("durability: end\n");
+    assert_int_equal(post("stream-5", true, &answer), 200);
+    answer_body(&answer, &body);
+    assert_true(has(&body, "w\xC3\xB6rd4 ") && has(&body, "data: [DONE]\n\n"));
+    log_has_the_answer(&body, false);
+    buf_free(&answer);
+    buf_free(&body);
+}
+
+static void connection_is_used_again(void **state)
+{
+    (void)state;
+    static const char ask[] = "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
+                              "Content-Length: 28\r\n\r\n{\"model\":\"ok\",\"messages\":[]}";
+    struct buf answer;
+    buf_init(&answer, 1 << 20);
+    int fd = client_connect(server.port);
+    for (int i = 0; i < 5; i++) {
+        buf_clear(&answer);
+        client_send(fd, ask);
+        client_read(fd, &answer, "\"usage\"", 3000);
+        assert_int_equal(answer_status(&answer), 200);
+    }
+    close(fd);
+    buf_free(&answer);
+}
+
+static void old_client_gets_a_stream_until_the_connection_ends(void **state)
+{
+    (void)state;
+    struct buf answer;
+    client_ask(server.port,
+               "POST /v1/chat/completions HTTP/1.0\r\nContent-Length: 48\r\n\r\n"
+               "{\"model\":\"stream-2\",\"messages\":[],\"stream\":true}",
+               &answer);
+    assert_int_equal(answer_status(&answer), 200);
+    assert_false(has(&answer, "chunked"));
+    assert_true(has(&answer, "data: [DONE]\n\n"));
+    buf_free(&answer);
+}
+
+/* ---- clients ---- */
+
+static int begin(const char *model, bool stream)
+{
+    char text[512], body[256];
+    snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[]%s}", model,
+             stream ? ",\"stream\":true" : "");
+    snprintf(text, sizeof text,
+             "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(body), body);
+    int fd = client_connect(server.port);
+    client_send(fd, text);
+    return fd;
+}
+
+static void client_that_leaves_while_it_waits_is_noticed_within_100_ms(void **state)
+{
+    (void)state;
+    struct told t;
+    unsigned requests = stub_requests(stub), aborts = stub_aborts(stub);
+    int fd = begin("stall", false);
+    for (int i = 0; i < 500 && stub_requests(stub) == requests; i++)
+        usleep(1000);
+    uint64_t start = clock_monotonic();
+    close(fd);
+    while (stub_aborts(stub) == aborts && clock_monotonic() - start < UINT64_C(2000000000))
+        usleep(500);
+    uint64_t ms = (clock_monotonic() - start) / 1000000;
+    assert_true(ms < 600); /* the upstream was let go long before its timeout */
+    told_wait(&t, &place);
+    assert_string_equal(t.outcome, "client_abort");
+    assert_int_equal(t.released, 0);
+}
+
+static void client_that_leaves_a_stream_has_its_prefix_on_record(void **state)
+{
+    (void)state;
+    struct told t;
+    struct buf answer, body;
+    buf_init(&answer, 1 << 20);
+    int fd = begin("slow-100-20", true);
+    client_read(fd, &answer, "rd3 ", 3000);
+    close(fd);
+    told_wait(&t, &place);
+    assert_string_equal(t.outcome, "client_abort");
+    answer_body(&answer, &body);
+    log_has_the_answer(&body, true);
+    buf_free(&answer);
+    buf_free(&body);
+}
+
+static void client_that_takes_its_time_loses_nothing(void **state)
+{
+    (void)state;
+    struct buf answer, body;
+    buf_init(&answer, 64 << 20);
+    int fd = begin("stream-20000", true);
+    for (int i = 0; i < 5; i++) {
+        char one;
+        usleep(50000);
+        assert_int_equal(read(fd, &one, 1), 1);
+        buf_put_u8(&answer, (uint8_t)one);
+    }
+    client_read(fd, &answer, "\r\n0\r\n\r\n", 8000);
+    close(fd);
+    answer_body(&answer, &body);
+    assert_true(has(&body, "rd19999 ") && has(&body, "[DONE]"));
+    log_has_the_answer(&body, false);
+    buf_free(&answer);
+    buf_free(&body);
+}
+
+static void thousands_of_idle_connections_keep_nobody_out(void **state)
+{
+    (void)state;
+    enum { MANY = 1500 };
+    static int fd[MANY];
+    struct rlimit r;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+    r.rlim_cur = r.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &r), 0);
+    restart("limits: {connections: 200}\n");
+    for (int i = 0; i < MANY; i++)
+        fd[i] = client_connect(server.port);
+    expect("ok", false, 200, "complete");
+    for (int i = 0; i < MANY; i++)
+        if (fd[i] >= 0)
+            close(fd[i]);
+    restart("");
+}
+
+/* ---- the log ---- */
+
+static void nothing_leaves_when_the_disk_is_nearly_full(void **state)
+{
+    (void)state;
+    struct buf answer;
+    struct told t;
+    unsigned requests = stub_requests(stub);
+    restart("limits: {reserve: 900 TiB}\n");
+    told_read(&t, &place);
+    unsigned intents = t.intents;
+    assert_int_equal(post("ok", false, &answer), 503);
+    assert_true(has(&answer, "log_disk_full") && has(&answer, "Retry-After"));
+    buf_free(&answer);
+    told_read(&t, &place);
+    assert_int_equal(t.intents, intents);
+    assert_int_equal(stub_requests(stub), requests);
+    restart("");
+}
+
+static void log_that_fails_in_mid_stream_ends_the_stream(void **state)
+{
+    (void)state;
+    struct buf answer, body, said;
+    struct told t;
+    assert_true(serving_stop(&server));
+    folder_remove(&place);
+    assert_true(folder_make(&place));
+    logs_make(&place);
+    serving_file_limit = 600000;
+    start("");
+    buf_init(&answer, 64 << 20);
+    int fd = begin("slow-3000-1", true);
+    client_read(fd, &answer, "\r\n0\r\n\r\n", 9000);
+    close(fd);
+    assert_false(has(&answer, "[DONE]"));
+    assert_int_equal(answer_status(&answer), 200);
+    answer_body(&answer, &body);
+    buf_free(&answer);
+    assert_int_equal(post("ok", false, &answer), 503);
+    assert_true(has(&answer, "log_unavailable"));
+    unsigned requests = stub_requests(stub);
+    buf_free(&answer);
+    assert_int_equal(post("ok", false, &answer), 503);
+    assert_int_equal(stub_requests(stub), requests);
+    serving_kill(&server);
+    serving_file_limit = 0;
+    start("");
+    told_wait(&t, &place);
+    assert_string_equal(t.outcome, "crash");
+    assert_true(serving_stop(&server));
+    buf_init(&said, 64 << 20);
+    told_content(&place, t.intent, "response", &said);
+    assert_true(body.n > 0 && said.n >= body.n);
+    assert_memory_equal(said.p, body.p, body.n);
+    buf_free(&answer);
+    buf_free(&body);
+    buf_free(&said);
+    start("");
+}
+
+/* ---- operation ---- */
+
+static void calls_in_flight_finish_before_the_server_ends(void **state)
+{
+    (void)state;
+    struct buf answer;
+    struct told t;
+    buf_init(&answer, 1 << 20);
+    int fd = begin("slow-10-40", true);
+    client_read(fd, &answer, "rd1 ", 3000);
+    kill(server.pid, SIGTERM);
+    usleep(50000);
+    assert_int_equal(client_connect(server.port), -1);
+    client_read(fd, &answer, "\r\n0\r\n\r\n", 5000);
+    close(fd);
+    assert_true(has(&answer, "[DONE]"));
+    assert_true(serving_stop(&server));
+    told_read(&t, &place);
+    assert_string_equal(t.outcome, "complete");
+    buf_free(&answer);
+    start("");
+}
+
+static void calls_that_do_not_finish_in_time_are_shut_down_on_record(void **state)
+{
+    (void)state;
+    struct buf answer;
+    struct told t;
+    restart("limits: {drain_ms: 200}\n");
+    buf_init(&answer, 1 << 20);
+    unsigned requests = stub_requests(stub);
+    int fd = begin("slow-1000-10", false);
+    for (int i = 0; i < 500 && stub_requests(stub) == requests; i++)
+        usleep(1000);
+    kill(server.pid, SIGTERM);
+    client_read(fd, &answer, "\"error\"", 4000);
+    assert_int_equal(answer_status(&answer), 503);
+    close(fd);
+    assert_true(serving_stop(&server));
+    told_read(&t, &place);
+    assert_string_equal(t.outcome, "shutdown");
+    buf_free(&answer);
+    start("");
+}
+
+static unsigned config_entries(void)
+{
+    return (unsigned)logs_sql_int(&place, "SELECT count(*) FROM entry WHERE kind = 12");
+}
+
+static void reload_is_an_entry_and_a_wrong_one_changes_nothing(void **state)
+{
+    (void)state;
+    unsigned before = config_entries();
+    FILE *out = fopen(folder_path(&place, "serve.yaml"), "we");
+    assert_true(fputs("upstreams: wrong\n", out) >= 0);
+    assert_int_equal(fclose(out), 0);
+    kill(server.pid, SIGHUP);
+    usleep(100000);
+    assert_int_equal(config_entries(), before);
+    expect("ok", false, 200, "complete");
+    snprintf(yaml, sizeof yaml, config, stub_port(stub), stub_port(stub), "enrolled_only: false\n");
+    out = fopen(folder_path(&place, "serve.yaml"), "we");
+    assert_true(fputs(yaml, out) >= 0);
+    assert_int_equal(fclose(out), 0);
+    kill(server.pid, SIGHUP);
+    for (int i = 0; i < 300 && config_entries() == before; i++)
+        usleep(10000);
+    assert_int_equal(config_entries(), before + 1);
+    expect("ok", false, 200, "complete");
+}
+
+int main(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(upstream_that_never_answers_is_a_timeout),
+        cmocka_unit_test(upstream_that_stalls_in_its_head_is_a_timeout),
+        cmocka_unit_test(upstream_that_stalls_in_its_body_is_a_timeout),
+        cmocka_unit_test(upstream_that_resets_is_an_abort),
+        cmocka_unit_test(upstream_that_closes_early_is_an_abort),
+        cmocka_unit_test(upstream_that_says_no_http_is_an_abort),
+        cmocka_unit_test(upstream_with_a_body_shorter_than_its_length_is_an_abort),
+        cmocka_unit_test(upstream_that_is_not_there_is_an_abort),
+        cmocka_unit_test(upstream_errors_are_passed_on),
+        cmocka_unit_test(upstream_is_asked_again_before_the_first_byte_alone),
+        cmocka_unit_test(next_upstream_is_asked_and_then_first_of_all),
+        cmocka_unit_test(stream_that_is_cut_leaves_a_prefix),
+        cmocka_unit_test(stream_without_end_is_told_from_one_with),
+        cmocka_unit_test(ten_megabytes_arrive_and_are_recorded_whole),
+        cmocka_unit_test(answer_beyond_the_limit_is_not_cut_but_refused),
+        cmocka_unit_test(every_api_is_recorded_under_its_name),
+        cmocka_unit_test(durability_end_holds_back_the_terminal_event_alone),
+        cmocka_unit_test(connection_is_used_again),
+        cmocka_unit_test(old_client_gets_a_stream_until_the_connection_ends),
+        cmocka_unit_test(client_that_leaves_while_it_waits_is_noticed_within_100_ms),
+        cmocka_unit_test(client_that_leaves_a_stream_has_its_prefix_on_record),
+        cmocka_unit_test(client_that_takes_its_time_loses_nothing),
+        cmocka_unit_test(thousands_of_idle_connections_keep_nobody_out),
+        cmocka_unit_test(nothing_leaves_when_the_disk_is_nearly_full),
+        cmocka_unit_test(calls_in_flight_finish_before_the_server_ends),
+        cmocka_unit_test(calls_that_do_not_finish_in_time_are_shut_down_on_record),
+        cmocka_unit_test(reload_is_an_entry_and_a_wrong_one_changes_nothing),
+        cmocka_unit_test(log_that_fails_in_mid_stream_ends_the_stream),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
