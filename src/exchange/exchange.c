@@ -11,7 +11,8 @@
 
 #include "exchange/body.h"
 
-enum { BODY_MAX = 16384 };
+/* OUTCOME_ROOM: what an outcome takes when the disk has become full in the meantime. */
+enum { BODY_MAX = 16384, OUTCOME_ROOM = 65536 };
 
 /* ---- lifetime: an exchange stays while tickets name it, also while their callbacks run ---- */
 
@@ -83,7 +84,8 @@ static bool submit(struct exchange *x, enum record_kind kind, const struct buf *
                               .body = buf_span(body),
                               .subject = x->subject,
                               .content = content,
-                              .content_count = count};
+                              .content_count = count,
+                              .reserve = kind == RECORD_CALL_INTENT ? OUTCOME_ROOM : 0};
     struct ticket copy = *t;
     copy.exchange = x;
     x->last_known = false;

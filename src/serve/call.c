@@ -117,6 +117,7 @@ static void refuse(struct call *c, enum refusal what, unsigned status, const cha
 static struct exchange_call describe(const struct call *c, const struct buf *sampling)
 {
     const struct upstream_config *u = call_upstream(c);
+    const struct enrolled *known = enrolled_find(c->settings, c->model);
     return (struct exchange_call){
         .api = c->endpoint->api,
         .route = EXCHANGE_UPSTREAM,
@@ -125,7 +126,8 @@ static struct exchange_call describe(const struct call *c, const struct buf *sam
                                                      : EXCHANGE_EACH,
         .stream = c->stream,
         .relayed = !c->body_rewritten,
-        .model = {.name = c->model},
+        .model = {.name = c->model, .enrolled = known != NULL, .entry = known ? known->entry : 0},
+        .policy = c->settings->enrolled_only ? span_str("enrolled_only") : SPAN_EMPTY,
         .upstream = {.name = u->name, .url = u->url},
         .subject = c->caller.key ? c->caller.key->name : SPAN_EMPTY,
         .credential = c->caller.has_credential ? &c->caller.credential : NULL,
@@ -170,6 +172,11 @@ static bool may_begin(struct call *c, const struct model_config **m)
     *m = serve_settings_model(c->settings, c->model);
     if (!*m) {
         refuse(c, REFUSED_MALFORMED, 404, "model_not_found", "There is no model of that name.");
+        return false;
+    }
+    if (c->settings->enrolled_only && !enrolled_find(c->settings, c->model)) {
+        refuse(c, REFUSED_MALFORMED, 403, "model_not_enrolled",
+               "The policy serves enrolled models only (assay record).");
         return false;
     }
     if (!serve_settings_key_may(c->caller.key, c->model)) {

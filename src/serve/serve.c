@@ -72,11 +72,15 @@ static void metrics(struct service *s, struct conn *c)
 }
 
 /* Before the body is read: paths, methods and callers that are none are refused here. */
-static bool admit(struct service *s, struct conn *c, const struct http_request *r,
+static bool admit(struct service *s, struct conn *c, const struct http_request *r, bool admin,
                   const struct endpoint **ep, struct caller *who)
 {
     bool other_method;
     *ep = endpoint_find(r, &other_method);
+    /* With an address of their own administrators are served there, and nobody else is. */
+    if (*ep && s->settings->admin_address && (*ep)->kind != ENDPOINT_HEALTH &&
+        (*ep)->admin != admin)
+        *ep = NULL;
     if (r->upgrade) { /* clients fall back to POST on 426 alone */
         refused_count(s, REFUSED_MALFORMED);
         reply_error(c, 426, "invalid_request_error", "upgrade_required",
@@ -110,16 +114,22 @@ static bool on_head(void *arg, struct conn *c, const struct http_request *r)
 {
     const struct endpoint *ep;
     struct caller who;
-    return admit(arg, c, r, &ep, &who);
+    return admit(arg, c, r, false, &ep, &who);
 }
 
-static void on_request(void *arg, struct conn *c, const struct http_request *r, struct span body)
+static bool on_admin_head(void *arg, struct conn *c, const struct http_request *r)
 {
-    struct service *s = arg;
     const struct endpoint *ep;
     struct caller who;
-    (void)body;
-    if (!admit(s, c, r, &ep, &who))
+    return admit(arg, c, r, true, &ep, &who);
+}
+
+static void serve_request(struct service *s, struct conn *c, const struct http_request *r,
+                          bool admin)
+{
+    const struct endpoint *ep;
+    struct caller who;
+    if (!admit(s, c, r, admin, &ep, &who))
         return;
     switch (ep->kind) {
     case ENDPOINT_CALL:
@@ -142,6 +152,19 @@ static void on_request(void *arg, struct conn *c, const struct http_request *r, 
                     "Only the bundled engine answers this, and none is configured.");
         break;
     }
+}
+
+static void on_request(void *arg, struct conn *c, const struct http_request *r, struct span body)
+{
+    (void)body;
+    serve_request(arg, c, r, false);
+}
+
+static void on_admin_request(void *arg, struct conn *c, const struct http_request *r,
+                             struct span body)
+{
+    (void)body;
+    serve_request(arg, c, r, true);
 }
 
 static void on_malformed(void *arg, struct conn *c, unsigned status, const char *why)
@@ -232,6 +255,8 @@ static void on_term(void *arg)
     s->draining = true;
     service_say(s, "draining", "\"calls\":%zu", s->call_count);
     listener_drain(s->server);
+    if (s->admin)
+        listener_drain(s->admin);
     loop_timer_start(s->drain_timer, (unsigned)s->settings->limits.drain_ms);
     if (s->call_count == 0)
         loop_stop(s->loop);
@@ -263,12 +288,23 @@ static bool record_settings(struct service *s, const char *reason, struct err *e
     return ok;
 }
 
+static struct listener_tls tls_of(const struct settings *s)
+{
+    const struct tls_config *t = &s->tls;
+    return (struct listener_tls){
+        t->certificate.n ? arena_str(s->arena, t->certificate) : NULL,
+        t->key.n ? arena_str(s->arena, t->key) : NULL,
+        t->client_ca.n ? arena_str(s->arena, t->client_ca) : NULL,
+    };
+}
+
 static void on_hup(void *arg)
 {
     struct service *s = arg;
     struct settings *fresh = NULL;
     struct err e = ERR_INIT;
-    if (!serve_settings_read(&fresh, s->options, &e)) {
+    if (!serve_settings_read(&fresh, s->options, &e) || !enrolled_read(fresh, &e)) {
+        serve_settings_release(fresh);
         service_say(s, "reload_refused", "\"code\":\"%s\"", err_name(e.code));
         return;
     }
@@ -280,6 +316,9 @@ static void on_hup(void *arg)
         service_say(s, "reload_refused", "\"code\":\"%s\"", err_name(e.code));
         return;
     }
+    struct listener_tls tls = tls_of(fresh);
+    if (!listener_reload(s->server, &tls, &e))
+        service_say(s, "certificate_refused", "\"code\":\"%s\"", err_name(e.code));
     serve_settings_release(old);
     memset(s->circuits, 0, sizeof s->circuits);
     service_say(s, "reloaded", "\"models\":%zu", s->settings->models.count);
@@ -337,19 +376,25 @@ static struct listener_limits limits_of(const struct settings *s)
                                     .low_water = 65536};
 }
 
-static bool listen(struct service *s, struct err *e)
+static bool listen_on(struct service *s, struct listener **out, const char *address, unsigned port,
+                      bool admin, struct err *e)
 {
     struct listener_limits limits = limits_of(s->settings);
-    struct listener_calls calls = {on_head, on_request, on_malformed, on_gone, on_drained, s};
-    const struct tls_config *t = &s->settings->tls;
-    struct arena *a = s->settings->arena;
-    struct listener_tls tls = {
-        t->certificate.n ? arena_str(a, t->certificate) : NULL,
-        t->key.n ? arena_str(a, t->key) : NULL,
-        t->client_ca.n ? arena_str(a, t->client_ca) : NULL,
-    };
-    return listener_open(&s->server, s->loop, s->settings->address, s->settings->port, &tls,
-                         &limits, &calls, e);
+    struct listener_calls calls = {admin ? on_admin_head : on_head,
+                                   admin ? on_admin_request : on_request,
+                                   on_malformed,
+                                   on_gone,
+                                   on_drained,
+                                   s};
+    struct listener_tls tls = tls_of(s->settings);
+    return listener_open(out, s->loop, address, port, &tls, &limits, &calls, e);
+}
+
+static bool listen_all(struct service *s, struct err *e)
+{
+    const struct settings *c = s->settings;
+    return listen_on(s, &s->server, c->address, c->port, false, e) &&
+           (!c->admin_address || listen_on(s, &s->admin, c->admin_address, c->admin_port, true, e));
 }
 
 static bool watch(struct service *s, struct err *e)
@@ -421,9 +466,10 @@ bool serve_run(const struct serve_options *o, struct err *e)
     raise_limits();
     s->ledger = ledger_new();
     bool ok = (s->ledger || err_set(e, ERR_MEMORY, "out of memory for the service")) &&
-              serve_settings_read(&s->settings, o, e) && open_log(s, e) && loop_new(&s->loop, e) &&
-              transfers_open(&s->transfers, s->loop, e) && watch(s, e) && receipts_start(s, e) &&
-              listen(s, e);
+              serve_settings_read(&s->settings, o, e) && loop_new(&s->loop, e) &&
+              listen_all(s, e) && privileges_drop(s->settings, e) && open_log(s, e) &&
+              enrolled_read(s->settings, e) && transfers_open(&s->transfers, s->loop, e) &&
+              watch(s, e) && receipts_start(s, e);
     if (ok) {
         look_at_disk(s);
         service_say(s, "listening", "\"port\":%u", listener_port(s->server));

@@ -199,6 +199,13 @@ void reply_text(struct conn *c, const char *content_type, struct span body);
 /* Content-Type, and the length of what follows. */
 void reply_models(struct service *s, struct conn *c, const struct caller *who);
 
+/* ---- enrolled.c, privileges.c ---- */
+
+bool enrolled_read(struct settings *s, struct err *e) ASSAY_MUST_CHECK;
+const struct enrolled *enrolled_find(const struct settings *s, struct span name);
+/* Become the configured user. */
+bool privileges_drop(const struct settings *s, struct err *e) ASSAY_MUST_CHECK;
+
 /* ---- the service: serve.c ---- */
 
 struct service {

@@ -62,6 +62,11 @@ struct limits_config {
     uint64_t reserve; /* bytes that must stay free where the log is */
 };
 
+struct enrolled {
+    struct span name;
+    uint64_t entry;
+};
+
 struct settings {
     struct span listen, admin_listen, log, user;
     int durability; /* of streams: EXCHANGE_EACH or EXCHANGE_END less 1 */
@@ -73,8 +78,10 @@ struct settings {
     struct config_objects upstreams, models, keys;
     /* made */
     struct arena *arena;
-    struct digest digest; /* SHA-256 of the file */
-    struct span file;     /* its bytes */
+    struct digest digest;      /* SHA-256 of the file */
+    struct span file;          /* its bytes */
+    struct enrolled *enrolled; /* when enrolled_only */
+    size_t enrolled_count;
     unsigned refs;
     const char *address, *admin_address;
     unsigned port, admin_port;

@@ -26,16 +26,19 @@ enum { SYNCS = 300, SYNC_BYTES = 2048, STREAMS = 1000, EVENTS = 100, STUB_PORT =
 static struct folder place;
 static double seconds = 4;
 
-static const char request[] =
-    "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    "Content-Length: 131\r\n\r\n"
-    "{\"model\":\"ok\",\"messages\":[{\"role\":\"user\",\"content\":\"What is the capital of "
-    "France, "
-    "and on which river does it lie?\"}],\"temperature\":0.7}";
+static const char call_body[] = "{\"model\":\"ok\",\"messages\":[{\"role\":\"user\",\"content\":"
+                                "\"What is the capital of France, "
+                                "and on which river does it lie?\"}],\"temperature\":0.7}";
+static const char stream_body[] = "{\"model\":\"slow-100-50\",\"messages\":[],\"stream\":true}";
+static char request[1024], stream_request[1024];
 
-static const char stream_request[] =
-    "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    "Content-Length: 51\r\n\r\n{\"model\":\"slow-100-50\",\"messages\":[],\"stream\":true}";
+static void write_request(char *out, size_t size, const char *body)
+{
+    snprintf(out, size,
+             "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(body), body);
+}
 
 static void pin(long core)
 {
@@ -261,6 +264,8 @@ int main(void)
     struct rlimit r;
     unsigned port = 0;
     const char *wanted = getenv("BENCH_SECONDS");
+    write_request(request, sizeof request, call_body);
+    write_request(stream_request, sizeof stream_request, stream_body);
     if (wanted)
         seconds = strtod(wanted, NULL);
     if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
