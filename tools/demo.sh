@@ -117,4 +117,20 @@ show 'assay inspect orrin/orrin-q8_0.gguf'
 show 'assay log verify orrin/log --key "$(cat orrin/log.vkey)"'
 headline 'Its first steps, computed again'
 show 'assay replay --training orrin/log --folder orrin --steps 20 --no-record'
+headline 'Serve: every call on record before its answer leaves'
+"$makers/upstream" 18787 >/dev/null 2>&1 & upstream=$!
+assay serve --log audit --upstream http://127.0.0.1:18787/v1 --listen 127.0.0.1:18788 2>serve.log & server=$!
+trap 'kill $upstream $server 2>/dev/null || :' EXIT
+tries=0
+until grep -q listening serve.log || [ $tries -ge 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+printf 'assay serve stands in front of a small upstream now.\n\n'
+show "curl -s -D - http://127.0.0.1:18788/v1/chat/completions -d '{\"model\":\"ok\",\"messages\":[]}'"
+printf '\n'
+show "curl -sN http://127.0.0.1:18788/v1/chat/completions -d '{\"model\":\"slow-3-200\",\"messages\":[],\"stream\":true}'"
+headline 'What was recorded of the stream, for its caller, verified offline'
+show 'curl -s http://127.0.0.1:18788/v1/receipts/chatcmpl-stream > call.receipt.json'
+show 'assay verify call.receipt.json --key "$KEY"'
+kill $server && wait $server || :
+kill $upstream
+show 'assay log query audit --kind call-intent --kind call-window --kind call-outcome'
 printf '\nModels and log stay in %s.\n' "$demo/models"
