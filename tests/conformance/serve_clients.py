@@ -1,0 +1,185 @@
+"""Official clients, unchanged, through the running proxy: OpenAI's for Python and JavaScript,
+Anthropic's for Python; over plain HTTP and over TLS with and without a client's certificate."""
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import anthropic
+import httpx2 as httpx
+import openai
+
+ASSAY, BUILD = os.environ["ASSAY"], os.environ["BUILD"]
+HERE = os.path.dirname(os.path.abspath(__file__))
+passed = failed = 0
+
+
+def check(name, ok):
+    global passed, failed
+    passed, failed = passed + bool(ok), failed + (not ok)
+    print(f"[{'       OK' if ok else '  FAILED '} ] {name}")
+
+
+def run(*args):
+    return subprocess.run(args, check=True, capture_output=True, text=True).stdout
+
+
+class Server:
+    def __init__(self, folder, text):
+        path = os.path.join(folder, "serve.yaml")
+        with open(path, "w") as f:
+            f.write(text)
+        self.process = subprocess.Popen([ASSAY, "serve", "--config", path], stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            event = json.loads(line) if line.startswith("{") else {}
+            if event.get("event") == "listening":
+                self.port = event["port"]
+                return
+        raise SystemExit("the server did not start")
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(20) == 0
+
+
+def openai_checks(client):
+    messages = [{"role": "user", "content": "hi"}]
+    answer = client.chat.completions.create(model="ok", messages=messages)
+    check("python_chat", "Paris" in answer.choices[0].message.content and answer.usage.completion_tokens == 32)
+    raw = client.chat.completions.with_raw_response.create(model="ok", messages=messages)
+    check("python_sees_entry_and_leaf", raw.headers["assay-entry"].isdigit() and len(raw.headers["assay-leaf"]) == 64)
+    parts = client.chat.completions.create(model="slow-3-20", messages=messages, stream=True)
+    text = "".join(p.choices[0].delta.content or "" for p in parts)
+    check("python_chat_streamed", text == "w\u00f6rd0 w\u00f6rd1 w\u00f6rd2 ")
+    check("python_completions", client.completions.create(model="ok", prompt="hi").choices[0].text == " Paris.")
+    check("python_responses", client.responses.create(model="ok", input="hi").output_text == "Paris.")
+    events = [e.type for e in client.responses.create(model="responses", input="hi", stream=True)]
+    check("python_responses_streamed", events[-1] == "response.completed")
+    vector = client.embeddings.create(model="ok", input=["hi"], encoding_format="float").data[0].embedding
+    check("python_embeddings", vector == [0.25, -0.5])
+    check("python_models", [m.id for m in client.models.list()] == ["named"])
+    try:
+        client.chat.completions.create(model="400", messages=messages)
+        check("python_error", False)
+    except openai.BadRequestError as e:
+        check("python_error", e.status_code == 400)
+
+
+def anthropic_checks(client):
+    messages = [{"role": "user", "content": "hi"}]
+    answer = client.messages.create(model="ok", max_tokens=9, messages=messages)
+    check("anthropic_messages", answer.content[0].text == "Paris." and answer.usage.output_tokens == 5)
+    with client.messages.stream(model="messages", max_tokens=9, messages=messages) as stream:
+        check("anthropic_messages_streamed", "".join(stream.text_stream) == "Paris.")
+
+
+def javascript_checks(base, key):
+    folder = os.path.join(os.getcwd(), "build", "node")
+    os.makedirs(folder, exist_ok=True)
+    try:
+        if not os.path.exists(os.path.join(folder, "node_modules", "openai")):
+            subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "openai@6.49.0"],
+                           cwd=folder, check=True, capture_output=True)
+        script = os.path.join(folder, "serve_clients.mjs")
+        with open(os.path.join(HERE, "serve_clients.mjs")) as f, open(script, "w") as to:
+            to.write(f.read())
+        out = subprocess.run(["node", script], env=dict(os.environ, BASE=base, KEY=key), capture_output=True,
+                             text=True, timeout=60).stdout
+    except (OSError, subprocess.CalledProcessError):
+        print("javascript client skipped: npm or its registry is not there")
+        return
+    for ok, name in re.findall(r"^\[ +(OK|FAILED) +\] (.*)$", out, re.M):
+        check(name, ok == "OK")
+    check("javascript_ran", "javascript_error" in out)
+
+
+def receipt_checks(folder, base, key, vkey):
+    client = openai.OpenAI(api_key=key, base_url=base, max_retries=0)
+    raw = client.chat.completions.with_raw_response.create(model="ok", messages=[])
+    ask = urllib.request.Request(f"{base}/receipts/{raw.headers['assay-entry']}",
+                                 headers={"Authorization": f"Bearer {key}"})
+    path = os.path.join(folder, "call.receipt.json")
+    with urllib.request.urlopen(ask) as answer, open(path, "wb") as f:
+        f.write(answer.read())
+    check("receipt_verifies", subprocess.run([ASSAY, "verify", path, "--key", vkey], capture_output=True).returncode == 0)
+    with open(path, "rb") as f:
+        text = f.read()
+    with open(path, "wb") as f:
+        f.write(text.replace(b"Paris", b"Lyons", 1))
+    check("changed_receipt_does_not",
+          subprocess.run([ASSAY, "verify", path, "--key", vkey], capture_output=True).returncode == 4)
+
+
+def certificates(folder):
+    def at(name):
+        return os.path.join(folder, name)
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", at("s.key"), "-out", at("s.pem"))
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+        "-subj", "/CN=client", "-keyout", at("c.key"), "-out", at("c.pem"))
+    der = subprocess.run(["openssl", "x509", "-in", at("c.pem"), "-outform", "DER"], check=True,
+                         capture_output=True).stdout
+    import hashlib
+    return at, hashlib.sha256(der).hexdigest()
+
+
+def tls_checks(folder, config):
+    at, fingerprint = certificates(folder)
+    text = config + (f"tls: {{certificate: {at('s.pem')}, key: {at('s.key')}, client_ca: {at('c.pem')}}}\n"
+                     f"keys:\n  - {{name: client, certificate_sha256: {fingerprint}}}\n")
+    server = Server(folder, text)
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = ssl.create_default_context(cafile=at("s.pem"))
+        context.minimum_version = context.maximum_version = version
+        context.load_cert_chain(at("c.pem"), at("c.key"))
+        client = openai.OpenAI(api_key="none", base_url=f"https://127.0.0.1:{server.port}/v1", max_retries=0,
+                               http_client=httpx.Client(verify=context))
+        client = client.with_options(default_headers={"Authorization": openai.Omit()})
+        answer = client.chat.completions.create(model="ok", messages=[])
+        check(f"client_certificate_over_{version.name}", answer.id.startswith("chatcmpl"))
+    for name, change in (("no_client_certificate_is_refused", {}), ("tls_1_1_is_refused", {"old": True})):
+        context = ssl.create_default_context(cafile=at("s.pem"))
+        if change:
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        try:
+            httpx.Client(verify=context).get(f"https://127.0.0.1:{server.port}/health")
+            check(name, False)
+        except (httpx.TransportError, ssl.SSLError):
+            check(name, True)
+    check("tls_server_stops", server.stop())
+
+
+def main():
+    upstream = subprocess.Popen([os.path.join(BUILD, "fixtures/make/upstream"), "18790"])
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            log = os.path.join(folder, "log")
+            vkey = re.search(r"verifier key (\S+)", run(ASSAY, "log", "init", log, "--origin", "example.org/c")).group(1)
+            made = run(ASSAY, "serve", "--make-key", "alice")
+            key, entry = re.search(r"key: (\S+)\n.*?configuration:\n(.*)", made, re.S).groups()
+            config = (f"listen: 127.0.0.1:0\nlog: {log}\nupstreams: [{{name: stub, url: 'http://127.0.0.1:18790/v1'}}]\n"
+                      "models: [{name: named, backends: [{upstream: stub}]}, {name: '*', backends: [{upstream: stub}]}]\n")
+            server = Server(folder, config + "keys:\n" + entry)
+            base = f"http://127.0.0.1:{server.port}/v1"
+            openai_checks(openai.OpenAI(api_key=key, base_url=base, max_retries=0))
+            anthropic_checks(anthropic.Anthropic(api_key=key, base_url=base[:-3], max_retries=0))
+            javascript_checks(base, key)
+            receipt_checks(folder, base, key, vkey)
+            check("server_stops", server.stop())
+            tls_checks(folder, config)
+            check("log_verifies", subprocess.run([ASSAY, "log", "verify", log, "--key", vkey],
+                                                 capture_output=True).returncode == 0)
+    finally:
+        upstream.kill()
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
