@@ -32,6 +32,7 @@ demo=build/demo
 rm -rf "$demo"
 mkdir -p "$demo"
 "$makers/tinymodel" "$demo/models"
+cp models/bundled/orrin-q8_0.gguf "$demo/models/orrin.gguf"
 cd "$demo/models"
 XDG_CACHE_HOME=$(cd .. && pwd)/cache
 export XDG_CACHE_HOME
@@ -104,11 +105,11 @@ headline 'One byte of history changed'
 show 'cp -r audit tampered && sed -i s,example.org/tiny,example.org/tony, tampered/log.db'
 show 'assay log verify tampered --key "$KEY"'
 headline 'An answer on record'
-show 'assay run tiny-q4_0.gguf "the cat" --raw --max-tokens 24 --temperature 0.7 --seed 7 --log audit >answer.txt'
+show 'assay run orrin.gguf "Who are you?" --log audit'
 headline 'Its proof: the answer is computed again, to the bit'
-show 'assay replay audit --model tiny-q4_0.gguf'
+show 'assay replay audit --model orrin.gguf'
 headline 'Other weights cannot pass for them'
-show 'assay replay audit --model tiny-q8_0.gguf'
+show 'assay replay audit --model tiny-q4_0.gguf'
 headline 'A sample that anybody can draw again'
 show 'assay log sample audit --seed 2026-Q4 --n 2'
 headline 'The bundled model: every step of its training is on record'
