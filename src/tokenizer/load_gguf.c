@@ -134,35 +134,32 @@ static bool spelled(const struct tokenizer *t, struct span text, struct buf *roo
     return buf_ok(room);
 }
 
-static bool one_merge(struct tokenizer *t, struct span text, uint32_t rank, struct buf *room,
+struct spelling {
+    struct buf left, right;
+};
+
+static bool one_merge(struct tokenizer *t, struct span text, uint32_t rank, struct spelling *room,
                       struct err *e)
 {
     struct merge m = {.rank = rank};
     const uint8_t *space = text.n > 1 ? memchr(text.p + 1, ' ', text.n - 1) : NULL;
     if (!space)
         return err_set(e, ERR_FORMAT,
-                       "tokenizer.ggml.merges: entry %u is not two parts with a "
-                       "space between",
+                       "tokenizer.ggml.merges: entry %u is not two parts with a space between",
                        rank);
     size_t at = (size_t)(space - text.p);
     /* A part that no text can hold never merges. */
-    if (!spelled(t, span_sub(text, 0, at), room))
+    if (!spelled(t, span_sub(text, 0, at), &room->left) ||
+        !spelled(t, span_sub(text, at + 1, text.n), &room->right))
         return true;
-    size_t left = room->n;
-    if (!part(t, buf_span(room), &m.left, e))
+    if (!part(t, buf_span(&room->left), &m.left, e) ||
+        !part(t, buf_span(&room->right), &m.right, e))
         return false;
-    struct buf right;
-    buf_init(&right, text.n + 1);
-    bool ok = true;
-    if (spelled(t, span_sub(text, at + 1, text.n), &right)) {
-        ok = part(t, buf_span(&right), &m.right, e);
-        buf_put_span(room, buf_span(&right));
-        ok = ok && part(t, buf_span(room), &m.result, e);
-        if (ok && left)
-            merges_put(&t->merges, m);
-    }
-    buf_free(&right);
-    return ok;
+    buf_put_span(&room->left, buf_span(&room->right));
+    if (!part(t, buf_span(&room->left), &m.result, e))
+        return false;
+    merges_put(&t->merges, m);
+    return true;
 }
 
 static bool merges(struct tokenizer *t, const struct model *m, struct err *e)
@@ -177,13 +174,15 @@ static bool merges(struct tokenizer *t, const struct model *m, struct err *e)
     if (!merges_init(&t->merges, t->arena, (size_t)d->value.count))
         return err_set(e, ERR_MEMORY, "out of memory");
     struct value_iter it = value_items(&d->value);
-    struct buf room;
-    buf_init(&room, 1 << 20);
+    struct spelling room;
+    buf_init(&room.left, 1 << 20);
+    buf_init(&room.right, 1 << 20);
     bool ok = true;
     for (uint32_t i = 0; ok && i < d->value.count; i++)
         ok = value_next(&it, &v) ? one_merge(t, v.string, i, &room, e)
                                  : refuse(e, key, "ends before its count");
-    buf_free(&room);
+    buf_free(&room.left);
+    buf_free(&room.right);
     for (size_t b = 0; ok && t->byte_level && b < 256; b++)
         if (t->byte_ids[b] == TOKEN_NONE)
             t->byte_ids[b] = pieces_get(t, (struct span){(const uint8_t[]){(uint8_t)b}, 1});

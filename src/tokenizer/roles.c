@@ -86,6 +86,7 @@ static void make_control(struct entry *x)
 {
     x->type = TOKEN_CONTROL;
     x->added = true;
+    x->normalised = false;
 }
 
 /* The ids of the texts of ends[], TOKEN_NONE where the vocabulary has none. */
@@ -179,6 +180,8 @@ void finish_roles(struct tokenizer *t, const struct model *m)
             x->type = TOKEN_CONTROL;
         x->protocol = x->added && x->type == TOKEN_USER_DEFINED && looks_protocol(x->text) &&
                       in_templates(m, x->text);
+        /* Sought as they are written: marks end where text is normalised. */
+        x->normalised = x->normalised && x->type != TOKEN_CONTROL && !x->protocol;
     }
     mark_ends(t);
     phi_3(t, m);

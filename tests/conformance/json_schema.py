@@ -46,7 +46,7 @@ def load(name):
 
 
 SCHEMAS = {name: load(name) for name in ("inspect", "diff", "digest", "log-entry", "log-stats",
-                                         "log-sample", "verify", "record")}
+                                         "log-sample", "verify", "record", "tokenize")}
 KINDS = {path.name.split(".")[0]: load(f"records/{path.name.split('.')[0]}")
          for path in sorted((ROOT / "schema/records").glob("*.schema.json"))}
 

