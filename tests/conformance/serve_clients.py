@@ -31,11 +31,14 @@ def run(*args):
 
 
 class Server:
+    running = []
+
     def __init__(self, folder, text):
         path = os.path.join(folder, "serve.yaml")
         with open(path, "w") as f:
             f.write(text)
         self.process = subprocess.Popen([ASSAY, "serve", "--config", path], stderr=subprocess.PIPE, text=True)
+        Server.running.append(self.process)
         for line in self.process.stderr:
             event = json.loads(line) if line.startswith("{") else {}
             if event.get("event") == "listening":
@@ -138,11 +141,9 @@ def tls_checks(folder, config):
         context = ssl.create_default_context(cafile=at("s.pem"))
         context.minimum_version = context.maximum_version = version
         context.load_cert_chain(at("c.pem"), at("c.key"))
-        client = openai.OpenAI(api_key="none", base_url=f"https://127.0.0.1:{server.port}/v1", max_retries=0,
-                               http_client=httpx.Client(verify=context))
-        client = client.with_options(default_headers={"Authorization": openai.Omit()})
-        answer = client.chat.completions.create(model="ok", messages=[])
-        check(f"client_certificate_over_{version.name}", answer.id.startswith("chatcmpl"))
+        answer = httpx.Client(verify=context).post(f"https://127.0.0.1:{server.port}/v1/chat/completions",
+                                                   json={"model": "ok", "messages": []})
+        check(f"client_certificate_over_{version.name}", answer.json().get("id", "").startswith("chatcmpl"))
     for name, change in (("no_client_certificate_is_refused", {}), ("tls_1_1_is_refused", {"old": True})):
         context = ssl.create_default_context(cafile=at("s.pem"))
         if change:
@@ -176,7 +177,8 @@ def main():
             check("log_verifies", subprocess.run([ASSAY, "log", "verify", log, "--key", vkey],
                                                  capture_output=True).returncode == 0)
     finally:
-        upstream.kill()
+        for process in [upstream, *Server.running]:
+            process.kill()
     print(f"{passed} passed, {failed} failed")
     return failed != 0
 
