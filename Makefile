@@ -59,7 +59,7 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(FLAGS) $(KERNELS) -Itests -MMD -MP -c -o $@ $<
 # Schemas and templates become part of the program.
-EMBED := $(sort $(wildcard schema/*.sql))
+EMBED := $(sort $(wildcard schema/*.sql schema/frameworks/*.yaml reports/templates/*))
 $(B)/embed: tools/embed.c $(B)/flags
 	$(call say,CC)$(CC) $(BASE) $(WARN) -O1 -o $@ $<
 $(B)/embedded.c: $(B)/embed $(EMBED)

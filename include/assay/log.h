@@ -244,8 +244,11 @@ struct log_reader;
 bool log_reader_open(struct log_reader **out, const char *folder, struct err *e) ASSAY_MUST_CHECK;
 void log_reader_close(struct log_reader *r);
 uint64_t log_reader_size(const struct log_reader *r);
-/* The newest signed checkpoint (a note), and the one of a size if it was kept. */
+/* The newest signed checkpoint (a note). */
 bool log_reader_checkpoint(struct log_reader *r, struct buf *note, struct err *e) ASSAY_MUST_CHECK;
+/* The one of `size` entries; ERR_USAGE, naming the sizes around it, when none was signed or kept. */
+bool log_reader_checkpoint_at(struct log_reader *r, uint64_t size, struct buf *note,
+                              struct err *e) ASSAY_MUST_CHECK;
 /* Leaf bytes, copied to `a`. */
 bool log_reader_leaf(struct log_reader *r, uint64_t seq, struct arena *a, struct span *leaf,
                      struct err *e) ASSAY_MUST_CHECK;
@@ -292,6 +295,11 @@ bool log_reader_cosigned(struct log_reader *r, const struct note_key *witness,
  * verify_checkpoint. ERR_USAGE when there is none. */
 bool log_reader_cosigned_note(struct log_reader *r, struct buf *note,
                               struct err *e) ASSAY_MUST_CHECK;
+
+/* The largest checkpoint of at most `size` entries that a witness cosigned by `seconds`, with the
+ * lines of up to then: the same later, whatever was added since. An empty note: there is none. */
+bool log_reader_anchor(struct log_reader *r, uint64_t size, uint64_t seconds, struct buf *note,
+                       struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- tiles (src/log/export.c) ---- */
 

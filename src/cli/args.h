@@ -128,7 +128,7 @@ struct sample_args {
 
 struct verify_args {
     struct option_texts keys, older, certificates;
-    const char *policy, *signature;
+    const char *policy, *signature, *model, *log;
     unsigned require;
     bool json, unsigned_files, no_cache;
 };

@@ -83,6 +83,7 @@ extern const struct command check_command, sign_command, inspect_command, diff_c
 extern const struct command train_command;
 
 extern const struct command serve_command;
+extern const struct command report_command;
 
 void help_overview(struct out *o);
 /* The commands whose names begin with this word; false when there are none. */

@@ -15,6 +15,7 @@
 #include "cli/model_signature.h"
 #include "cli/progress.h"
 #include "cli/proof_view.h"
+#include "cli/verify_report.h"
 
 enum { VERIFY_ARENA = 512 << 20, NOTE_ROOM = 1 << 20, FEED_LOOK = 4096 };
 
@@ -23,6 +24,7 @@ struct work {
     struct trust trust;
     struct arena *a;
     struct judged *j;
+    struct span report; /* the file is one: verify_report takes it from here */
 };
 
 /* ---- whom to believe ---- */
@@ -212,6 +214,10 @@ static bool verify_file(struct work *w, const char *path, struct err *e)
         w->j->what = EVIDENCE_RECEIPT;
         return verify_receipt(&w->j->v, bytes, &w->trust, w->a, e);
     }
+    if (begins_object(bytes) && report_is(bytes)) {
+        w->report = bytes;
+        return true;
+    }
     if (begins_object(bytes)) {
         w->j->what = EVIDENCE_BUNDLE;
         return verify_bundle(&w->j->v, bytes, &w->trust, w->a, e);
@@ -245,6 +251,11 @@ static int run_verify(const struct call *call)
     struct work w = {.args = args, .j = &j, .a = arena_new(VERIFY_ARENA)};
     bool ok = w.a ? judge(&w, call->operands[0], &e) : err_set(&e, ERR_MEMORY, "out of memory");
     int status = EXIT_PASS;
+    if (ok && w.report.n) {
+        status = verify_report(call, w.report, args, &w.trust, w.a);
+        arena_free(w.a);
+        return status;
+    }
     if (ok)
         (args->json ? proof_json : proof_text)(call->out, &j);
     else if (args->json)
@@ -266,6 +277,8 @@ static const struct option verify_options[] = {
     {"require", OPTION_NUMBER, "N", AT(require), "at least N of the witnesses must have cosigned"},
     {"older", OPTION_TEXTS, "FILE", AT(older),
      "a log must extend this older checkpoint; may be repeated"},
+    {"log", OPTION_TEXT, "FOLDER", AT(log), "of a report: make its claims about the log again"},
+    {"model", OPTION_TEXT, "PATH", AT(model), "of a report: make its claims about the model again"},
     {"signature", OPTION_TEXT, "FILE", AT(signature),
      "PATH is a model and FILE its signature (OMS); --key then names public keys in PEM files"},
     {"ca", OPTION_TEXTS, "FILE", AT(certificates),
@@ -283,8 +296,9 @@ const struct command verify_command = {
     "verify",
     "Audit log",
     "PATH",
-    "verify a receipt, checkpoint, log, or a signed model",
-    "Finds out what PATH is (a receipt, a checkpoint, a disclosure, an export, a log's folder), "
+    "verify a receipt, checkpoint, log, report or signed model",
+    "Finds out what PATH is (a receipt, a checkpoint, a disclosure, an export, a log's folder, a "
+    "report's JSON), "
     "verifies it offline, and says what that shows and what it does not.\n"
     "Without --key or --policy nobody is pinned: of a log it is then shown that it agrees with "
     "itself, and of a receipt, checkpoint or disclosure nothing that its maker could not have "

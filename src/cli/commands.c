@@ -32,6 +32,7 @@ const struct command *const commands[] = {
     &record_command,
     &verify_command,
     &serve_command,
+    &report_command,
     &log_init_command,
     &log_show_command,
     &log_witness_command,

@@ -3,64 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "assay/base/text.h"
 #include "cli/log_view.h"
 
-/* ---- times: YYYY-MM-DD, then perhaps THH:MM, :SS and Z; always UTC ---- */
-
-static bool digits(const char **at, unsigned count, int *out)
-{
-    *out = 0;
-    for (unsigned i = 0; i < count; i++, (*at)++) {
-        if (**at < '0' || **at > '9')
-            return false;
-        *out = *out * 10 + (**at - '0');
-    }
-    return true;
-}
-
-static bool take(const char **at, char c)
-{
-    if (**at != c)
-        return false;
-    (*at)++;
-    return true;
-}
-
-static bool clock_part(const char **at, struct tm *t)
-{
-    if (!take(at, 'T') && !take(at, ' '))
-        return true;
-    return digits(at, 2, &t->tm_hour) && take(at, ':') && digits(at, 2, &t->tm_min) &&
-           (!take(at, ':') || digits(at, 2, &t->tm_sec));
-}
-
-static bool parse_time(const char *text, uint64_t *out)
-{
-    struct tm t = {.tm_hour = 0};
-    const char *at = text;
-    bool ok = digits(&at, 4, &t.tm_year) && take(&at, '-') && digits(&at, 2, &t.tm_mon) &&
-              take(&at, '-') && digits(&at, 2, &t.tm_mday) && clock_part(&at, &t);
-    (void)take(&at, 'Z');
-    if (!ok || *at || t.tm_year < 1970)
-        return false;
-    t.tm_year -= 1900;
-    t.tm_mon -= 1;
-    struct tm given = t;
-    time_t seconds = timegm(&t); /* normalises what does not exist, such as the 31st of June */
-    if (t.tm_mon != given.tm_mon || t.tm_mday != given.tm_mday || t.tm_hour != given.tm_hour ||
-        t.tm_min != given.tm_min || t.tm_sec != given.tm_sec)
-        return false;
-    *out = (uint64_t)seconds * 1000000;
-    return true;
-}
-
-static bool set_time(uint64_t *out, const char *option, const char *text, struct err *e)
+bool log_time(uint64_t *out, const char *option, const char *text, struct err *e)
 {
     char shown[80];
-    return !text || parse_time(text, out) ||
+    return !text || clock_parse(out, text) ||
            err_set(e, ERR_USAGE,
                    "--%s: expected a time in UTC such as 2026-11-23 or "
                    "2026-11-23T14:05:00Z, not '%s'",
@@ -128,8 +78,8 @@ bool log_filter_set(struct log_filter *f, const struct filter_args *args, struct
 {
     *f = (struct log_filter){
         .until = UINT64_MAX, .model = span_str(args->model), .outcome = span_str(args->outcome)};
-    return set_time(&f->since, "since", args->since, e) &&
-           set_time(&f->until, "until", args->until, e) && set_kinds(f, &args->kinds, e) &&
+    return log_time(&f->since, "since", args->since, e) &&
+           log_time(&f->until, "until", args->until, e) && set_kinds(f, &args->kinds, e) &&
            set_subject(f, args->subject, e);
 }
 

@@ -19,6 +19,9 @@ struct log_filter {
     struct span model, outcome; /* empty: any */
 };
 
+/* A time in UTC as options take it, for --OPTION; NULL leaves *out. */
+bool log_time(uint64_t *out, const char *option, const char *text, struct err *e) ASSAY_MUST_CHECK;
+
 /* From what was typed; ERR_USAGE says what is wrong with it. */
 bool log_filter_set(struct log_filter *f, const struct filter_args *args,
                     struct err *e) ASSAY_MUST_CHECK;

@@ -23,7 +23,7 @@ enum option_kind {
     OPTION_CHOICE  /* int: index into the '|'-separated choices */
 };
 
-enum { OPTION_MAX_NUMBER = 1024, OPTION_MAX_TEXTS = 16, OPTION_ARGS_SIZE = 1024 };
+enum { OPTION_MAX_NUMBER = 1024, OPTION_MAX_TEXTS = 16, OPTION_ARGS_SIZE = 2048 };
 
 #define OPTION_MAX_U64 ((UINT64_C(1) << 53) - 1)
 

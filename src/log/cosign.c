@@ -228,15 +228,19 @@ static bool is_new_name(struct span note, struct span line)
     return n && !memmem(note.p, note.n, line.p, n);
 }
 
-static bool append_lines(struct log_reader *r, uint64_t size, struct buf *out, struct err *e)
+static bool append_lines(struct log_reader *r, uint64_t size, uint64_t seconds, struct buf *out,
+                         struct err *e)
 {
     int step = SQLITE_DONE;
-    sqlite3_stmt *st = sql_prepare(
-        r->db, "SELECT line FROM cosignature WHERE size = ?1 ORDER BY id DESC LIMIT ?2", e);
+    sqlite3_stmt *st = sql_prepare(r->db,
+                                   "SELECT line FROM cosignature WHERE size = ?1 AND time <= ?3 "
+                                   "ORDER BY id DESC LIMIT ?2",
+                                   e);
     if (!st)
         return false;
     sqlite3_bind_int64(st, 1, (int64_t)size);
     sqlite3_bind_int64(st, 2, SCAN_ROWS);
+    sqlite3_bind_int64(st, 3, seconds > INT64_MAX ? INT64_MAX : (int64_t)seconds);
     for (int taken = 0; taken < LINES && (step = sqlite3_step(st)) == SQLITE_ROW;) {
         struct span line = sql_blob(st, 0);
         if (!is_new_name(buf_span(out), line))
@@ -264,7 +268,7 @@ static bool consider_size(struct log_reader *r, uint64_t size, struct buf *best,
     struct buf note;
     buf_init(&note, LOG_NOTE_MAX + LINES_MAX);
     bool there = append_note(r, size, &note, NULL);
-    bool ok = !there || append_lines(r, size, &note, e);
+    bool ok = !there || append_lines(r, size, UINT64_MAX, &note, e);
     if (ok && there && lines_of(buf_span(&note)) > lines_of(buf_span(best))) {
         buf_clear(best);
         buf_put_span(best, buf_span(&note));
@@ -302,5 +306,63 @@ bool log_reader_cosigned_note(struct log_reader *r, struct buf *note, struct err
     if (newest.time == 0)
         return err_set(e, ERR_USAGE, "no witness has cosigned this log yet");
     buf_clear(note);
-    return append_note(r, newest.size, note, e) && append_lines(r, newest.size, note, e);
+    return append_note(r, newest.size, note, e) &&
+           append_lines(r, newest.size, UINT64_MAX, note, e);
+}
+
+bool log_reader_anchor(struct log_reader *r, uint64_t size, uint64_t seconds, struct buf *note,
+                       struct err *e)
+{
+    sqlite3_stmt *st = sql_prepare(
+        r->db, "SELECT coalesce(max(size), 0) FROM cosignature WHERE size <= ?1 AND time <= ?2", e);
+    buf_clear(note);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, size > INT64_MAX ? INT64_MAX : (int64_t)size);
+    sqlite3_bind_int64(st, 2, seconds > INT64_MAX ? INT64_MAX : (int64_t)seconds);
+    bool ok = sqlite3_step(st) == SQLITE_ROW || sql_fail(r->db, "reading cosignatures", e);
+    int64_t found = ok ? sqlite3_column_int64(st, 0) : 0;
+    sqlite3_finalize(st);
+    return ok && (found <= 0 || (append_note(r, (uint64_t)found, note, e) &&
+                                 append_lines(r, (uint64_t)found, seconds, note, e)));
+}
+
+/* The kept sizes next to one that was not kept, for the message. */
+static bool no_checkpoint(struct log_reader *r, uint64_t size, struct err *e)
+{
+    sqlite3_stmt *st = sql_prepare(r->db,
+                                   "SELECT coalesce((SELECT max(size) FROM checkpoint WHERE size < "
+                                   "?1), 0), coalesce((SELECT min(size) FROM checkpoint WHERE size "
+                                   "> ?1), 0)",
+                                   e);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, size > INT64_MAX ? INT64_MAX : (int64_t)size);
+    bool ok = sqlite3_step(st) == SQLITE_ROW || sql_fail(r->db, "reading checkpoints", e);
+    long long below = ok ? sqlite3_column_int64(st, 0) : 0;
+    long long above = ok ? sqlite3_column_int64(st, 1) : 0;
+    sqlite3_finalize(st);
+    return ok && err_set(e, ERR_USAGE,
+                         "no checkpoint of %llu entries is kept; the nearest ones are of %lld and "
+                         "%lld entries",
+                         (unsigned long long)size, below, above);
+}
+
+bool log_reader_checkpoint_at(struct log_reader *r, uint64_t size, struct buf *note, struct err *e)
+{
+    struct arena *a = arena_new(ARENA);
+    struct note parsed;
+    struct checkpoint c = {.size = 0};
+    buf_clear(note);
+    bool ok = a || err_set(e, ERR_MEMORY, "out of memory for a checkpoint");
+    bool newest = ok && note_parse(&parsed, buf_span(&r->note), a, NULL) &&
+                  checkpoint_parse(&c, parsed.text, NULL) && c.size == size;
+    if (newest)
+        buf_put_span(note, buf_span(&r->note));
+    struct err why = ERR_INIT;
+    if (ok && !newest && !append_note(r, size, note, &why))
+        ok = why.code == ERR_INTEGRITY ? no_checkpoint(r, size, e)
+                                       : err_set(e, why.code, "%s", why.text);
+    arena_free(a);
+    return ok && (buf_ok(note) || err_set(e, ERR_MEMORY, "out of memory for a checkpoint"));
 }

@@ -1,0 +1,158 @@
+/*
+ * Reports: claims gathered from a model, its documents, data sets, a log and
+ * people, held against frameworks, signed, rendered, and verified again.
+ *
+ * report_make reads everything once and gives a set of claims; the renderers are
+ * pure functions of it, so the same inputs, as-of and log size give the same
+ * bytes. report_verify proves a report's JSON again, offline, with whatever of
+ * log and model the verifier has, and lists what it could not prove and why.
+ */
+#ifndef ASSAY_REPORT_H
+#define ASSAY_REPORT_H
+
+#include "assay/base/clock.h"
+#include "assay/claim.h"
+#include "assay/framework.h"
+#include "assay/inspect.h"
+#include "assay/log.h"
+#include "assay/verify.h"
+
+enum {
+    REPORT_MAX = 512 << 20,   /* bytes of one rendered report */
+    REPORT_ATTESTATIONS = 64, /* files of human statements */
+    REPORT_SCOPES = 16,       /* --scope words */
+    REPORT_ARENA = 224 << 20  /* bytes of memory of one report, renderings apart */
+};
+
+/* A model that was read: what `assay inspect` has of it. */
+struct report_model {
+    struct model *model;
+    const struct facts *facts;
+    const struct scan *scan;
+    const struct identity *identity;
+    bool complete;
+    const char *shown; /* its name in the report: never a path of this machine */
+};
+
+struct report_attestation {
+    const char *path;
+    struct span bytes;
+};
+
+struct report_input {
+    const struct framework *frameworks;
+    size_t framework_count;
+    const struct report_model *model; /* NULL: none given */
+    const char *log;                  /* folder; NULL: none given */
+    uint64_t log_size;                /* entries to read; UINT64_MAX: up to the newest checkpoint */
+    uint64_t since, until;            /* wall clock, microseconds: since <= t < until */
+    const char *as_of;                /* YYYY-MM-DDTHH:MM:SSZ */
+    const char *scopes[REPORT_SCOPES];
+    size_t scope_count;
+    const struct report_attestation *attestations;
+    size_t attestation_count;
+    const struct trust
+        *trust;       /* people whose attestations, and witnesses whose cosignatures, count */
+    unsigned edition; /* enum framework_recipient, or FOR_ALL */
+    const struct sign_key *key; /* signs; NULL: unsigned */
+    struct span signer;         /* its name */
+    struct progress progress;
+};
+
+/* One requirement of one framework and how it stands. */
+struct clause {
+    const struct framework *framework;
+    const struct requirement *requirement;
+    enum claim_status status; /* of its worst claim */
+    const char *reason;       /* why it does not apply; NULL: it does */
+    struct claim **claims;
+    size_t count;
+};
+
+struct activity;
+
+struct report {
+    struct arena *arena;
+    const struct report_input *in;
+    struct claims claims;
+    struct clause *clauses;
+    size_t clause_count;
+    size_t counts[CLAIM_STATUSES];     /* claims */
+    size_t clauses_by[CLAIM_STATUSES]; /* clauses */
+    /* The log, when there is one. */
+    bool has_log;
+    struct checkpoint head; /* root and size that were recomputed */
+    struct span checkpoint; /* the signed note over them */
+    struct span anchor;     /* the newest cosigned checkpoint within the range; empty: none */
+    uint64_t anchor_size;
+    size_t anchored_by;  /* known witnesses whose cosignature holds */
+    struct span log_key; /* verifier key in clear */
+    struct activity *activity;
+    /* What is signed. */
+    struct digest root; /* over the commitments to the claims */
+    struct digest *commitments;
+    struct digest secret;  /* of which the salts are made; never rendered */
+    struct span statement; /* in-toto, JSON */
+    struct span envelope;  /* DSSE, JSON; empty: unsigned */
+};
+
+bool report_make(struct report **out, const struct report_input *in,
+                 struct err *e) ASSAY_MUST_CHECK;
+void report_free(struct report *r); /* NULL is harmless */
+
+/* ---- renderings, appended to `out`; pure ---- */
+
+typedef bool report_render(struct buf *out, const struct report *r, struct err *e);
+
+struct report_format {
+    const char *name;   /* "html", "json" */
+    const char *suffix; /* of a file */
+    const char *says;
+    report_render *render;
+};
+
+extern const struct report_format report_formats[]; /* up to one without a name */
+const struct report_format *report_format_find(struct span name);
+
+/* Members of the log's `report` leaf about what was handed over. */
+bool report_leaf(struct buf *out, const struct report *r, struct span rendered,
+                 struct err *e) ASSAY_MUST_CHECK;
+
+/* ---- verification ---- */
+
+struct report_check {
+    const struct trust *trust;
+    const struct report_model *model; /* NULL: not given */
+    const char *log;                  /* folder; NULL: not given */
+    struct progress progress;
+};
+
+/* One thing that verification did, or could not do. */
+struct report_step {
+    enum { STEP_PROVED, STEP_NOT_PROVED, STEP_FAILED } result;
+    const char *what; /* claim or part */
+    const char *why;  /* what was done, or why it could not be */
+};
+
+struct report_verdict {
+    struct arena *arena;
+    const char *edition;
+    const char *signer;
+    bool is_signed, pinned;
+    size_t claims, hidden;          /* opened here, and present as commitments alone */
+    size_t proved, trusted, failed; /* of the opened; trusted: what others said, as recorded */
+    size_t leaves, attestations;    /* proofs recomputed */
+    struct report_step *steps;      /* what was not proved, and what failed, and parts */
+    size_t step_count, step_cap;
+    size_t counts[CLAIM_STATUSES];
+    struct span as_of, origin;
+    uint64_t log_size;
+};
+
+/* False when the file is no report or was changed (ERR_INTEGRITY); *v says as much as was seen. */
+bool report_verify(struct report_verdict *v, struct span json, const struct report_check *with,
+                   struct arena *a, struct err *e) ASSAY_MUST_CHECK;
+/* Is this the JSON of a report? */
+bool report_is(struct span bytes);
+
+#endif

@@ -1,0 +1,190 @@
+/* From what was typed to what report_make takes. */
+#include "cli/report_input.h"
+
+#include <string.h>
+
+#include "assay/base/file.h"
+#include "assay/base/text.h"
+#include "cli/cli.h"
+#include "cli/log_filter.h"
+
+enum { GIVEN_ARENA = 128 << 20, ATTESTATION_MAX = 8 << 20 };
+
+bool report_subject(struct subject *s, struct report_model *m, const char *path,
+                    const struct subject_options *o, struct err *e)
+{
+    if (!subject_open(s, path, o, e))
+        return false;
+    if (s->interrupted)
+        return err_set(e, ERR_INTERRUPTED, "interrupted: no report was made");
+    if (!s->has_facts || !s->has_scan || !s->has_identity)
+        return err_at(e, ERR_FORMAT, path, ERR_NO_OFFSET, "too little could be read for a report");
+    if (!s->recognised)
+        return err_at(e, ERR_FORMAT, path, ERR_NO_OFFSET, "no file of a known model format");
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    size_t from = n;
+    while (from > 0 && path[from - 1] != '/')
+        from--;
+    *m = (struct report_model){
+        .model = s->model,
+        .facts = &s->facts,
+        .scan = &s->scan,
+        .identity = &s->identity,
+        .complete = s->complete,
+        .shown = arena_str(s->model->arena, (struct span){(const uint8_t *)path + from, n - from}),
+    };
+    return m->shown || err_set(e, ERR_MEMORY, "out of memory for a name");
+}
+
+static bool set_model(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    const struct subject_options options = {
+        .digests = true, .cache = !s->no_cache, .threads = s->threads};
+    if (!s->model)
+        return true;
+    g->has_subject = true;
+    if (!report_subject(&g->subject, &g->model, s->model, &options, e))
+        return false;
+    g->input.model = &g->model;
+    g->status = subject_status(&g->subject);
+    return true;
+}
+
+static bool set_frameworks(struct report_given *g, const struct option_texts *names, struct err *e)
+{
+    struct framework *f = arena_array(g->a, names->count + 1, sizeof *f);
+    if (!f)
+        return err_set(e, ERR_MEMORY, "out of memory for frameworks");
+    for (size_t i = 0; i < names->count; i++)
+        if (!framework_load(&f[i], names->text[i], g->a, e))
+            return false;
+    g->input.frameworks = f;
+    g->input.framework_count = names->count;
+    return true;
+}
+
+static bool set_times(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    struct report_input *in = &g->input;
+    uint64_t now = clock_wall();
+    char text[CLOCK_TEXT];
+    in->until = UINT64_MAX;
+    in->log_size = s->log_size.given ? s->log_size.value : UINT64_MAX;
+    if (s->as_of && !log_time(&now, "as-of", s->as_of, e))
+        return false;
+    in->as_of = arena_str(g->a, span_str(clock_text(text, now)));
+    if (!in->as_of)
+        return err_set(e, ERR_MEMORY, "out of memory for a time");
+    const char *dots = s->period ? strstr(s->period, "..") : NULL;
+    if (!s->period)
+        return true;
+    char *from =
+        dots
+            ? arena_str(g->a, (struct span){(const uint8_t *)s->period, (size_t)(dots - s->period)})
+            : NULL;
+    if (!from)
+        return err_set(e, ERR_USAGE,
+                       "--period: expected two times with .. between them, such as "
+                       "2026-10-01..2026-11-01");
+    return (!from[0] || log_time(&in->since, "period", from, e)) &&
+           (!dots[2] || log_time(&in->until, "period", dots + 2, e));
+}
+
+static bool set_trust(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    struct trust *t = &g->trust;
+    t->log_keys = arena_array(g->a, s->trust.count + 1, sizeof *t->log_keys);
+    t->witnesses = arena_array(g->a, s->trust.count + 1, sizeof *t->witnesses);
+    if (!t->log_keys || !t->witnesses)
+        return err_set(e, ERR_MEMORY, "out of memory for keys");
+    for (size_t i = 0; i < s->trust.count; i++) {
+        struct note_key key;
+        struct err why = ERR_INIT;
+        if (!note_key_parse(&key, span_str(s->trust.text[i]), g->a, &why))
+            return err_set(e, ERR_USAGE, "--trust: %s", why.text);
+        if (key.type == NOTE_COSIGNATURE)
+            t->witnesses[t->witness_count++] = key;
+        else
+            t->log_keys[t->log_key_count++] = key;
+    }
+    g->input.trust = t;
+    return true;
+}
+
+static bool set_attestations(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    size_t n = s->attestations.count;
+    struct report_attestation *list = arena_array(g->a, n + 1, sizeof *list);
+    if (!list)
+        return err_set(e, ERR_MEMORY, "out of memory for statements");
+    for (size_t i = 0; i < n; i++) {
+        list[i].path = s->attestations.text[i];
+        if (!file_read(&list[i].bytes, list[i].path, ATTESTATION_MAX, false, g->a, e))
+            return false;
+    }
+    g->input.attestations = list;
+    g->input.attestation_count = n;
+    return true;
+}
+
+/* The log's own name, when nobody gave another. */
+static bool origin_of(struct report_given *g, const char *log, struct span *out, struct err *e)
+{
+    struct log_reader *r = NULL;
+    struct buf note;
+    struct note parsed;
+    struct checkpoint c;
+    buf_init(&note, 1 << 20);
+    bool ok = log_reader_open(&r, log, e) && log_reader_checkpoint(r, &note, e) &&
+              note_parse(&parsed, arena_span(g->a, buf_span(&note)), g->a, e) &&
+              checkpoint_parse(&c, parsed.text, e);
+    if (ok)
+        *out = c.origin;
+    log_reader_close(r);
+    buf_free(&note);
+    return ok;
+}
+
+static bool set_key(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    struct report_input *in = &g->input;
+    const char *path = s->keys.key;
+    in->signer = span_str(s->signer);
+    if (!path && s->log)
+        path = arena_printf(g->a, "%s/log.key", s->log);
+    if (!path)
+        return true;
+    if (in->signer.n == 0 && s->log && !origin_of(g, s->log, &in->signer, e))
+        return false;
+    if (in->signer.n == 0)
+        return err_set(e, ERR_USAGE, "--signer says whose key signs");
+    if (!sign_key_load(&g->key, path, e))
+        return false;
+    in->key = g->key;
+    return true;
+}
+
+bool report_given(struct report_given *g, const struct report_sources *s,
+                  const struct option_texts *frameworks, struct err *e)
+{
+    g->a = arena_new(GIVEN_ARENA);
+    if (!g->a)
+        return err_set(e, ERR_MEMORY, "out of memory for a report");
+    if (!s->model && !s->log)
+        return err_set(e, ERR_USAGE, "nothing to report on: --model, --log or both say what");
+    g->input.log = s->log;
+    for (size_t i = 0; i < s->scopes.count && i < REPORT_SCOPES; i++)
+        g->input.scopes[g->input.scope_count++] = s->scopes.text[i];
+    return set_times(g, s, e) && set_frameworks(g, frameworks, e) && set_trust(g, s, e) &&
+           set_attestations(g, s, e) && set_key(g, s, e) && set_model(g, s, e);
+}
+
+void report_given_free(struct report_given *g)
+{
+    if (g->has_subject)
+        subject_close(&g->subject);
+    sign_key_free(g->key);
+    arena_free(g->a);
+}

@@ -1,0 +1,196 @@
+/*
+ * Claims about a log, and about the calls that stand in it. Each is a measure
+ * over the whole range whose tree the signed head covers; what a claim cannot
+ * reach (calls that did not go through Assay) stands in the claim itself.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "report/making.h"
+
+static const char covers_calls[] =
+    "calls that went through Assay; a call made elsewhere leaves nothing here";
+
+/* A measure as a verified claim. */
+static struct claim *measured(struct making *k, const char *property, const char *measure)
+{
+    const char *value = activity_measure(k->r->activity, measure, k->a);
+    struct claim *c =
+        make_claim(k, property, CLAIM_VERIFIED, activity_query(k->r->activity, measure, k->a));
+    if (!c || !value) {
+        k->s->failed |= !value;
+        return NULL;
+    }
+    c->value = value;
+    claim_prove(k->s, c, prove_range(k, measure, value));
+    return c;
+}
+
+static void prove_listed(struct making *k, struct claim *c, const struct listed *l)
+{
+    for (uint64_t i = 0; c && i < l->count && i < ACTIVITY_LISTED; i++)
+        claim_prove(k->s, c, prove_leaf(k, l->entry[i]));
+}
+
+/* ---- the log itself ---- */
+
+static void integrity_claims(struct making *k)
+{
+    struct claim *c = make_claim(k, "log.integrity", CLAIM_VERIFIED,
+                                 "every entry was hashed again; the tree's root is the one that "
+                                 "the signed checkpoint names");
+    if (c) {
+        claim_value(k->s, c, "%" PRIu64 " entries give the signed root", k->r->head.size);
+        claim_prove(k->s, c,
+                    prove_range(k, "entries", activity_measure(k->r->activity, "entries", k->a)));
+        claim_prove(k->s, c, prove_leaf(k, 0));
+    }
+    c = make_claim(k, "log.anchor", CLAIM_VERIFIED,
+                   "cosignatures of witnesses over a checkpoint of this log, within the range");
+    if (c && k->r->anchor.n && k->r->anchored_by) {
+        claim_value(k->s, c, "%zu witnesses vouch for the first %" PRIu64 " of %" PRIu64 " entries",
+                    k->r->anchored_by, k->r->anchor_size, k->r->head.size);
+        if (k->r->anchor_size < k->r->head.size)
+            c->reason = "the entries after that are vouched for by the log's own key alone";
+    } else if (c && k->r->anchor.n) {
+        c->status = CLAIM_DECLARED;
+        claim_value(k->s, c,
+                    "cosigned up to entry %" PRIu64 " by witnesses whose keys were not given",
+                    k->r->anchor_size);
+        c->reason = "give the witnesses' keys by --witness to have their signatures checked";
+    } else if (c) {
+        c->status = CLAIM_MISSING;
+        c->reason = "self-attested: nobody but the log's own key vouches for its head, so its "
+                    "owner could show another history to somebody else";
+    }
+}
+
+static void upkeep_claims(struct making *k)
+{
+    const struct activity *y = k->r->activity;
+    measured(k, "log.range", "time");
+    measured(k, "log.events", "entries");
+    struct claim *c = measured(k, "log.clock", "clock");
+    if (c && y->boot_back) {
+        c->status = CLAIM_CONTRADICTED;
+        c->reason = "the boot clock never runs backwards on an honest machine";
+    }
+    c = measured(k, "log.retention", "retention");
+    prove_listed(k, c, &y->config);
+    if (c)
+        claim_prove(k->s, c, prove_leaf(k, 0));
+    c = measured(k, "log.changes", "changes");
+    prove_listed(k, c, &y->config);
+    prove_listed(k, c, &y->restore);
+    c = measured(k, "log.erasures", "erasures");
+    prove_listed(k, c, &y->erasure);
+    prove_listed(k, c, &y->hold);
+    c = measured(k, "log.disclosures", "disclosures");
+    prove_listed(k, c, &y->disclosure);
+    c = measured(k, "log.checks", "checks");
+    prove_listed(k, c, &y->check);
+    c = measured(k, "log.replays", "replays");
+    prove_listed(k, c, &y->replay);
+    if (c && y->mismatch.count) {
+        c->status = CLAIM_CONTRADICTED;
+        c->reason = "a replay did not give what the log has";
+    }
+}
+
+/* Is the examined model enrolled, with these roots? */
+static void enrolment_claim(struct making *k)
+{
+    const struct report_model *m = k->in->model;
+    const struct activity *y = k->r->activity;
+    char hex[DIGEST_HEX + 1];
+    struct claim *c = make_claim(k, "log.model", CLAIM_VERIFIED,
+                                 "an entry of kind model names the tensor root of the model "
+                                 "examined");
+    if (!c)
+        return;
+    c->status = CLAIM_MISSING;
+    c->reason = "no entry among the first of its kind enrols the model that was examined";
+    if (!m || !m->identity->has_tensor_root)
+        return;
+    digest_hex(hex, &m->identity->tensor_root);
+    for (uint64_t i = 0; i < y->enrolled.count && i < ACTIVITY_LISTED; i++) {
+        struct span leaf;
+        struct record record;
+        if (!log_reader_leaf(k->reader, y->enrolled.entry[i], k->a, &leaf, NULL) ||
+            !record_decode(&record, leaf, k->a, NULL))
+            continue;
+        struct span root;
+        if (!json_string(json_get(record.body, "tensor_root"), &root) || !span_is(root, hex))
+            continue;
+        c->status = CLAIM_VERIFIED;
+        c->reason = NULL;
+        claim_value(k->s, c, "entry %" PRIu64, y->enrolled.entry[i]);
+        claim_prove(k->s, c, prove_leaf(k, y->enrolled.entry[i]));
+        return;
+    }
+}
+
+void claims_from_log(struct making *k)
+{
+    integrity_claims(k);
+    upkeep_claims(k);
+    enrolment_claim(k);
+}
+
+/* ---- calls ---- */
+
+static void completeness_claims(struct making *k)
+{
+    const struct activity *y = k->r->activity;
+    struct claim *c = measured(k, "calls", "calls");
+    if (c)
+        c->covers = covers_calls;
+    c = measured(k, "calls.complete", "open");
+    if (c) {
+        c->covers = covers_calls;
+        prove_listed(k, c, &y->open_calls);
+        if (y->open || y->stray) {
+            c->status = CLAIM_CONTRADICTED;
+            c->reason = "calls stand open, or outcomes close none";
+        }
+    }
+    c = measured(k, "calls.unapproved", "unapproved");
+    if (c) {
+        c->covers = covers_calls;
+        prove_listed(k, c, &y->unapproved);
+        if (y->unapproved.count) {
+            c->status = CLAIM_CONTRADICTED;
+            c->reason = "a model answered that is not the one examined and that no check passed "
+                        "before";
+        } else if (y->calls == 0)
+            c->reason = "no call was made in the period";
+    }
+    c = measured(k, "log.approval", "checks");
+    if (c && y->check.count == 0) {
+        c->status = CLAIM_MISSING;
+        c->value = NULL;
+        c->reason = "no check against a policy stands in the log; assay check --log records one";
+    }
+}
+
+void claims_from_calls(struct making *k)
+{
+    static const struct {
+        const char *property, *measure;
+    } plain[] = {
+        {"calls.outcomes", "outcomes"}, {"calls.tokens", "tokens"},
+        {"calls.latency", "latency"},   {"calls.refused", "refused"},
+        {"calls.subjects", "subjects"}, {"calls.models", "models"},
+    };
+    completeness_claims(k);
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        struct claim *c = measured(k, plain[i].property, plain[i].measure);
+        if (c)
+            c->covers = covers_calls;
+    }
+    const struct activity *y = k->r->activity;
+    for (size_t i = 0; i < y->model_count && i < 8; i++) {
+        struct claim *c = claims_find(k->s, "calls.models");
+        claim_prove(k->s, c, prove_leaf(k, y->models[i].first));
+    }
+}

@@ -1,0 +1,45 @@
+/*
+ * What the makers of claims share: the set under construction, the subject of
+ * the claims being made, and evidence in its canonical form.
+ */
+#ifndef ASSAY_REPORT_MAKING_H
+#define ASSAY_REPORT_MAKING_H
+
+#include "assay/report.h"
+#include "report/activity.h"
+
+struct making {
+    const struct report_input *in;
+    struct report *r;
+    struct claims *s;
+    struct arena *a;
+    const char *subject; /* of the claims that are added now */
+    const struct digest *subject_digest;
+    struct log_reader *reader; /* NULL without a log */
+};
+
+/* A claim about the current subject with the title of its property; NULL when there is no room. */
+struct claim *make_claim(struct making *k, const char *property, enum claim_status status,
+                         const char *rule);
+/* The same, missing, with the reason. */
+struct claim *make_missing(struct making *k, const char *property, const char *reason);
+const char *make_text(struct making *k, const char *fmt, ...) ASSAY_PRINTF(2, 3);
+/* A text from outside as one line: NUL-terminated, cut at `max` characters, hidden characters shown. */
+const char *make_shown(struct making *k, struct span s, size_t max);
+
+/* Evidence; NULL when it cannot be given. */
+const char *prove_file(struct making *k, const struct report_model *m, uint32_t file);
+const char *prove_place(struct making *k, const struct report_model *m, struct origin at);
+const char *prove_tensor(struct making *k, const struct report_model *m, size_t tensor);
+const char *prove_leaf(struct making *k, uint64_t seq);
+/* The whole range examined with one measure's query and result. */
+const char *prove_range(struct making *k, const char *measure, const char *result);
+
+/* Makers; each adds what its source can say. */
+void claims_from_model(struct making *k, const struct report_model *m);
+void claims_from_card(struct making *k, const struct report_model *m);
+void claims_from_log(struct making *k);
+void claims_from_calls(struct making *k);
+void claims_from_attestations(struct making *k);
+
+#endif
