@@ -15,6 +15,7 @@
 #include "assay/framework.h"
 #include "assay/inspect.h"
 #include "assay/log.h"
+#include "assay/provenance.h"
 #include "assay/verify.h"
 
 enum {
@@ -34,6 +35,15 @@ struct report_model {
     const char *shown; /* its name in the report: never a path of this machine */
 };
 
+/* What tokens cost, in millionths of the currency for a million tokens. */
+struct report_prices {
+    const char *currency;   /* NULL: no price table */
+    uint64_t input, output; /* own: energy, machines */
+    bool has_commercial;
+    uint64_t commercial_input, commercial_output; /* of the offer it is compared with */
+    const char *name, *commercial_name;           /* of the table; of the offer */
+};
+
 struct report_attestation {
     const char *path;
     struct span bytes;
@@ -43,10 +53,15 @@ struct report_input {
     const struct framework *frameworks;
     size_t framework_count;
     const struct report_model *model; /* NULL: none given */
-    const char *log;                  /* folder; NULL: none given */
-    uint64_t log_size;                /* entries to read; UINT64_MAX: up to the newest checkpoint */
-    uint64_t since, until;            /* wall clock, microseconds: since <= t < until */
-    const char *as_of;                /* YYYY-MM-DDTHH:MM:SSZ */
+    const struct dataset *datasets;   /* counted */
+    size_t dataset_count;
+    const struct training_run *training; /* NULL: none given */
+    const struct lineage *lineage;       /* NULL: no ancestor was given */
+    struct report_prices prices;
+    const char *log;       /* folder; NULL: none given */
+    uint64_t log_size;     /* entries to read; UINT64_MAX: up to the newest checkpoint */
+    uint64_t since, until; /* wall clock, microseconds: since <= t < until */
+    const char *as_of;     /* YYYY-MM-DDTHH:MM:SSZ */
     const char *scopes[REPORT_SCOPES];
     size_t scope_count;
     const struct report_attestation *attestations;

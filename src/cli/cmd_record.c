@@ -300,3 +300,19 @@ const struct command record_command = {
     1,
     run_record,
     "assay record model/ --log audit --source https://example.org/model|enrol a model\n"};
+
+const struct command record_model_command = {
+    "record model",
+    "Audit log",
+    "PATH",
+    "enrol a model in an audit log: the same as record",
+    "Reads a model as inspect does and appends what was found to a log as one entry: its "
+    "digests, architecture, licences, and findings counted by rule. When the command returns, the "
+    "entry is durable.\n"
+    "A model that could not be read whole is recorded as incomplete, and the exit status is 3. "
+    "What is no model is not recorded.",
+    record_options,
+    1,
+    1,
+    run_record,
+    "assay record model model/ --log audit --source https://example.org/model|enrol a model\n"};

@@ -1,10 +1,12 @@
 /* From what was typed to what report_make takes. */
 #include "cli/report_input.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "assay/base/file.h"
 #include "assay/base/text.h"
+#include "assay/config.h"
 #include "cli/cli.h"
 #include "cli/log_filter.h"
 
@@ -50,6 +52,125 @@ static bool set_model(struct report_given *g, const struct report_sources *s, st
     g->input.model = &g->model;
     g->status = subject_status(&g->subject);
     return true;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* Ancestors at hand: their tensors are compared with the model's. */
+static bool set_lineage(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    const struct subject_options options = {
+        .digests = true, .cache = !s->no_cache, .threads = s->threads};
+    struct lineage_base bases[OPTION_MAX_TEXTS];
+    if (!g->has_subject || s->bases.count == 0)
+        return true;
+    for (size_t i = 0; i < s->bases.count; i++) {
+        struct subject *b = &g->bases[g->base_count++];
+        if (!subject_open(b, s->bases.text[i], &options, e))
+            return false;
+        if (!b->has_facts || !b->has_identity)
+            return err_at(e, ERR_FORMAT, s->bases.text[i], ERR_NO_OFFSET,
+                          "too little could be read of it");
+        bases[i] = (struct lineage_base){last_part(s->bases.text[i]), b->model, &b->identity};
+    }
+    g->input.lineage = &g->lineage;
+    return lineage_make(&g->lineage, g->subject.model, &g->subject.facts, &g->subject.identity,
+                        bases, g->base_count, g->a, e);
+}
+
+static bool set_datasets(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    struct dataset_options o = {.card = NULL};
+    if (s->tokenizer &&
+        (!model_read(&g->tokenizer_model, s->tokenizer, &(struct model_options){0}, e) ||
+         !tokenizer_new(&g->tokenizer, g->tokenizer_model, e)))
+        return false;
+    o.tokenizer = g->tokenizer;
+    g->datasets = arena_array(g->a, s->datasets.count + 1, sizeof *g->datasets);
+    if (!g->datasets)
+        return err_set(e, ERR_MEMORY, "out of memory for data sets");
+    for (size_t i = 0; i < s->datasets.count; i++) {
+        o.other = i ? &g->datasets[0] : NULL;
+        if (!dataset_read(&g->datasets[i], s->datasets.text[i], &o, g->a, e))
+            return false;
+        g->dataset_count++;
+        if (!g->datasets[i].complete)
+            g->status = exit_graver(g->status, EXIT_INCOMPLETE);
+    }
+    g->input.datasets = g->datasets;
+    g->input.dataset_count = g->dataset_count;
+    return true;
+}
+
+static bool set_training(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    if (!s->training)
+        return true;
+    g->input.training = &g->training;
+    return training_read(&g->training, s->training, g->a, e);
+}
+
+/* Prices are decimals of the currency for a million tokens; kept in millionths. */
+static bool price(uint64_t *out, struct span text, struct err *e)
+{
+    double v;
+    if (!text.n)
+        return true;
+    if (!text_to_double(text, &v) || !(v >= 0) || v > 1e9)
+        return err_set(e, ERR_CONFIG, "a price is a number from 0 to a billion");
+    *out = (uint64_t)(v * 1e6 + 0.5);
+    return true;
+}
+
+struct price_table {
+    struct span currency, name, input, output;
+    struct {
+        struct span name, input, output;
+    } commercial;
+};
+
+#define IN(member) offsetof(struct price_table, member)
+static const struct config_field offer_fields[] = {
+    {.name = "name", .at = 0, .max = 200},
+    {.name = "input", .type = CONFIG_DECIMAL, .at = sizeof(struct span), .required = true},
+    {.name = "output", .type = CONFIG_DECIMAL, .at = 2 * sizeof(struct span), .required = true},
+    {.name = NULL},
+};
+static const struct config_field price_fields[] = {
+    {.name = "currency", .at = IN(currency), .required = true, .min = 1, .max = 20},
+    {.name = "name", .at = IN(name), .max = 200},
+    {.name = "input", .type = CONFIG_DECIMAL, .at = IN(input), .required = true},
+    {.name = "output", .type = CONFIG_DECIMAL, .at = IN(output), .required = true},
+    {.name = "commercial", .type = CONFIG_OBJECT, .at = IN(commercial), .fields = offer_fields},
+    {.name = NULL},
+};
+#undef IN
+
+static bool set_prices(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    struct report_prices *p = &g->input.prices;
+    struct price_table t = {.currency = SPAN_EMPTY};
+    struct yaml y;
+    if (!s->prices)
+        return true;
+    if (!yaml_read(&y, s->prices, g->a, e) || !config_read(&t, &y, y.root, price_fields, g->a, e) ||
+        !price(&p->input, t.input, e) || !price(&p->output, t.output, e) ||
+        !price(&p->commercial_input, t.commercial.input, e) ||
+        !price(&p->commercial_output, t.commercial.output, e)) {
+        err_in_file(e, s->prices);
+        return false;
+    }
+    p->currency = arena_str(g->a, t.currency);
+    p->name = arena_str(g->a, t.name.n ? t.name : span_str(last_part(s->prices)));
+    p->has_commercial = t.commercial.input.n != 0;
+    p->commercial_name =
+        arena_str(g->a, t.commercial.name.n ? t.commercial.name : span_str("the offer"));
+    return (p->currency && p->name && p->commercial_name) ||
+           err_set(e, ERR_MEMORY, "out of memory for prices");
 }
 
 static bool set_frameworks(struct report_given *g, const struct option_texts *names, struct err *e)
@@ -172,19 +293,27 @@ bool report_given(struct report_given *g, const struct report_sources *s,
     g->a = arena_new(GIVEN_ARENA);
     if (!g->a)
         return err_set(e, ERR_MEMORY, "out of memory for a report");
-    if (!s->model && !s->log)
+    if (!s->model && !s->log && s->datasets.count == 0)
         return err_set(e, ERR_USAGE, "nothing to report on: --model, --log or both say what");
     g->input.log = s->log;
     for (size_t i = 0; i < s->scopes.count && i < REPORT_SCOPES; i++)
         g->input.scopes[g->input.scope_count++] = s->scopes.text[i];
     return set_times(g, s, e) && set_frameworks(g, frameworks, e) && set_trust(g, s, e) &&
-           set_attestations(g, s, e) && set_key(g, s, e) && set_model(g, s, e);
+           set_attestations(g, s, e) && set_key(g, s, e) && set_prices(g, s, e) &&
+           set_training(g, s, e) && set_model(g, s, e) && set_lineage(g, s, e) &&
+           set_datasets(g, s, e);
 }
 
 void report_given_free(struct report_given *g)
 {
     if (g->has_subject)
         subject_close(&g->subject);
+    for (size_t i = 0; i < g->base_count; i++)
+        subject_close(&g->bases[i]);
+    for (size_t i = 0; i < g->dataset_count; i++)
+        dataset_free(&g->datasets[i]);
+    tokenizer_free(g->tokenizer);
+    model_free(g->tokenizer_model);
     sign_key_free(g->key);
     arena_free(g->a);
 }

@@ -11,8 +11,8 @@
 
 struct report_sources {
     struct key_args keys;
-    const char *model, *log, *period, *as_of, *signer;
-    struct option_texts attestations, trust, scopes;
+    const char *model, *log, *period, *as_of, *signer, *training, *prices, *tokenizer;
+    struct option_texts attestations, trust, scopes, datasets, bases;
     struct option_u64 log_size;
     unsigned threads;
     bool no_cache;
@@ -23,6 +23,14 @@ struct report_given {
     struct subject subject;
     bool has_subject;
     struct report_model model;
+    struct dataset *datasets;
+    size_t dataset_count;
+    struct training_run training;
+    struct subject bases[OPTION_MAX_TEXTS];
+    size_t base_count;
+    struct lineage lineage;
+    struct model *tokenizer_model;
+    struct tokenizer *tokenizer;
     struct trust trust;
     struct sign_key *key;
     struct report_input input;

@@ -7,6 +7,14 @@
 const struct report_format report_formats[] = {
     {"html", ".html", "one self-contained page for reading, with its proofs at work", render_html},
     {"json", ".json", "the claims with their evidence, for programs and assay verify", render_json},
+    {"markdown", ".md", "the same as text", render_markdown},
+    {"csv", ".csv", "a line a claim", render_csv},
+    {"cyclonedx", ".cdx.json", "CycloneDX 1.7 ML-BOM with declarations", render_cyclonedx},
+    {"spdx", ".spdx.json", "SPDX 3.0.1, AI and Dataset", render_spdx},
+    {"sarif", ".sarif", "SARIF 2.1.0, frameworks as taxonomies", render_sarif},
+    {"intoto", ".intoto.json", "the signed statement alone", render_intoto},
+    {"card", ".card.md", "a model card", render_card},
+    {"croissant", ".croissant.json", "Croissant 1.1 of the data sets", render_croissant},
     {NULL, NULL, NULL, NULL},
 };
 

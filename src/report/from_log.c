@@ -173,6 +173,43 @@ static void completeness_claims(struct making *k)
     }
 }
 
+/* Millionths of a currency, to the hundredth. */
+static const char *money(struct making *k, uint64_t millionths)
+{
+    uint64_t cents = (millionths + 5000) / 10000;
+    return make_text(k, "%" PRIu64 ".%02" PRIu64, cents / 100, cents % 100);
+}
+
+static uint64_t cost(const struct activity *y, uint64_t in, uint64_t out)
+{
+    return (uint64_t)((double)y->tokens_in * (double)in / 1e6 +
+                      (double)y->tokens_out * (double)out / 1e6 + 0.5);
+}
+
+static void cost_claim(struct making *k)
+{
+    const struct report_prices *p = &k->in->prices;
+    const struct activity *y = k->r->activity;
+    if (!p->currency)
+        return;
+    struct claim *c = make_claim(k, "calls.cost", CLAIM_VERIFIED,
+                                 "tokens of the calls times the price table given; the prices "
+                                 "themselves are declared");
+    if (!c)
+        return;
+    uint64_t own = cost(y, p->input, p->output);
+    c->value = make_text(k, "%s %s for %" PRIu64 " tokens in and %" PRIu64 " out", money(k, own),
+                         p->currency, y->tokens_in, y->tokens_out);
+    if (p->has_commercial)
+        c->value = make_text(k, "%s; %s %s at the prices of %s", c->value,
+                             money(k, cost(y, p->commercial_input, p->commercial_output)),
+                             p->currency, p->commercial_name);
+    c->covers = covers_calls;
+    c->status = CLAIM_DECLARED;
+    claim_says(k->s, c, &(struct claim_source){.path = p->name, .place = "prices"});
+    claim_prove(k->s, c, prove_range(k, "tokens", activity_measure(y, "tokens", k->a)));
+}
+
 void claims_from_calls(struct making *k)
 {
     static const struct {
@@ -188,6 +225,7 @@ void claims_from_calls(struct making *k)
         if (c)
             c->covers = covers_calls;
     }
+    cost_claim(k);
     const struct activity *y = k->r->activity;
     for (size_t i = 0; i < y->model_count && i < 8; i++) {
         struct claim *c = claims_find(k->s, "calls.models");

@@ -41,5 +41,8 @@ void claims_from_card(struct making *k, const struct report_model *m);
 void claims_from_log(struct making *k);
 void claims_from_calls(struct making *k);
 void claims_from_attestations(struct making *k);
+void claims_from_dataset(struct making *k, const struct dataset *d);
+void claims_from_training(struct making *k, const struct training_run *t);
+void claims_from_lineage(struct making *k, const struct lineage *l);
 
 #endif

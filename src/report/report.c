@@ -149,6 +149,12 @@ static bool gather_log(struct making *k, struct err *e)
     return true;
 }
 
+static void gather_data(struct making *k)
+{
+    for (size_t i = 0; i < k->in->dataset_count; i++)
+        claims_from_dataset(k, &k->in->datasets[i]);
+}
+
 /* Claims that the frameworks miss are about the model, or about the log when there is none. */
 static void set_subject(struct making *k)
 {
@@ -165,7 +171,12 @@ static bool make(struct making *k, struct err *e)
     gather_model(k);
     if (!gather_log(k, e))
         return false;
+    gather_data(k);
     set_subject(k);
+    if (k->in->training)
+        claims_from_training(k, k->in->training);
+    if (k->in->lineage)
+        claims_from_lineage(k, k->in->lineage);
     claims_from_attestations(k);
     return clauses_make(k, e) && claims_seal(k->s, e) && report_bind(k->r, e);
 }

@@ -1,0 +1,109 @@
+/* assay lineage: where a model says it comes from, and what the tensors say to that. */
+#include <string.h>
+
+#include "assay/base/file.h"
+#include "assay/provenance.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/subject.h"
+
+enum { LINEAGE_ARENA = 512 << 20, LINEAGE_TEXT = 64 << 20 };
+
+struct lineage_args {
+    struct option_texts bases;
+    int format;
+    unsigned threads;
+    bool no_cache;
+};
+
+typedef bool render(struct buf *out, const struct lineage *l, struct err *e);
+static render *const renders[] = {lineage_text, lineage_json, lineage_svg, lineage_prov,
+                                  lineage_slsa};
+
+struct work {
+    const struct lineage_args *args;
+    struct subject model, bases[OPTION_MAX_TEXTS];
+    size_t opened;
+    bool has_model;
+    struct arena *a;
+};
+
+static bool open_one(struct subject *s, const char *path, const struct work *w, struct err *e)
+{
+    const struct subject_options o = {
+        .digests = true, .cache = !w->args->no_cache, .threads = w->args->threads};
+    return subject_open(s, path, &o, e) &&
+           ((s->has_facts && s->has_identity) ||
+            err_at(e, ERR_FORMAT, path, ERR_NO_OFFSET, "too little could be read of it"));
+}
+
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static bool make(struct work *w, struct buf *out, const char *path, struct err *e)
+{
+    struct lineage_base bases[OPTION_MAX_TEXTS];
+    struct lineage l;
+    w->has_model = true;
+    if (!open_one(&w->model, path, w, e))
+        return false;
+    for (size_t i = 0; i < w->args->bases.count; i++) {
+        w->opened++;
+        if (!open_one(&w->bases[i], w->args->bases.text[i], w, e))
+            return false;
+        bases[i] = (struct lineage_base){name_of(w->args->bases.text[i]), w->bases[i].model,
+                                         &w->bases[i].identity};
+    }
+    return lineage_make(&l, w->model.model, &w->model.facts, &w->model.identity, bases,
+                        w->args->bases.count, w->a, e) &&
+           renders[w->args->format](out, &l, e);
+}
+
+static int run_lineage(const struct call *call)
+{
+    struct work w = {.args = call->args, .a = arena_new(LINEAGE_ARENA)};
+    struct err e = ERR_INIT;
+    struct buf out;
+    buf_init(&out, LINEAGE_TEXT);
+    bool ok =
+        (w.a || err_set(&e, ERR_MEMORY, "out of memory")) && make(&w, &out, call->operands[0], &e);
+    int status = ok ? subject_status(&w.model) : cli_error(&e);
+    if (ok)
+        (void)fwrite(out.p, 1, out.n, call->out->f);
+    if (w.has_model)
+        subject_close(&w.model);
+    for (size_t i = 0; i < w.opened; i++)
+        subject_close(&w.bases[i]);
+    buf_free(&out);
+    arena_free(w.a);
+    return status;
+}
+
+#define AT(member) offsetof(struct lineage_args, member)
+static const struct option lineage_options[] = {
+    {"base", OPTION_TEXTS, "PATH", AT(bases),
+     "a model that may be an ancestor, at hand: its tensors are compared; may be repeated"},
+    {"format", OPTION_CHOICE, "text|json|svg|prov|slsa", AT(format),
+     "text: a tree; prov: W3C PROV-JSON; slsa: an in-toto statement"},
+    {"threads", OPTION_NUMBER, "N", AT(threads), "use N threads (default: all cores)"},
+    {"no-cache", OPTION_FLAG, NULL, AT(no_cache), "take every digest anew and remember none"},
+    {NULL, OPTION_FLAG, NULL, 0, NULL},
+};
+#undef AT
+
+const struct command lineage_command = {
+    "lineage",
+    "Reports",
+    "MODEL",
+    "where a model comes from, and whether the tensors agree",
+    "Lists the base models, adapters, merges and data sets that the model's documents name. Each "
+    "edge is declared, verified from the tensors of an ancestor given by --base, or contradicted "
+    "by them.",
+    lineage_options,
+    1,
+    1,
+    run_lineage,
+    "assay lineage model/ --base base/|is it what its card says?\n"};

@@ -1,0 +1,231 @@
+/*
+ * Rows as they pass. A row is hashed whole, so equal rows are equal bytes; of
+ * JSON only the strings are looked at for language, dates and tokens.
+ */
+#include "provenance/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 4 << 20, HASHES_START = 4096 };
+
+enum row_format row_format_of(const char *name)
+{
+    static const struct {
+        const char *suffix;
+        enum row_format format;
+    } suffixes[] = {
+        {".jsonl", ROWS_JSONL}, {".ndjson", ROWS_JSONL}, {".csv", ROWS_CSV},
+        {".tsv", ROWS_TSV},     {".txt", ROWS_LINES},
+    };
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
+        if (span_ends(span_str(name), suffixes[i].suffix))
+            return suffixes[i].format;
+    return ROWS_NONE;
+}
+
+void rows_init(struct rows *r, struct dataset *d, const struct tokenizer *t)
+{
+    *r = (struct rows){.d = d, .tokenizer = t};
+    buf_init(&r->text, TEXT_MAX + 4096);
+}
+
+void rows_free(struct rows *r)
+{
+    buf_free(&r->text);
+    tokens_free(&r->ids);
+}
+
+/* ---- the text of a row ---- */
+
+/* Values that are strings, one a line; escapes but \n and \t stay as they are written. */
+static void json_strings(struct buf *out, struct span row)
+{
+    for (size_t i = 0; i < row.n; i++) {
+        if (row.p[i] != '"')
+            continue;
+        size_t from = ++i;
+        while (i < row.n && row.p[i] != '"')
+            i += row.p[i] == '\\' ? 2 : 1;
+        size_t after = i + 1;
+        while (after < row.n && (row.p[after] == ' ' || row.p[after] == '\t'))
+            after++;
+        if (after < row.n && row.p[after] == ':') /* a key */
+            continue;
+        buf_put_span(out, span_sub(row, from, (i < row.n ? i : row.n) - from));
+        buf_put_u8(out, '\n');
+    }
+}
+
+/* ---- measures ---- */
+
+static bool digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* YYYY-MM-DD between 1900 and 2099 whose neighbours are no digits. */
+static bool date_at(struct span s, size_t i)
+{
+    static const char shape[] = "dddd-dd-dd";
+    for (size_t k = 0; k < 10; k++)
+        if (shape[k] == 'd' ? !digit(s.p[i + k]) : s.p[i + k] != '-')
+            return false;
+    int month = (s.p[i + 5] - '0') * 10 + s.p[i + 6] - '0';
+    int day = (s.p[i + 8] - '0') * 10 + s.p[i + 9] - '0';
+    bool century = (s.p[i] == '1' && s.p[i + 1] == '9') || (s.p[i] == '2' && s.p[i + 1] == '0');
+    return century && month >= 1 && month <= 12 && day >= 1 && day <= 31 &&
+           (i == 0 || !digit(s.p[i - 1])) && (i + 10 == s.n || !digit(s.p[i + 10]));
+}
+
+static void look_for_dates(struct rows *r, struct span s)
+{
+    for (size_t i = 4; i + 6 <= s.n; i++) {
+        const uint8_t *dash = memchr(s.p + i, '-', s.n - i);
+        if (!dash)
+            return;
+        i = (size_t)(dash - s.p);
+        if (i < 4 || i + 6 > s.n || !date_at(s, i - 4))
+            continue;
+        char day[11];
+        memcpy(day, s.p + i - 4, 10);
+        day[10] = '\0';
+        if (!r->first[0] || strcmp(day, r->first) < 0)
+            memcpy(r->first, day, sizeof day);
+        if (strcmp(day, r->last) > 0)
+            memcpy(r->last, day, sizeof day);
+    }
+}
+
+static bool name_byte(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || digit(c) || c == '.' || c == '_' ||
+           c == '-' || c == '+';
+}
+
+/* letters@letters.letters */
+static void look_for_addresses(struct rows *r, struct span s)
+{
+    for (size_t i = 1; i + 4 < s.n; i++) {
+        const uint8_t *at = memchr(s.p + i, '@', s.n - i);
+        if (!at)
+            return;
+        i = (size_t)(at - s.p);
+        size_t end = i + 1, dots = 0;
+        while (end < s.n && name_byte(s.p[end])) {
+            dots += s.p[end] == '.' && end > i + 1 && end + 2 < s.n && name_byte(s.p[end + 1]);
+            end++;
+        }
+        r->d->emails += name_byte(s.p[i - 1]) && dots > 0;
+    }
+}
+
+static void count_language(struct dataset *d, struct span text)
+{
+    const char *code = language_of(text);
+    size_t i = 0;
+    while (i < d->language_count && strcmp(d->languages[i].code, code) != 0)
+        i++;
+    if (i == DATASET_LANGUAGES)
+        return;
+    if (i == d->language_count)
+        d->languages[d->language_count++].code = code;
+    d->languages[i].bytes += text.n;
+}
+
+static void count_tokens(struct rows *r, struct span text, uint64_t *tokens)
+{
+    struct err e = ERR_INIT;
+    r->ids.n = 0;
+    if (!r->tokenizer)
+        return;
+    if (!tokenizer_encode_text(&r->ids, r->tokenizer, text, false, ENCODE_PLAIN, &e))
+        r->failed |= e.code == ERR_MEMORY; /* what is not UTF-8 counts nothing */
+    *tokens += r->ids.n;
+}
+
+static void keep_hash(struct rows *r, struct span row)
+{
+    struct dataset *d = r->d;
+    struct digest h = sha256_of(row);
+    if (d->row_hash_count == DATASET_MAX_ROWS) {
+        d->rows_capped = true;
+        return;
+    }
+    if (d->row_hash_count == r->hash_cap) {
+        size_t cap = r->hash_cap ? r->hash_cap * 2 : HASHES_START;
+        uint64_t *grown = realloc(d->row_hashes, cap * sizeof *grown);
+        if (!grown) {
+            r->failed = true;
+            return;
+        }
+        d->row_hashes = grown;
+        r->hash_cap = cap;
+    }
+    d->row_hashes[d->row_hash_count++] = load_u64le(h.b);
+}
+
+void rows_add(struct rows *r, enum row_format format, struct span row, uint64_t *tokens)
+{
+    while (row.n && (row.p[row.n - 1] == '\r' || row.p[row.n - 1] == ' '))
+        row.n--;
+    if (row.n == 0) {
+        r->d->empty++;
+        return;
+    }
+    keep_hash(r, row);
+    struct span text = span_sub(row, 0, TEXT_MAX);
+    buf_clear(&r->text);
+    if (format == ROWS_JSONL) {
+        json_strings(&r->text, text);
+        text = buf_span(&r->text);
+    }
+    look_for_dates(r, text);
+    look_for_addresses(r, text);
+    count_language(r->d, text);
+    count_tokens(r, text, tokens);
+}
+
+/* ---- at the end ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct language_share *x = a, *y = b;
+    return x->bytes == y->bytes ? strcmp(x->code, y->code) : (x->bytes < y->bytes ? 1 : -1);
+}
+
+static uint64_t shared(const struct dataset *d, const struct dataset *other)
+{
+    uint64_t n = 0;
+    for (size_t i = 0, k = 0; i < d->row_hash_count; i++) {
+        while (k < other->row_hash_count && other->row_hashes[k] < d->row_hashes[i])
+            k++;
+        n += k < other->row_hash_count && other->row_hashes[k] == d->row_hashes[i];
+    }
+    return n;
+}
+
+void rows_finish(struct rows *r, const struct dataset *other, struct arena *a)
+{
+    struct dataset *d = r->d;
+    if (d->row_hash_count)
+        qsort(d->row_hashes, d->row_hash_count, sizeof *d->row_hashes, by_value);
+    for (size_t i = 1; i < d->row_hash_count; i++)
+        d->duplicates += d->row_hashes[i] == d->row_hashes[i - 1];
+    if (other) {
+        d->has_overlap = true;
+        d->overlap = shared(d, other);
+        d->overlap_with = other->name;
+    }
+    qsort(d->languages, d->language_count, sizeof d->languages[0], by_bytes);
+    if (r->first[0]) {
+        d->first_date = arena_str(a, span_str(r->first));
+        d->last_date = arena_str(a, span_str(r->last));
+    }
+}

@@ -1,0 +1,284 @@
+/*
+ * Claims about data sets, training runs and lineage: counted where the data is at
+ * hand, declared where only a card or a trainer says it, contradicted where the
+ * two disagree.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "assay/base/text.h"
+#include "report/making.h"
+
+/* ---- data sets ---- */
+
+/* A file of a data set as evidence; its canonical text is that of a model's file. */
+static const char *prove_data_file(struct making *k, const struct dataset *d,
+                                   const struct dataset_file *f)
+{
+    struct buf text;
+    struct json_writer w;
+    char digits[24], hex[DIGEST_HEX + 1];
+    buf_init(&text, EVIDENCE_MAX_TEXT);
+    jw_init(&w, json_sink_buf, &text, false);
+    jw_object(&w);
+    jw_key(&w, "bytes");
+    snprintf(digits, sizeof digits, "%" PRIu64, f->bytes);
+    jw_str(&w, digits);
+    jw_key(&w, "path");
+    jw_str(&w, make_text(k, "%s/%s", d->name, f->name));
+    jw_key(&w, "sha256");
+    jw_str(&w, digest_hex(hex, &f->digest));
+    jw_key(&w, "type");
+    jw_str(&w, "file");
+    jw_end_object(&w);
+    const char *id = buf_ok(&text) ? claims_evidence(k->s, EVIDENCE_FILE, buf_span(&text)) : NULL;
+    buf_free(&text);
+    return id;
+}
+
+static void prove_data(struct making *k, const struct dataset *d, struct claim *c)
+{
+    for (size_t i = 0; c && i < d->file_count && i < 50; i++)
+        if (d->files[i].read)
+            claim_prove(k->s, c, prove_data_file(k, d, &d->files[i]));
+}
+
+static struct claim *counted(struct making *k, const struct dataset *d, const char *property,
+                             const char *value, const char *rule)
+{
+    struct claim *c = value ? make_claim(k, property, CLAIM_VERIFIED, rule) : NULL;
+    if (!c)
+        return NULL;
+    c->value = value;
+    if (!d->complete) {
+        c->status = CLAIM_MISSING;
+        c->reason = "not every file could be read whole";
+    }
+    prove_data(k, d, c);
+    return c;
+}
+
+static void declared(struct making *k, const struct dataset *d, const char *property,
+                     const char *value)
+{
+    struct claim *c = value ? make_claim(k, property, CLAIM_DECLARED, NULL) : NULL;
+    if (!c)
+        return;
+    c->value = value;
+    struct claim_source s = {.path = d->card.path,
+                             .place = card_kind_name(d->card.kind),
+                             .has_digest = true,
+                             .digest = d->card.digest};
+    claim_says(k->s, c, &s);
+}
+
+static const char *shares(struct making *k, const struct dataset *d)
+{
+    char text[600] = "";
+    uint64_t all = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < d->language_count; i++)
+        all += d->languages[i].bytes;
+    for (size_t i = 0; i < d->language_count && all && n + 40 < sizeof text; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %.1f %%", n ? ", " : "",
+                              d->languages[i].code,
+                              100.0 * (double)d->languages[i].bytes / (double)all);
+    return n ? make_text(k, "%s", text) : NULL;
+}
+
+static void counted_claims(struct making *k, const struct dataset *d)
+{
+    char hex[DIGEST_HEX + 1];
+    counted(k, d, "dataset.digest", make_text(k, "%s", digest_hex(hex, &d->manifest_root)),
+            "Merkle root over the files sorted by name: name, size, SHA-256");
+    counted(k, d, "dataset.bytes", make_text(k, "%" PRIu64, d->bytes), "sum of the files' sizes");
+    if (d->has_rows) {
+        counted(k, d, "dataset.rows", make_text(k, "%" PRIu64, d->rows),
+                "rows of JSON lines, CSV (without heads), TSV and text, empty ones left out");
+        counted(k, d, "dataset.duplicates", make_text(k, "%" PRIu64, d->duplicates),
+                "rows whose bytes stood before");
+        counted(k, d, "dataset.languages", shares(k, d),
+                "script and common small words of each row, by bytes; und: none stood out");
+    }
+    if (d->has_tokens)
+        counted(k, d, "dataset.tokens", make_text(k, "%" PRIu64, d->tokens),
+                "encoded with the tokenizer given");
+    if (d->first_date)
+        counted(k, d, "dataset.dates", make_text(k, "%s to %s", d->first_date, d->last_date),
+                "dates of the form YYYY-MM-DD that stand in the text");
+    if (d->has_overlap)
+        counted(k, d, "dataset.overlap",
+                make_text(k, "%" PRIu64 " rows stand in %s too", d->overlap, d->overlap_with),
+                "rows with equal bytes");
+}
+
+static const char *contradicted_property(const char *rule)
+{
+    const struct property *p = property_find(span_str(rule));
+    return p ? p->id : "contradiction";
+}
+
+/* The counted claim turns into the contradiction; a rule without one becomes its own claim. */
+static void note_claims(struct making *k, const struct dataset *d)
+{
+    for (size_t i = 0; i < d->note_count; i++) {
+        const struct dataset_note *n = &d->notes[i];
+        struct claim *c = make_claim(k, n->contradicts ? "contradiction" : "dataset",
+                                     n->contradicts ? CLAIM_CONTRADICTED : CLAIM_DECLARED,
+                                     "the card is held against what was counted");
+        if (!c)
+            return;
+        const struct property *p = property_find(span_str(contradicted_property(n->rule)));
+        c->title = make_text(k, "%s of %s, declared against counted", p ? p->title : n->rule,
+                             make_shown(k, span_str(d->card.name ? d->card.name : d->name), 80));
+        c->value = make_shown(k, span_str(n->declared ? n->declared : n->counted), 400);
+        if (n->contradicts) {
+            c->observed = make_shown(k, span_str(n->counted), 400);
+            c->reason = "declared and counted disagree";
+        }
+        struct claim_source s = {.path = d->card.path ? d->card.path : d->name,
+                                 .place = n->rule,
+                                 .has_digest = d->card.kind != CARD_NONE,
+                                 .digest = d->card.digest};
+        claim_says(k->s, c, &s);
+        prove_data(k, d, c);
+    }
+}
+
+void claims_from_dataset(struct making *k, const struct dataset *d)
+{
+    const struct dataset_card *c = &d->card;
+    k->subject = make_shown(k, span_str(c->name ? c->name : d->name), 120);
+    k->subject_digest = &d->manifest_root;
+    struct claim *one =
+        counted(k, d, "dataset", make_text(k, "%s, %zu files", k->subject, d->file_count),
+                "every file was read and hashed");
+    if (one && c->description)
+        claim_says(k->s, one,
+                   &(struct claim_source){.path = c->path,
+                                          .place = "description",
+                                          .says = make_shown(k, span_str(c->description), 300),
+                                          .has_digest = true,
+                                          .digest = c->digest});
+    counted_claims(k, d);
+    declared(k, d, "dataset.licence", c->licence);
+    declared(k, d, "dataset.source", c->source ? c->source : c->url);
+    declared(k, d, "dataset.collection", c->collection);
+    declared(k, d, "dataset.consent", c->consent);
+    declared(k, d, "dataset.personal", c->personal);
+    declared(k, d, "dataset.synthetic", c->synthetic);
+    note_claims(k, d);
+}
+
+/* ---- training ---- */
+
+static void run_claim(struct making *k, const struct training_run *t, const char *property,
+                      const char *value)
+{
+    struct claim *c = value ? make_claim(k, property, CLAIM_DECLARED, NULL) : NULL;
+    if (!c)
+        return;
+    c->value = make_shown(k, span_str(value), 600);
+    for (size_t i = 0; i < t->file_count; i++)
+        claim_says(k->s, c,
+                   &(struct claim_source){
+                       .path = t->files[i], .has_digest = t->file_count == 1, .digest = t->config});
+}
+
+static const char *joined(struct making *k, const char *const *list, size_t n)
+{
+    char text[2000] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < n && at + 200 < sizeof text; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%.150s", at ? ", " : "", list[i]);
+    return at ? make_text(k, "%s", text) : NULL;
+}
+
+static const char *settings(struct making *k, const struct training_run *t)
+{
+    char text[3000] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < t->hyper_count && at + 300 < sizeof text; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%.80s %.120s", at ? ", " : "",
+                               t->hyper[i].name, t->hyper[i].value);
+    return at ? make_text(k, "%s", text) : NULL;
+}
+
+/* 6 N D, the usual estimate of the compute of a dense transformer. */
+static void estimate(struct making *k, const struct training_run *t)
+{
+    const struct report_model *m = k->in->model;
+    double declared_flop;
+    uint64_t n = m ? m->facts->architecture.parameters.total : 0;
+    if (!n || !t->tokens)
+        return;
+    double flop = 6.0 * (double)n * (double)t->tokens;
+    struct claim *c = make_claim(k, "training.compute", CLAIM_DECLARED,
+                                 "6 x parameters counted x tokens that the trainer states");
+    if (!c)
+        return;
+    c->value = make_text(k, "about %.2g FLOP, estimated%s", flop,
+                         flop >= 1e25   ? "; above 10^25: presumed systemic risk"
+                         : flop >= 1e23 ? "; above 10^23: the indicator of a general-purpose model"
+                                        : "");
+    if (!t->flops || !text_to_double(span_str(t->flops), &declared_flop) || declared_flop <= 0)
+        return;
+    double ratio = declared_flop / flop;
+    if (ratio > 3 || ratio < 1.0 / 3) {
+        struct claim *x = make_claim(k, "contradiction", CLAIM_CONTRADICTED,
+                                     "declared compute against 6 x parameters x tokens");
+        if (x) {
+            x->title = "Compute for training";
+            x->value = make_text(k, "%s FLOP declared", t->flops);
+            x->observed = make_text(k, "about %.2g FLOP", flop);
+            x->tolerance = "a factor of 3";
+            x->reason = "the two are further apart than recomputation and padding explain";
+        }
+    }
+}
+
+void claims_from_training(struct making *k, const struct training_run *t)
+{
+    run_claim(k, t, "training.run",
+              t->name ? t->name : joined(k, (const char *const *)t->files, t->file_count));
+    run_claim(k, t, "training.method", t->method);
+    run_claim(k, t, "training.hyperparameters", settings(k, t));
+    run_claim(k, t, "training.datasets",
+              joined(k, (const char *const *)t->datasets, t->dataset_count));
+    run_claim(k, t, "training.code", t->code);
+    run_claim(k, t, "training.energy", t->energy_kwh);
+    run_claim(k, t, "training.time",
+              t->hours      ? make_text(k, "%s hours%s%s", t->hours, t->hardware ? " on " : "",
+                                   t->hardware ? t->hardware : "")
+              : t->finished ? make_text(k, "%s to %s", t->started ? t->started : "?", t->finished)
+                            : NULL);
+    if (t->tokens)
+        run_claim(k, t, "training.tokens", make_text(k, "%" PRIu64, t->tokens));
+    run_claim(k, t, "training.compute", t->flops);
+    estimate(k, t);
+}
+
+/* ---- lineage ---- */
+
+void claims_from_lineage(struct making *k, const struct lineage *l)
+{
+    static const enum claim_status status[] = {CLAIM_DECLARED, CLAIM_VERIFIED, CLAIM_CONTRADICTED};
+    for (size_t i = 0; i < l->edge_count; i++) {
+        const struct lineage_edge *x = &l->edges[i];
+        if (strcmp(l->nodes[x->from].kind, "model") != 0)
+            continue;
+        struct claim *c = make_claim(k, "model.lineage", status[x->status],
+                                     "tensors are compared with those of the ancestor, where it is "
+                                     "at hand (docs/formats/diff.md)");
+        if (!c)
+            return;
+        c->value = make_text(k, "%s: %s", x->relation, l->nodes[x->from].name);
+        c->observed = x->status == EDGE_CONTRADICTED ? x->because : NULL;
+        c->reason = x->status == EDGE_DECLARED ? "the ancestor is not at hand (--base)" : NULL;
+        claim_says(k->s, c,
+                   &(struct claim_source){.path = k->in->model->shown,
+                                          .place = edge_status_name(x->status),
+                                          .says = make_shown(k, span_str(x->because), 400)});
+    }
+}
