@@ -77,6 +77,7 @@ struct claim {
     const char *expires;
     const char *covers; /* "calls through Assay" and the like: what it does not reach */
     const char *waiver;
+    const char *about; /* of a contradiction: the property that it puts in question */
     struct claim_source *sources;
     size_t source_count, source_cap;
     const char **evidence; /* ids */

@@ -6,6 +6,7 @@
 
 #include "assay/base/file.h"
 #include "assay/base/text.h"
+#include "assay/check.h"
 #include "assay/config.h"
 #include "cli/cli.h"
 #include "cli/log_filter.h"
@@ -38,6 +39,29 @@ bool report_subject(struct subject *s, struct report_model *m, const char *path,
         .shown = arena_str(s->model->arena, (struct span){(const uint8_t *)path + from, n - from}),
     };
     return m->shown || err_set(e, ERR_MEMORY, "out of memory for a name");
+}
+
+bool report_judge(struct subject *s, const struct subject *b, struct arena *a, struct err *e)
+{
+    struct policy policy;
+    struct check done;
+    struct check_base base = {.model = NULL};
+    struct diff d;
+    const struct diff_options o = {.threads = 0};
+    policy_default(&policy);
+    struct check_input in = {.model = s->model,
+                             .facts = &s->facts,
+                             .scan = &s->scan,
+                             .identity = &s->identity,
+                             .complete = s->complete,
+                             .policy = &policy};
+    if (b) {
+        if (!inspect_diff(&d, b->model, s->model, a, &o, e))
+            return false;
+        base = (struct check_base){b->model, &b->facts, &b->identity, &d};
+        in.base = &base;
+    }
+    return check_run(&done, &in, e);
 }
 
 static bool set_model(struct report_given *g, const struct report_sources *s, struct err *e)
@@ -301,6 +325,8 @@ bool report_given(struct report_given *g, const struct report_sources *s,
     return set_times(g, s, e) && set_frameworks(g, frameworks, e) && set_trust(g, s, e) &&
            set_attestations(g, s, e) && set_key(g, s, e) && set_prices(g, s, e) &&
            set_training(g, s, e) && set_model(g, s, e) && set_lineage(g, s, e) &&
+           (!g->has_subject ||
+            report_judge(&g->subject, g->base_count ? &g->bases[0] : NULL, g->a, e)) &&
            set_datasets(g, s, e);
 }
 

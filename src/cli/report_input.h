@@ -46,4 +46,9 @@ void report_given_free(struct report_given *g);
 bool report_subject(struct subject *s, struct report_model *m, const char *path,
                     const struct subject_options *o, struct err *e) ASSAY_MUST_CHECK;
 
+/* What is declared against what is there becomes findings of the model; with a base at hand,
+ * against that too. */
+bool report_judge(struct subject *s, const struct subject *base, struct arena *a,
+                  struct err *e) ASSAY_MUST_CHECK;
+
 #endif

@@ -120,10 +120,11 @@ static void say_json(struct out *o, const char *path, const struct report_verdic
     jo_finish(&w, o);
 }
 
-static bool give_model(struct subject *s, struct report_model *m, const char *path, struct err *e)
+static bool give_model(struct subject *s, struct report_model *m, const char *path, struct arena *a,
+                       struct err *e)
 {
     const struct subject_options options = {.digests = true};
-    return report_subject(s, m, path, &options, e);
+    return report_subject(s, m, path, &options, e) && report_judge(s, NULL, a, e);
 }
 
 int verify_report(const struct call *call, struct span bytes, const struct verify_args *args,
@@ -135,7 +136,7 @@ int verify_report(const struct call *call, struct span bytes, const struct verif
     struct err e = ERR_INIT;
     struct progress_bar bar;
     struct report_check with = {.trust = trust, .log = args->log};
-    if (args->model && !give_model(&s, &model, args->model, &e)) {
+    if (args->model && !give_model(&s, &model, args->model, a, &e)) {
         subject_close(&s);
         return cli_error(&e);
     }

@@ -66,6 +66,7 @@ static void put_subject(struct json_writer *w, const struct claim *c)
 static void put_claim(struct json_writer *w, const struct claims *s, const struct claim *c)
 {
     jw_object(w);
+    put_str(w, "about", c->about);
     put_str(w, "covers", c->covers);
     put_list(w, "evidence", c->evidence, c->evidence_count);
     put_str(w, "expires", c->expires);

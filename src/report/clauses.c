@@ -59,12 +59,18 @@ static bool put(struct making *k, struct clause *c, struct claim *claim, size_t 
     return true;
 }
 
+/* Of that property, or a contradiction that puts it in question. */
+static bool is_about(const struct claim *c, const char *property)
+{
+    return strcmp(c->property, property) == 0 || (c->about && strcmp(c->about, property) == 0);
+}
+
 /* All claims about a property, or a missing one that is made now. */
 static bool gather_property(struct making *k, struct clause *c, const char *property, size_t *cap)
 {
     size_t before = c->count;
     for (size_t i = 0; i < k->s->count; i++)
-        if (strcmp(k->s->claim[i]->property, property) == 0 && !put(k, c, k->s->claim[i], cap))
+        if (is_about(k->s->claim[i], property) && !put(k, c, k->s->claim[i], cap))
             return false;
     return c->count > before || put(k, c, make_missing(k, property, remedy(k, property)), cap);
 }

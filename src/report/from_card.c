@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "assay/yaml.h"
 #include "report/making.h"
 
 enum { SECTION_SHOWN = 600, LIST_SHOWN = 20, WORD_SHOWN = 300 };
@@ -251,6 +252,34 @@ static void licence_text_claim(struct making *k, const struct report_model *m)
     claim_prove(k->s, c, prove_place(k, m, l->text.origin));
 }
 
+/* model-index: what was measured, on what; the strict reader, for numbers as they are written. */
+static void index_claims(struct making *k, const struct report_model *m)
+{
+    struct yaml y;
+    size_t n = 0;
+    if (!m->model->card.front.bytes.n ||
+        !yaml_parse(&y, m->model->card.front.bytes, NULL, k->a, NULL))
+        return;
+    struct json models = json_get(y.root, "model-index");
+    for (struct json one = json_first(models); json_type(one); one = json_next(one))
+        for (struct json r = json_first(json_get(one, "results")); json_type(r); r = json_next(r))
+            for (struct json x = json_first(json_get(r, "metrics")); json_type(x) && n < LIST_SHOWN;
+                 x = json_next(x), n++) {
+                struct span set = SPAN_EMPTY, metric = SPAN_EMPTY;
+                struct json value = json_get(x, "value"), data = json_get(r, "dataset");
+                (void)json_string(json_get(data, "name"), &set);
+                if (!json_string(json_get(x, "name"), &metric))
+                    (void)json_string(json_get(x, "type"), &metric);
+                struct claim *c =
+                    declare(k, m, "model.evaluation",
+                            make_text(k, "%s %s on %s", make_shown(k, metric, 80),
+                                      make_shown(k, json_text(value), 60), make_shown(k, set, 120)),
+                            yaml_line(&y, x) + 1);
+                if (c && json_type(json_get(data, "revision")) == JSON_MISSING)
+                    c->reason = "which revision of the data set was used is not said";
+            }
+}
+
 void claims_from_card(struct making *k, const struct report_model *m)
 {
     struct claim *c;
@@ -275,5 +304,6 @@ void claims_from_card(struct making *k, const struct report_model *m)
         c->value =
             make_text(k, "%zu bytes", m->model->card.front.bytes.n + m->model->card.body.bytes.n);
     front_claims(k, m);
+    index_claims(k, m);
     section_claims(k, m);
 }

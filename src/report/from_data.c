@@ -119,17 +119,30 @@ static const char *contradicted_property(const char *rule)
     return p ? p->id : "contradiction";
 }
 
-/* The counted claim turns into the contradiction; a rule without one becomes its own claim. */
+static const char *note_rule(const char *rule)
+{
+    return strcmp(rule, "dataset.digest") == 0
+               ? "number 22 of the catalogue: digests of the card against the files"
+           : strcmp(rule, "dataset.rows") == 0 || strcmp(rule, "dataset.bytes") == 0
+               ? "number 23 of the catalogue: declared counts against counted ones"
+           : strcmp(rule, "dataset.dates") == 0
+               ? "number 25 of the catalogue: declared dates against those in the data"
+               : "the card is held against what was counted";
+}
+
+/* Each disagreement is a claim of its own, about the property that was counted. */
 static void note_claims(struct making *k, const struct dataset *d)
 {
     for (size_t i = 0; i < d->note_count; i++) {
         const struct dataset_note *n = &d->notes[i];
-        struct claim *c = make_claim(k, n->contradicts ? "contradiction" : "dataset",
-                                     n->contradicts ? CLAIM_CONTRADICTED : CLAIM_DECLARED,
-                                     "the card is held against what was counted");
+        struct claim *c =
+            make_claim(k, n->contradicts ? "contradiction" : "dataset",
+                       n->contradicts ? CLAIM_CONTRADICTED : CLAIM_DECLARED, note_rule(n->rule));
         if (!c)
             return;
         const struct property *p = property_find(span_str(contradicted_property(n->rule)));
+        if (n->contradicts && p)
+            c->about = p->id;
         c->title = make_text(k, "%s of %s, declared against counted", p ? p->title : n->rule,
                              make_shown(k, span_str(d->card.name ? d->card.name : d->name), 80));
         c->value = make_shown(k, span_str(n->declared ? n->declared : n->counted), 400);
@@ -226,9 +239,11 @@ static void estimate(struct making *k, const struct training_run *t)
         return;
     double ratio = declared_flop / flop;
     if (ratio > 3 || ratio < 1.0 / 3) {
-        struct claim *x = make_claim(k, "contradiction", CLAIM_CONTRADICTED,
-                                     "declared compute against 6 x parameters x tokens");
+        struct claim *x = make_claim(
+            k, "contradiction", CLAIM_CONTRADICTED,
+            "number 24 of the catalogue: declared compute against 6 x parameters x tokens");
         if (x) {
+            x->about = "training.compute";
             x->title = "Compute for training";
             x->value = make_text(k, "%s FLOP declared", t->flops);
             x->observed = make_text(k, "about %.2g FLOP", flop);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assay/base/text.h"
+#include "assay/check.h"
 #include "report/making.h"
 
 enum { FILES_LISTED = 200, TENSORS_SHOWN = 3 };
@@ -91,6 +92,34 @@ static void identity_claims(struct making *k, const struct report_model *m)
     }
 }
 
+/* Contradictions are claims of their own. */
+static void findings_claim(struct making *k, const struct report_model *m)
+{
+    const struct verdict *v = &m->model->verdict;
+    size_t counts[SEV_COUNT] = {0}, shown = 0;
+    for (size_t i = 0; i < v->count; i++)
+        counts[rules[v->findings[i].rule].severity] +=
+            contradiction_of(v->findings[i].rule) ? 0 : v->findings[i].count;
+    struct claim *c = from_weights(k, m, "model.findings",
+                                   make_text(k, "%zu critical, %zu high, %zu medium, %zu low",
+                                             counts[SEV_CRITICAL], counts[SEV_HIGH],
+                                             counts[SEV_MEDIUM], counts[SEV_LOW]),
+                                   "the rules of docs/findings.md over headers, documents and "
+                                   "bytes; contradictions stand apart");
+    for (size_t i = 0; c && i < v->count && shown < 20; i++) {
+        const struct finding *g = &v->findings[i];
+        if (contradiction_of(g->rule))
+            continue;
+        shown++;
+        claim_says(k->s, c,
+                   &(struct claim_source){.path = g->origin.file < m->model->file_count
+                                                      ? m->model->files[g->origin.file].name
+                                                      : m->shown,
+                                          .place = rules[g->rule].id,
+                                          .says = make_shown(k, span_str(g->detail), 300)});
+    }
+}
+
 static void coverage_claims(struct making *k, const struct report_model *m)
 {
     const struct coverage *v = &m->scan->coverage;
@@ -108,21 +137,7 @@ static void coverage_claims(struct making *k, const struct report_model *m)
         c->status = CLAIM_MISSING;
         c->reason = "not everything could be read: nothing here holds for the whole";
     }
-    const struct verdict *f = &m->model->verdict;
-    c = from_weights(k, m, "model.findings",
-                     make_text(k, "%zu critical, %zu high, %zu medium, %zu low",
-                               verdict_count(f, SEV_CRITICAL), verdict_count(f, SEV_HIGH),
-                               verdict_count(f, SEV_MEDIUM), verdict_count(f, SEV_LOW)),
-                     "the rules of docs/findings.md over headers, documents and bytes");
-    for (size_t i = 0; c && i < f->count && i < 20; i++) {
-        const struct finding *g = &f->findings[i];
-        const char *file =
-            g->origin.file < m->model->file_count ? m->model->files[g->origin.file].name : m->shown;
-        claim_says(k->s, c,
-                   &(struct claim_source){.path = file,
-                                          .place = rules[g->rule].id,
-                                          .says = make_shown(k, span_str(g->detail), 300)});
-    }
+    findings_claim(k, m);
 }
 
 /* ---- architecture ---- */

@@ -158,6 +158,15 @@ static void state(struct making *k, const struct person *p, const struct stateme
         c->status = CLAIM_STALE;
         c->reason = make_text(k, "expired on %s", c->expires);
     }
+    const struct training_run *t = k->in->training;
+    if (t && t->finished && strlen(t->finished) >= 10 &&
+        memcmp(t->finished, p->a.dated.p, 10) > 0 && c->status != CLAIM_STALE) {
+        c->status = CLAIM_STALE;
+        c->reason = make_text(k,
+                              "number 33 of the catalogue: dated %s, before the weights were "
+                              "finished on %.10s",
+                              make_shown(k, p->a.dated, 10), t->finished);
+    }
     struct claim_source source = {
         .path = p->file,
         .place = make_text(k, "line %zu", s->line),

@@ -40,6 +40,13 @@ void claims_from_model(struct making *k, const struct report_model *m);
 void claims_from_card(struct making *k, const struct report_model *m);
 void claims_from_log(struct making *k);
 void claims_from_calls(struct making *k);
+/* Those of the model's findings, and those that take more than the model. */
+void contradictions_from_model(struct making *k, const struct report_model *m);
+void contradictions_from_all(struct making *k);
+/* Number `number` of the catalogue, about its property. */
+struct claim *make_contradiction(struct making *k, unsigned number, const char *title,
+                                 const char *says, const char *found);
+const char *contradiction_about(unsigned number); /* NULL: none */
 void claims_from_attestations(struct making *k);
 void claims_from_dataset(struct making *k, const struct dataset *d);
 void claims_from_training(struct making *k, const struct training_run *t);

@@ -132,6 +132,7 @@ static void gather_model(struct making *k)
     k->subject_digest = m->identity->has_manifest_root ? &m->identity->manifest_root : NULL;
     claims_from_model(k, m);
     claims_from_card(k, m);
+    contradictions_from_model(k, m);
 }
 
 static bool gather_log(struct making *k, struct err *e)
@@ -178,6 +179,7 @@ static bool make(struct making *k, struct err *e)
     if (k->in->lineage)
         claims_from_lineage(k, k->in->lineage);
     claims_from_attestations(k);
+    contradictions_from_all(k);
     return clauses_make(k, e) && claims_seal(k->s, e) && report_bind(k->r, e);
 }
 
