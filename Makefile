@@ -38,7 +38,7 @@ BENCH := $(call programs,bench,bench_)
 FUZZ  := $(call programs,fuzz,fuzz_)
 
 .PHONY: all check test conformance asan tsan fuzz fuzz-replay bench lint demo deps \
-        golden-update install dist clean units verifier bundled-data bundled-model FORCE
+        golden-update examples install dist clean units verifier bundled-data bundled-model FORCE
 
 all: $(B)/assay $(B)/assay.1
 
@@ -102,8 +102,12 @@ units: $(UNIT) $(MAKER) $(B)/assay
 	@tests/run.sh unit-$(VARIANT) $(UNIT)
 check: units
 	@tests/run.sh golden-$(VARIANT) "tests/golden/run.sh $(B)/assay $(B)/fixtures/make"
+	@tests/run.sh examples-$(VARIANT) "reports/examples/make.sh $(B)/assay $(B)/fixtures/make check"
 test: deps
 	@$(MAKE) --no-print-directory check
+# The example reports are what this build writes.
+examples: $(B)/assay $(MAKER)
+	@reports/examples/make.sh $(B)/assay $(B)/fixtures/make
 golden-update: $(B)/assay $(MAKER)
 	@tests/golden/run.sh $(B)/assay $(B)/fixtures/make update
 

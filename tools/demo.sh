@@ -134,4 +134,8 @@ show 'assay verify call.receipt.json --key "$KEY"'
 kill $server && wait $server || :
 kill $upstream
 show 'assay log query audit --kind call-intent --kind call-window --kind call-outcome'
+headline 'A report in which every sentence carries its proof'
+show 'assay report --framework eu-ai-act-gpai --framework activity --model tiny-hf --log audit --format html --format json --output report'
+show 'assay verify report/report.json --key "$KEY" --log audit --model tiny-hf'
+printf '\nOpen %s/report/report.html in a browser: its own script recomputes the proofs.\n' "$demo/models"
 printf '\nModels and log stay in %s.\n' "$demo/models"
