@@ -143,6 +143,16 @@ def proofs(work, key):
     full = json.load(open(f"{work}/out/report.json"))
     check("the root is recomputed", recompute(full) == full["claims_root"])
     check("evidence ids are digests", all(sha(canonical(v)).hex()[:32] == i for i, v in full["evidence"].items()))
+    try:
+        import jsonschema
+        schema = json.load(open(os.path.join(HERE, "..", "..", "schema", "report.schema.json")))
+        jsonschema.Draft202012Validator(schema).validate(full)
+        check("the report keeps its schema", True)
+        full["claims"][0]["claim"]["status"] = "certified"
+        check("another status does not", not jsonschema.Draft202012Validator(schema).is_valid(full))
+        full = json.load(open(f"{work}/out/report.json"))
+    except ImportError:
+        skip("jsonschema is not installed")
     statement = json.loads(base64.b64decode(full["signed"]["payload"]))
     check("the statement names the root", statement["predicate"]["claims_root"] == full["claims_root"])
     for edition in ("AIO", "NCA", "DP"):
