@@ -1,0 +1,228 @@
+/* Data sets counted, cards in every spelling, training runs, what disagrees. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "provenance/rows.h"
+#include "support/folder.h"
+
+static struct arena *arena;
+static struct folder place;
+
+static int setup(void **state)
+{
+    (void)state;
+    arena = arena_new(128 << 20);
+    return arena && folder_make(&place) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_free(arena);
+    folder_remove(&place);
+    return 0;
+}
+
+static struct dataset_card card(const char *name, const char *text)
+{
+    struct dataset_card c;
+    struct err e = ERR_INIT;
+    if (!dataset_card_read(&c, name, span_str(text), arena, &e))
+        fail_msg("%s", e.text);
+    return c;
+}
+
+static struct dataset counted(const char *name, const char *text)
+{
+    struct dataset d;
+    struct dataset_options o = {.card = NULL};
+    struct err e = ERR_INIT;
+    assert_true(folder_put(&place, name, span_str(text)));
+    if (!dataset_read(&d, folder_path(&place, name), &o, arena, &e))
+        fail_msg("%s", e.text);
+    return d;
+}
+
+/* ---- cards ---- */
+
+static void croissant_is_read_in_its_variant_spellings(void **state)
+{
+    static const char *const spellings[][2] = {
+        {"rai:dataAnnotationPlatform", "rai:annotationPlatform"},
+        {"rai:dataAnnotationProtocol", "annotationPlatform"},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 2; k++) {
+            const char *text =
+                arena_printf(arena, "{\"@type\":\"sc:Dataset\",\"name\":\"d\",\"%s\":\"by hand\"}",
+                             spellings[i][k]);
+            struct dataset_card c = card("croissant.json", text);
+            assert_int_equal(c.kind, CARD_CROISSANT);
+            assert_string_equal(c.annotation, "by hand");
+        }
+    struct dataset_card c = card("metadata.json", "{\"@type\":\"Dataset\",\"sc:license\":[\"MIT\"],"
+                                                  "\"personalSensitiveInformation\":[\"none\"]}");
+    assert_string_equal(c.licence, "MIT");
+    assert_string_equal(c.personal, "none");
+}
+
+static void members_that_croissant_requires_and_lacks_are_named(void **state)
+{
+    (void)state;
+    struct dataset_card c = card("croissant.json", "{\"@type\":\"sc:Dataset\",\"name\":\"d\"}");
+    assert_non_null(strstr(c.trouble, "description"));
+    assert_non_null(strstr(c.trouble, "distribution"));
+    assert_null(strstr(c.trouble, "name,"));
+}
+
+static void broken_and_exploding_yaml_is_named_and_the_rest_goes_on(void **state)
+{
+    (void)state;
+    struct dataset_card c = card("README.md", "---\nlicense: [mit\n---\n");
+    assert_int_equal(c.kind, CARD_HUGGING_FACE);
+    assert_non_null(strstr(c.trouble, "line"));
+    c = card("README.md", "---\na: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n---\n");
+    assert_non_null(strstr(c.trouble, "anchors"));
+    c = card("README.md", "no front matter");
+    assert_int_equal(c.kind, CARD_NONE);
+}
+
+static void hugging_face_and_dta_and_yaml_give_the_same_facts(void **state)
+{
+    (void)state;
+    struct dataset_card face = card("README.md", "---\npretty_name: d\nlicense: mit\nlanguage: en\n"
+                                                 "tags: [synthetic]\n---\n");
+    struct dataset_card dta = card("dta.json", "{\"source\":{\"title\":\"d\"},\"provenance\":{"
+                                               "\"date\":\"2026-05-01\"},\"use\":{\"license\":"
+                                               "\"mit\"}}");
+    struct dataset_card plain = card("dataset.yaml", "name: d\nlicense: mit\nrows: 7\n");
+    assert_string_equal(face.licence, "mit");
+    assert_string_equal(dta.licence, "mit");
+    assert_string_equal(plain.licence, "mit");
+    assert_string_equal(face.name, "d");
+    assert_string_equal(dta.name, "d");
+    assert_string_equal(plain.name, "d");
+    assert_int_equal(plain.rows, 7);
+    assert_int_equal(face.language_count, 1);
+    assert_non_null(face.synthetic);
+    assert_int_equal(dta.kind, CARD_DTA);
+}
+
+/* ---- counting ---- */
+
+static void rows_are_counted_as_their_format_has_them(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        uint64_t rows;
+    } cases[] = {
+        {"a.jsonl", "{\"a\":1}\n{\"a\":2}\n\n{\"a\":3}", 3},
+        {"a.csv", "h,i\n1,\"x\ny\"\n2,z\n", 2},
+        {"a.tsv", "h\ti\n1\tx\n", 1},
+        {"a.txt", "one\ntwo\n", 2},
+        {"b.jsonl", "", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct dataset d = counted(cases[i].name, cases[i].text);
+        assert_true(d.has_rows);
+        assert_int_equal(d.rows, cases[i].rows);
+        dataset_free(&d);
+    }
+    struct dataset d = counted("a.bin", "xx");
+    assert_false(d.has_rows);
+    dataset_free(&d);
+}
+
+static void duplicates_dates_and_addresses_are_found(void **state)
+{
+    (void)state;
+    struct dataset d = counted("c.jsonl", "{\"t\":\"2026-01-02 a@b.org\"}\n{\"t\":\"x\"}\n"
+                                          "{\"t\":\"x\"}\n{\"t\":\"12026-01-02 9999-99-99 a@b\"}\n"
+                                          "{\"t\":\"2025-12-31\"}\n");
+    assert_int_equal(d.duplicates, 1);
+    assert_string_equal(d.first_date, "2025-12-31");
+    assert_string_equal(d.last_date, "2026-01-02");
+    assert_int_equal(d.emails, 1);
+    dataset_free(&d);
+}
+
+static void a_row_longer_than_the_limit_is_cut_and_counted_once(void **state)
+{
+    size_t n = DATASET_MAX_LINE + 100000;
+    char *text = arena_alloc(arena, n + 8);
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'a', n);
+    memcpy(text + n, "\nb\n", 4);
+    struct dataset d = counted("long.txt", text);
+    assert_int_equal(d.rows, 2);
+    dataset_free(&d);
+}
+
+static void overlap_counts_rows_with_equal_bytes(void **state)
+{
+    struct dataset a = counted("x.txt", "one\ntwo\nthree\n"), b;
+    struct dataset_options o = {.other = &a};
+    struct err e = ERR_INIT;
+    (void)state;
+    assert_true(folder_put(&place, "y.txt", span_str("two\nfour\nthree\n")));
+    assert_true(dataset_read(&b, folder_path(&place, "y.txt"), &o, arena, &e));
+    assert_int_equal(b.overlap, 2);
+    dataset_free(&a);
+    dataset_free(&b);
+}
+
+static void languages_are_told_apart_by_script_and_small_words(void **state)
+{
+    (void)state;
+    assert_string_equal(language_of(span_str("The cat was on the mat and it is for you")), "en");
+    assert_string_equal(language_of(span_str("Der Hund ist nicht auf der Wiese und das")), "de");
+    assert_string_equal(language_of(span_str("\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82")),
+                        "ru");
+    assert_string_equal(language_of(span_str("xyzzy plugh 1234")), "und");
+    assert_string_equal(language_of(SPAN_EMPTY), "und");
+}
+
+/* ---- training ---- */
+
+static void a_run_is_read_from_what_the_trainer_left(void **state)
+{
+    struct training_run t;
+    struct err e = ERR_INIT;
+    (void)state;
+    assert_true(folder_put(&place, "training.yaml",
+                           span_str("name: r\nbase_model: b\ncompute: {flops: 1e20}\n"
+                                    "hyperparameters: {lr: 0.1}\n")));
+    assert_true(training_read(&t, folder_path(&place, "training.yaml"), arena, &e));
+    assert_string_equal(t.name, "r");
+    assert_string_equal(t.flops, "1e20");
+    assert_string_equal(t.base_models[0], "b");
+    assert_int_equal(t.hyper_count, 1);
+    struct training_run again;
+    assert_true(training_read(&again, folder_path(&place, "training.yaml"), arena, &e));
+    assert_memory_equal(t.id, again.id, sizeof t.id);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(croissant_is_read_in_its_variant_spellings),
+        cmocka_unit_test(members_that_croissant_requires_and_lacks_are_named),
+        cmocka_unit_test(broken_and_exploding_yaml_is_named_and_the_rest_goes_on),
+        cmocka_unit_test(hugging_face_and_dta_and_yaml_give_the_same_facts),
+        cmocka_unit_test(rows_are_counted_as_their_format_has_them),
+        cmocka_unit_test(duplicates_dates_and_addresses_are_found),
+        cmocka_unit_test(a_row_longer_than_the_limit_is_cut_and_counted_once),
+        cmocka_unit_test(overlap_counts_rows_with_equal_bytes),
+        cmocka_unit_test(languages_are_told_apart_by_script_and_small_words),
+        cmocka_unit_test(a_run_is_read_from_what_the_trainer_left),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
