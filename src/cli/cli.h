@@ -86,6 +86,8 @@ extern const struct command serve_command;
 extern const struct command report_command;
 extern const struct command report_command, lineage_command, attest_command,
     record_dataset_command, record_training_command, record_model_command;
+extern const struct command report_command, lineage_command, attest_command, record_dataset_command,
+    record_training_command, record_model_command;
 
 void help_overview(struct out *o);
 /* The commands whose names begin with this word; false when there are none. */

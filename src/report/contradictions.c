@@ -169,7 +169,7 @@ static void data_licence(struct making *k, const struct dataset *d)
 static void data_dates(struct making *k, const struct dataset *d)
 {
     static const char *const stated[] = {"human.latest-acquisition", "human.knowledge-cutoff",
-                                             "human.release-date"};
+                                         "human.release-date"};
     for (size_t i = 0; d->last_date && i < 3; i++) {
         const char *day = said(k->s, stated[i]);
         if (day && strlen(day) >= 10 && date_ok((struct span){(const uint8_t *)day, 10}) &&

@@ -32,7 +32,6 @@ static void put_context(struct json_writer *w)
         {"prov", "http://www.w3.org/ns/prov#"},
         {"rai", "http://mlcommons.org/croissant/RAI/"},
         {"sc", "https://schema.org/"},
-        {"sha256", "cr:sha256"},
     };
     put_open(w, "@context");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
