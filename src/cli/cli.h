@@ -71,23 +71,56 @@ int exit_graver(int a, int b);
 int cli_error(const struct err *e);
 
 /* Each is defined in its cmd_NAME.c, beside its options. */
-extern const struct command run_command, replay_command, tokenize_command, bench_command;
-extern const struct command check_command, sign_command, inspect_command, diff_command,
-    digest_command, quantize_command, record_command, verify_command, log_init_command,
-    log_show_command, log_witness_command, log_checkpoint_command, log_prove_command,
-    log_verify_command, log_query_command, log_sample_command, log_stats_command,
-    log_export_command, log_disclose_command, log_erase_command, log_hold_command,
-    log_retention_command, log_rotate_key_command, log_seal_off_command, log_backup_command,
-    log_restore_command, log_reindex_command, help_command, version_command, completion_command,
-    man_command;
+extern const struct command run_command;
+extern const struct command replay_command;
+extern const struct command tokenize_command;
+extern const struct command bench_command;
+extern const struct command check_command;
+extern const struct command sign_command;
+extern const struct command inspect_command;
+extern const struct command diff_command;
+extern const struct command digest_command;
+extern const struct command quantize_command;
+extern const struct command record_command;
+extern const struct command verify_command;
+extern const struct command log_init_command;
+extern const struct command log_show_command;
+extern const struct command log_witness_command;
+extern const struct command log_checkpoint_command;
+extern const struct command log_prove_command;
+extern const struct command log_verify_command;
+extern const struct command log_query_command;
+extern const struct command log_sample_command;
+extern const struct command log_stats_command;
+extern const struct command log_export_command;
+extern const struct command log_disclose_command;
+extern const struct command log_erase_command;
+extern const struct command log_hold_command;
+extern const struct command log_retention_command;
+extern const struct command log_rotate_key_command;
+extern const struct command log_seal_off_command;
+extern const struct command log_backup_command;
+extern const struct command log_restore_command;
+extern const struct command log_reindex_command;
+extern const struct command help_command;
+extern const struct command version_command;
+extern const struct command completion_command;
+extern const struct command man_command;
 extern const struct command train_command;
-
 extern const struct command serve_command;
 extern const struct command report_command;
-extern const struct command report_command, lineage_command, attest_command,
-    record_dataset_command, record_training_command, record_model_command;
-extern const struct command report_command, lineage_command, attest_command, record_dataset_command,
-    record_training_command, record_model_command;
+extern const struct command report_command;
+extern const struct command lineage_command;
+extern const struct command attest_command;
+extern const struct command record_dataset_command;
+extern const struct command record_training_command;
+extern const struct command record_model_command;
+extern const struct command report_command;
+extern const struct command lineage_command;
+extern const struct command attest_command;
+extern const struct command record_dataset_command;
+extern const struct command record_training_command;
+extern const struct command record_model_command;
 
 void help_overview(struct out *o);
 /* The commands whose names begin with this word; false when there are none. */
