@@ -145,9 +145,11 @@ static void put_tensors(struct gguf_writer *w, const struct tiny *t, const struc
     uint64_t offset = 0;
     for (size_t i = 0; i < t->tensor_count; i++) {
         const struct tensor *x = &t->tensors[i];
-        uint64_t ne[2] = {x->shape[x->rank - 1], x->shape[0]};
+        uint64_t ne[MODEL_MAX_RANK] = {0};
         if (is(x, c->drop))
             continue;
+        for (uint32_t d = 0; d < x->rank; d++)
+            ne[d] = x->shape[x->rank - 1 - d];
         ne[x->rank - 1] -= is(x, c->shrink);
         gw_info(w, (const char *)x->name.p, x->rank, ne, (uint32_t)dtypes[type_of(x, c)].gguf,
                 offset);

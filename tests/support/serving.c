@@ -44,30 +44,42 @@ static void limit_files(void)
     (void)signal(SIGXFSZ, SIG_IGN);
 }
 
-static void run(const struct folder *f, const char *yaml, unsigned upstream, int out)
+enum { LINES = 3, ARGUMENTS = 5 }; /* descriptor of what the server says */
+
+/*
+ * The server's process: this program again, from its beginning, since a child of a process
+ * with threads may not allocate. Arguments: SERVING, the log, its configuration or "", an
+ * upstream's URL or "". Runs before main and returns when it is none of that.
+ */
+static const char serving_word[] = "--serving";
+
+__attribute__((constructor)) static void serve_when_asked(int argc, char **argv)
 {
-    char url[64], config[4096];
-    struct serve_options o = {.log = f->path, .listen = "127.0.0.1:0", .say = say, .say_arg = &out};
+    int out = LINES;
     struct err e = ERR_INIT;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* Connections of the parent would never end while this process holds them too. */
-    if (dup2(out, 3) != 3 || close_range(4, ~0U, 0) != 0)
-        _exit(5);
-    out = 3;
-    (void)signal(SIGSEGV, SIG_DFL); /* cmocka's handlers are the parent's */
-    (void)signal(SIGBUS, SIG_DFL);
-    limit_files();
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/v1", upstream);
-    snprintf(config, sizeof config, "%s/serve.yaml", f->path);
-    if (yaml)
-        o.config = config;
-    else
-        o.upstream = url;
+    if (argc != ARGUMENTS || strcmp(argv[1], serving_word) != 0)
+        return;
+    struct serve_options o = {.log = argv[2], .listen = "127.0.0.1:0", .say = say, .say_arg = &out};
+    if (argv[3][0])
+        o.config = argv[3];
+    if (argv[4][0])
+        o.upstream = argv[4];
     if (!serve_run(&o, &e)) {
         fprintf(stderr, "serve: %s: %s\n", e.file, e.text);
         _exit(1);
     }
     _exit(0);
+}
+
+static void become_server(const char *folder, const char *config, const char *url, int out)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* Connections of the parent would never end while this process holds them too. */
+    if (dup2(out, LINES) != LINES || close_range(LINES + 1, ~0U, 0) != 0)
+        _exit(5);
+    limit_files();
+    execl("/proc/self/exe", "serving", serving_word, folder, config, url, (char *)NULL);
+    _exit(6);
 }
 
 static void write_config(const struct folder *f, const char *yaml)
@@ -81,16 +93,18 @@ static void write_config(const struct folder *f, const char *yaml)
 void serving_start(struct serving *s, const struct folder *f, const char *yaml, unsigned upstream)
 {
     int ends[2];
-    char line[8192] = "";
+    char line[8192] = "", config[4096] = "", url[64] = "";
     size_t n = 0;
-    if (yaml)
+    if (yaml) {
         write_config(f, yaml);
+        snprintf(config, sizeof config, "%s/serve.yaml", f->path);
+    } else {
+        snprintf(url, sizeof url, "http://127.0.0.1:%u/v1", upstream);
+    }
     assert_int_equal(pipe(ends), 0);
     s->pid = fork();
-    if (s->pid == 0) {
-        close(ends[0]);
-        run(f, yaml, upstream, ends[1]);
-    }
+    if (s->pid == 0)
+        become_server(f->path, config, url, ends[1]);
     close(ends[1]);
     s->lines = ends[0];
     s->port = 0;

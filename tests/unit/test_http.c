@@ -164,6 +164,7 @@ static void smugglers_chunks_are_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (chunks(bad[i], 1000, &out))
             fail_msg("accepted: %s", bad[i]);
+    buf_free(&out);
     buf_init(&out, 4);
     assert_false(chunks("5\r\nhello\r\n0\r\n\r\n", 1000, &out));
     buf_free(&out);
