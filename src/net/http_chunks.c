@@ -36,7 +36,7 @@ static bool expect(struct http_chunks *c, uint8_t b, uint8_t wanted, enum chunk_
 {
     if (b != wanted)
         return err_set(e, ERR_FORMAT, "a chunk does not end in CR LF, or a trailer follows");
-    c->state = next;
+    c->state = (int)next;
     return true;
 }
 

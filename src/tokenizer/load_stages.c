@@ -68,7 +68,7 @@ static bool in_pattern(struct json v, struct err *inner, struct err *e)
 
 static bool form(struct tokenizer *t, enum normal_form f, struct err *e)
 {
-    return add_normal(t, (struct normal_step){.kind = NORMALISE_FORM, .form = f}, e);
+    return add_normal(t, (struct normal_step){.kind = NORMALISE_FORM, .form = (int)f}, e);
 }
 
 static bool n_nfc(struct tokenizer *t, struct json v, struct err *e)
