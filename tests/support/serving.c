@@ -365,7 +365,7 @@ static void open_one(struct gathering *g, uint64_t seq)
     struct log_disclosure what = {
         seq, span_str(g->field), span_str("test"), {span_str("test"), span_str("test")}};
     struct buf bundle;
-    struct json root, field;
+    struct json root = JSON_NOTHING, field;
     struct span content = SPAN_EMPTY;
     struct err e = ERR_INIT;
     struct arena *a = arena_new((size_t)256 << 20);

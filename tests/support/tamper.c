@@ -185,7 +185,7 @@ void tamper_make(struct tamper *t)
     t->receipts[0] = receipt(t, STATE_OLDER, HALF / 2);
     t->receipts[1] = receipt(t, STATE_LIVE, HALF + HALF / 2);
     for (int i = 0; i < STATES; i++)
-        (void)look(t, i);
+        (void)look(t, (enum state)i);
 }
 
 void tamper_free(struct tamper *t)
