@@ -79,9 +79,11 @@ enum pickle_result {
     RESULT_DICT,
     RESULT_LIST,
     RESULT_SET,
-    RESULT_TENSOR,   /* torch's rebuild functions, by their arguments */
-    RESULT_FIRST,    /* the first argument again: a parameter of a tensor */
-    RESULT_OF_CLASS, /* an instance of the class that is the first argument */
+    RESULT_TENSOR,    /* torch's rebuild functions, by their arguments */
+    RESULT_QUANTISED, /* such a tensor, with a scale and a zero point that are not listed */
+    RESULT_UNLISTED,  /* a tensor of a form that is not listed: sparse, nested, of no bytes */
+    RESULT_FIRST,     /* the first argument again: a parameter of a tensor */
+    RESULT_OF_CLASS,  /* an instance of the class that is the first argument */
     RESULT_DTYPE,
     RESULT_APPLY /* the first argument is called with the third */
 };
@@ -107,7 +109,7 @@ struct pickle_global {
     struct span module, name;
     const struct pickle_allowed *allowed;
     const char *danger; /* what it does, of the well-known dangerous ones */
-    bool told_import, told_call, told_use;
+    bool told_import, told_call, told_use, told_unlisted;
 };
 
 /* ---- tensors that it describes ---- */

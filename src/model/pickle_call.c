@@ -206,6 +206,17 @@ static pv of_class(struct pickle *p, pv arguments)
     return made;
 }
 
+/* Once for each function: what is left out of the tensors is said, and how many never counts. */
+static void note_unlisted(struct pickle *p, pv callable, const char *what)
+{
+    char name[NAME_SHOWN];
+    struct pickle_global *g = &p->globals[pv_class(callable)];
+    if (!g->told_unlisted)
+        pickle_note(p, RULE_TORCH_UNLISTED, "%s builds %s", shown(p, callable, name), what);
+    g->told_unlisted = true;
+    content_incomplete(&p->c);
+}
+
 static pv result_of(struct pickle *p, pv callable, pv arguments)
 {
     const struct pickle_global *g = &p->globals[pv_class(callable)];
@@ -225,6 +236,12 @@ static pv result_of(struct pickle *p, pv callable, pv arguments)
         return pv_make(PV_SET, pv_class(callable), p->op_at);
     case RESULT_TENSOR:
         return pickle_rebuild(p, g->name, arguments);
+    case RESULT_QUANTISED:
+        note_unlisted(p, callable, "quantised tensors: scales and zero points are not listed");
+        return pickle_rebuild(p, g->name, arguments);
+    case RESULT_UNLISTED:
+        note_unlisted(p, callable, "tensors of a form that is not listed, or only in part");
+        break;
     case RESULT_FIRST:
         return pv_kind(first) == PV_TENSOR || pv_kind(first) == PV_INST ? first : made;
     case RESULT_OF_CLASS:

@@ -32,7 +32,8 @@ static void tensor(struct buf *b, const struct torch_item *t, unsigned key)
 {
     char name[16];
     snprintf(name, sizeof name, "%u", key);
-    buf_put_str(b, "ctorch._utils\n_rebuild_tensor_v2\n((");
+    bool quantised = t->storage[0] == 'Q';
+    buf_printf(b, "ctorch._utils\n%s\n((", quantised ? "_rebuild_qtensor" : "_rebuild_tensor_v2");
     text(b, "storage");
     buf_printf(b, "ctorch\n%s\n", t->storage);
     text(b, name);
@@ -42,6 +43,8 @@ static void tensor(struct buf *b, const struct torch_item *t, unsigned key)
     integer(b, t->offset);
     integers(b, t->shape, t->rank);
     integers(b, t->stride, t->rank);
+    if (quantised) /* scale 1, zero point 0 */
+        buf_put_str(b, "(ctorch\nper_tensor_affine\nF1.0\nI0\nt");
     buf_put_u8(b, 0x89);
     buf_put_str(b, "ccollections\nOrderedDict\n)RtR");
 }

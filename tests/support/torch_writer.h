@@ -7,7 +7,7 @@
 
 struct torch_item {
     const char *name;
-    const char *storage; /* type: "FloatStorage" */
+    const char *storage; /* type: "FloatStorage"; of "QInt8Storage" a quantised tensor is made */
     struct span bytes;   /* of the storage; NULL p: the storage of the item before */
     uint64_t elements;   /* of the storage */
     uint64_t offset;

@@ -5,12 +5,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "support/prefixes.h"
 #include "support/torch_writer.h"
+#include "support/zip_writer.h"
 
 static const uint8_t floats[24] = {1, 2, 3, 4, 5, 6, 7, 8}, halves[8] = {9, 8, 7, 6, 5, 4, 3, 2};
 
@@ -32,12 +34,17 @@ static struct model *read_form(enum torch_form form, const struct torch_item *it
     return m;
 }
 
+static size_t count(const struct model *m, enum rule_id rule)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->verdict.count; i++)
+        n += m->verdict.findings[i].rule == rule;
+    return n;
+}
+
 static bool has(const struct model *m, enum rule_id rule)
 {
-    for (size_t i = 0; i < m->verdict.count; i++)
-        if (m->verdict.findings[i].rule == rule)
-            return true;
-    return false;
+    return count(m, rule) > 0;
 }
 
 static void torch_lists_tensors_where_they_stand(void **state)
@@ -114,6 +121,53 @@ static void torch_says_when_bytes_lie_otherwise(void **state)
     buf_free(&b);
 }
 
+static void torch_says_that_scales_of_quantised_tensors_are_not_listed(void **state)
+{
+    static const struct torch_item quantised[] = {
+        {"a", "QInt8Storage", {halves, 8}, 8, 0, 1, {8}, {1}},
+        {"b", "QInt8Storage", {NULL, 0}, 8, 0, 1, {8}, {1}},
+    };
+    (void)state;
+    for (enum torch_form form = TORCH_ZIP; form <= TORCH_LEGACY; form++) {
+        struct buf b;
+        struct model *m = read_form(form, quantised, 2, NULL, &b);
+        assert_int_equal(count(m, RULE_TORCH_UNLISTED), 1);
+        assert_false(has(m, RULE_PICKLE_USE));
+        assert_true(m->verdict.incomplete);
+        assert_int_equal(m->tensor_count, 2);
+        assert_int_equal(m->tensors[0].dtype, DTYPE_I8);
+        model_free(m);
+        buf_free(&b);
+    }
+}
+
+static void torch_says_which_forms_are_not_listed(void **state)
+{
+    static const char *const built[] = {
+        "ctorch._utils\n_rebuild_sparse_tensor\n(ctorch\nsparse_coo\n(tt",
+        "ctorch._utils\n_rebuild_nested_tensor\n(NNNNt",
+        "ctorch._utils\n_rebuild_meta_tensor_no_storage\n(ctorch\nfloat32\n(t(tI00\nt",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof built / sizeof *built; i++) {
+        struct zip_writer w;
+        struct model *m = NULL;
+        struct err e = ERR_INIT;
+        char pickle[200];
+        int n = snprintf(pickle, sizeof pickle, "}S'w'\n%sRs.", built[i]);
+        zw_init(&w);
+        zw_add(&w, "archive/data.pkl", (struct span){(uint8_t *)pickle, (size_t)n}, false, NULL);
+        zw_finish(&w);
+        assert_true(model_read_memory(&m, "x.pt", buf_span(&w.out), &e));
+        assert_int_equal(m->files[0].format, FORMAT_PYTORCH);
+        assert_int_equal(count(m, RULE_TORCH_UNLISTED), 1);
+        assert_int_equal(verdict_worst(&m->verdict), SEV_MEDIUM);
+        assert_true(m->verdict.incomplete);
+        model_free(m);
+        zw_free(&w);
+    }
+}
+
 static void torch_legacy_notices_missing_storages(void **state)
 {
     struct buf b;
@@ -149,6 +203,8 @@ int main(void)
         cmocka_unit_test(torch_names_tensors_by_the_way_to_them),
         cmocka_unit_test(torch_refuses_what_is_beyond_a_storage),
         cmocka_unit_test(torch_says_when_bytes_lie_otherwise),
+        cmocka_unit_test(torch_says_that_scales_of_quantised_tensors_are_not_listed),
+        cmocka_unit_test(torch_says_which_forms_are_not_listed),
         cmocka_unit_test(torch_legacy_notices_missing_storages),
         cmocka_unit_test(torch_prefixes_are_never_complete),
     };
