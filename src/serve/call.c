@@ -303,6 +303,7 @@ void call_finished(struct call *c, const struct log_receipt *r)
     struct conn *conn = c->conn;
     bool whole = c->gate.whole, begun = c->gate.head_left;
     bool keep = whole && (c->gate.chunked || !c->gate.stream);
+    metrics_written(&s->metrics, r->seq);
     ledger_add(s->ledger, c->facts.id, exchange_intent(c->gate.exchange), r->seq);
     budget_spend(s, c->caller.key, c->facts.input + c->facts.output, c->sealed);
     say_over(c);

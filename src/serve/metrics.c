@@ -60,6 +60,12 @@ void metrics_commit(struct metrics *m, uint64_t us)
     observe(&m->commit, &fast, (double)us / 1e6);
 }
 
+void metrics_written(struct metrics *m, uint64_t seq)
+{
+    if (seq >= m->tree_size) /* outcomes are told in any order */
+        m->tree_size = seq + 1;
+}
+
 static void head(struct buf *out, const char *name, const char *type, const char *help)
 {
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -135,7 +141,8 @@ void metrics_text(struct service *s, struct buf *out)
           exchange_book_pending(s->book));
     gauge(out, "audit_open_intents", "Calls whose outcome is still to be written.",
           exchange_book_open_calls(s->book));
-    gauge(out, "audit_tree_size", "Entries of the log, as of the last call.", m->tree_size);
+    gauge(out, "audit_tree_size", "Entries of the log, up to the newest that was told durable.",
+          m->tree_size);
     calls(out, m);
     refusals(out, m);
 }

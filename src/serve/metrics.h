@@ -28,11 +28,13 @@ struct metrics {
     uint64_t calls[EXCHANGE_APIS][EXCHANGE_RESULTS];
     struct histogram duration, first_token, per_token, commit; /* seconds */
     struct histogram input, output;                            /* tokens */
-    uint64_t tree_size;
+    uint64_t tree_size; /* of the log, as far as this server wrote it */
     uint64_t batches, rows; /* of what became durable */
 };
 
 void metrics_call(struct metrics *m, const struct call *c);
+/* Entry `seq` of the log is durable. */
+void metrics_written(struct metrics *m, uint64_t seq);
 /* From handing an intent to the log until it was durable. */
 void metrics_commit(struct metrics *m, uint64_t us);
 void metrics_text(struct service *s, struct buf *out);

@@ -284,6 +284,8 @@ static bool record_settings(struct service *s, const char *reason, struct err *e
     jw_end_object(&w);
     struct log_entry entry = {.kind = RECORD_CONFIG, .body = buf_span(&body)};
     bool ok = log_append(s->log, &entry, &r, e);
+    if (ok)
+        metrics_written(&s->metrics, r.seq);
     buf_free(&body);
     return ok;
 }

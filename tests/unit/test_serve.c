@@ -89,6 +89,36 @@ static void answer_names_the_entry_and_leaf_that_the_log_has(void **state)
     buf_free(&answer);
 }
 
+static uint64_t told_tree_size(void)
+{
+    static const char name[] = "\naudit_tree_size ";
+    struct buf answer;
+    uint64_t size = 0;
+    client_ask(server.port, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+               &answer);
+    const char *at = strstr(buf_cstr(&answer), name);
+    assert_non_null(at);
+    at += sizeof name - 1;
+    assert_true(text_u64((struct span){(const uint8_t *)at, strcspn(at, "\n")}, &size));
+    buf_free(&answer);
+    return size;
+}
+
+static void metrics_tell_the_size_of_the_log(void **state)
+{
+    (void)state;
+    struct buf answer;
+    struct told t;
+    uint64_t before = told_tree_size();
+    assert_true(before > 0); /* the server's own beginning is an entry */
+    post("ok", false, &answer);
+    expect("complete", 200);
+    told_read(&t, &place);
+    assert_int_equal(told_tree_size(), t.outcome_seq + 1);
+    assert_true(t.outcome_seq >= before);
+    buf_free(&answer);
+}
+
 static void stream_arrives_whole_and_in_windows(void **state)
 {
     (void)state;
@@ -167,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answer_names_the_entry_and_leaf_that_the_log_has),
+        cmocka_unit_test(metrics_tell_the_size_of_the_log),
         cmocka_unit_test(stream_arrives_whole_and_in_windows),
         cmocka_unit_test(stream_cut_at_every_byte_arrives_whole),
         cmocka_unit_test(log_has_both_sides_octet_for_octet),
