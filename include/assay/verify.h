@@ -57,6 +57,7 @@ struct verified {
     struct record record;        /* receipts: the decoded leaf */
     struct disclosed *fields;    /* disclosures: what was opened */
     size_t field_count;
+    bool call;               /* bundles: a caller's receipt of a call, `record` its outcome */
     uint64_t leaves;         /* logs and exports: how many were recomputed */
     uint64_t checkpoints;    /* older checkpoints that the log extends */
     uint64_t rotations;      /* changes of the key, each signed by both */
@@ -105,7 +106,13 @@ bool verify_export(struct verified *out, const char *folder, const struct trust 
                    struct err *e) ASSAY_MUST_CHECK;
 
 /* What a file or folder is, by its content. */
-enum verified_kind { VERIFIED_CHECKPOINT, VERIFIED_RECEIPT, VERIFIED_DISCLOSURE, VERIFIED_EXPORT };
+enum verified_kind {
+    VERIFIED_CHECKPOINT,
+    VERIFIED_RECEIPT,
+    VERIFIED_DISCLOSURE,
+    VERIFIED_CALL, /* a caller's receipt of a call */
+    VERIFIED_EXPORT
+};
 
 /* Whatever stands at `path`; *kind is set even when it does not verify. */
 bool verify_path(struct verified *out, enum verified_kind *kind, const char *path,

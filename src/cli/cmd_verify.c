@@ -220,7 +220,10 @@ static bool verify_file(struct work *w, const char *path, struct err *e)
     }
     if (begins_object(bytes)) {
         w->j->what = EVIDENCE_BUNDLE;
-        return verify_bundle(&w->j->v, bytes, &w->trust, w->a, e);
+        bool ok = verify_bundle(&w->j->v, bytes, &w->trust, w->a, e);
+        if (w->j->v.call)
+            w->j->what = EVIDENCE_CALL;
+        return ok;
     }
     struct err why = ERR_INIT;
     w->j->what = EVIDENCE_CHECKPOINT;
@@ -297,8 +300,8 @@ const struct command verify_command = {
     "Audit log",
     "PATH",
     "verify a receipt, checkpoint, log, report or signed model",
-    "Finds out what PATH is (a receipt, a checkpoint, a disclosure, an export, a log's folder, a "
-    "report's JSON), "
+    "Finds out what PATH is (a receipt of an entry or of a call, a checkpoint, a disclosure, an "
+    "export, a log's folder, a report's JSON), "
     "verifies it offline, and says what that shows and what it does not.\n"
     "Without --key or --policy nobody is pinned: of a log it is then shown that it agrees with "
     "itself, and of a receipt, checkpoint or disclosure nothing that its maker could not have "

@@ -10,9 +10,9 @@
 const char *evidence_name(enum evidence what)
 {
     static const char *const names[] = {
-        [EVIDENCE_RECEIPT] = "receipt",   [EVIDENCE_CHECKPOINT] = "checkpoint",
-        [EVIDENCE_BUNDLE] = "disclosure", [EVIDENCE_EXPORT] = "export",
-        [EVIDENCE_LOG] = "log",
+        [EVIDENCE_RECEIPT] = "receipt",        [EVIDENCE_CHECKPOINT] = "checkpoint",
+        [EVIDENCE_BUNDLE] = "disclosure",      [EVIDENCE_EXPORT] = "export",
+        [EVIDENCE_CALL] = "receipt of a call", [EVIDENCE_LOG] = "log",
     };
     return names[what];
 }
@@ -29,7 +29,7 @@ static bool is_whole(const struct judged *j)
 
 static bool has_entry(const struct judged *j)
 {
-    return j->what == EVIDENCE_RECEIPT || j->what == EVIDENCE_BUNDLE;
+    return j->what == EVIDENCE_RECEIPT || j->what == EVIDENCE_BUNDLE || j->what == EVIDENCE_CALL;
 }
 
 /* ---- text ---- */
@@ -126,6 +126,9 @@ static void shown(struct out *o, const struct judged *j)
         [EVIDENCE_CHECKPOINT] = "The checkpoint is well-formed and bears the signatures above.",
         [EVIDENCE_BUNDLE] =
             "The contents are what the entry has committed to since it was written.",
+        [EVIDENCE_CALL] = "Every entry of the call, from its intent to its outcome, is in the tree "
+                          "that the checkpoint covers, none is left out, and the contents are "
+                          "what they have committed to.",
         [EVIDENCE_EXPORT] = "Every entry and every tile gives the root of the checkpoint.",
         [EVIDENCE_LOG] = "Every entry is in its place, and they give the root of the checkpoint.",
     };
@@ -216,7 +219,7 @@ void proof_json(struct out *o, const struct judged *j)
         jw_key(&w, "leaf");
         jw_raw(&w, j->v.record.leaf);
     }
-    if (j->what == EVIDENCE_BUNDLE)
+    if (j->what == EVIDENCE_BUNDLE || j->what == EVIDENCE_CALL)
         json_fields(&w, j);
     if (is_whole(j))
         json_chain(&w, j);

@@ -16,8 +16,8 @@ enum { ARENA = 512 << 20, TEXT = 64 << 20, PASS = 0, USAGE = 2, UNREADABLE = 3 }
 static const char usage[] =
     "usage: assay-verify [--policy FILE | --key VKEY...] FILE|FOLDER\n"
     "\n"
-    "Verifies a checkpoint, a receipt (.tlog-proof), a disclosure or an exported log\n"
-    "offline.\n"
+    "Verifies a checkpoint, a receipt of an entry (.tlog-proof) or of a call\n"
+    "(.receipt.json), a disclosure or an exported log offline.\n"
     "\n"
     "  --key VKEY     key of the log; or of a witness, which then must have cosigned\n"
     "  --policy FILE  logs, witnesses and quorum (C2SP tlog-policy)\n"

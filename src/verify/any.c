@@ -6,7 +6,8 @@
 
 const char *verified_kind_name(enum verified_kind kind)
 {
-    static const char *const names[] = {"checkpoint", "receipt", "disclosure", "export"};
+    static const char *const names[] = {"checkpoint", "receipt", "disclosure", "receipt of a call",
+                                        "export"};
     return names[kind];
 }
 
@@ -40,6 +41,8 @@ bool verify_path(struct verified *out, enum verified_kind *kind, const char *pat
     } else if (file_read(&bytes, path, BUNDLE_MAX, false, a, e)) {
         *kind = kind_of(bytes);
         ok = verify[*kind](out, bytes, t, a, e);
+        if (out->call)
+            *kind = VERIFIED_CALL;
     }
     if (!ok && e && e->file[0] == '\0')
         err_in_file(e, path);

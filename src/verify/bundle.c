@@ -111,11 +111,11 @@ bool verify_bundle(struct verified *out, struct span bundle, const struct trust 
     if (!json_string(json_get(root, "bundle"), &version))
         version = SPAN_EMPTY;
     if (span_is(version, "assay/receipt/v1"))
-        return verify_call(out, root, t, a, e);
+        return (out->call = verify_call(out, root, t, a, e));
     if (!span_is(version, "assay/disclosure/v1"))
         return err_set(e, ERR_FORMAT,
-                       "not a disclosure; expected \"bundle\": "
-                       "\"assay/disclosure/v1\"");
+                       "neither a disclosure nor a receipt of a call; expected \"bundle\": "
+                       "\"assay/disclosure/v1\" or \"assay/receipt/v1\"");
     if (!bundle_members(root, names, e))
         return false;
     if (!json_string(json_get(root, "receipt"), &receipt))

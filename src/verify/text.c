@@ -90,6 +90,7 @@ static void put_shown(struct buf *b, enum verified_kind kind, const struct verif
         [VERIFIED_CHECKPOINT] = "the checkpoint is well formed",
         [VERIFIED_RECEIPT] = "the entry stands in the log at that place",
         [VERIFIED_DISCLOSURE] = "the entry stands in the log and commits to the content",
+        [VERIFIED_CALL] = "every entry of the call stands in the log and commits to its content",
         [VERIFIED_EXPORT] = "every entry and every tile gives the checkpoint's root",
     };
     put_label(b, "shown");
@@ -130,7 +131,7 @@ static void put_not_shown(struct buf *b, enum verified_kind kind, const struct v
 void verified_text(struct buf *out, enum verified_kind kind, const struct verified *v)
 {
     put_checkpoint(out, v);
-    if (kind == VERIFIED_RECEIPT || kind == VERIFIED_DISCLOSURE)
+    if (kind == VERIFIED_RECEIPT || kind == VERIFIED_DISCLOSURE || kind == VERIFIED_CALL)
         put_record(out, v);
     put_fields(out, v);
     put_log(out, v);
