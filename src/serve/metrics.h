@@ -28,7 +28,7 @@ struct metrics {
     uint64_t calls[EXCHANGE_APIS][EXCHANGE_RESULTS];
     struct histogram duration, first_token, per_token, commit; /* seconds */
     struct histogram input, output;                            /* tokens */
-    uint64_t tree_size; /* of the log, as far as this server wrote it */
+    uint64_t tree_size;     /* of the log, as far as this server wrote it */
     uint64_t batches, rows; /* of what became durable */
 };
 
