@@ -126,9 +126,7 @@ static void shown(struct out *o, const struct judged *j)
         [EVIDENCE_CHECKPOINT] = "The checkpoint is well-formed and bears the signatures above.",
         [EVIDENCE_BUNDLE] =
             "The contents are what the entry has committed to since it was written.",
-        [EVIDENCE_CALL] = "Every entry of the call, from its intent to its outcome, is in the tree "
-                          "that the checkpoint covers, none is left out, and the contents are "
-                          "what they have committed to.",
+        [EVIDENCE_CALL] = "Every entry of the call is in the tree, none left out, and holds this.",
         [EVIDENCE_EXPORT] = "Every entry and every tile gives the root of the checkpoint.",
         [EVIDENCE_LOG] = "Every entry is in its place, and they give the root of the checkpoint.",
     };
