@@ -89,8 +89,8 @@ TARGET_VNNI ALWAYS_INLINE __m512i load45(bool fifth, const uint8_t *words, int i
     q = _mm512_and_si512(i % 2 ? _mm512_srli_epi16(q, 4) : q, low);
     if (fifth) {
         __m512i high = line(words + PAIR * p);
-        high = i <= 4 ? _mm512_slli_epi16(high, (unsigned)(4 - i))
-                      : _mm512_srli_epi16(high, (unsigned)(i - 4));
+        high = i <= 4 ? _mm512_slli_epi16(high, (uint8_t)(4 - i))
+                      : _mm512_srli_epi16(high, (uint8_t)(i - 4));
         q = _mm512_or_si512(q, _mm512_and_si512(high, bit));
     }
     return q;
@@ -147,8 +147,9 @@ TARGET_VNNI ALWAYS_INLINE __m512i load6(const uint8_t *lows, const uint8_t *high
     __m512i lo = line(lows + PAIR * (16 * (i / 4) + 8 * (i % 2) + p));
     __m512i hi = line(highs + PAIR * (8 * (i / 4) + p));
     unsigned part = (unsigned)i % 4, shift = part * 2;
-    lo = _mm512_and_si512(_mm512_srli_epi16(lo, part / 2 * 4), low);
-    hi = shift <= 4 ? _mm512_slli_epi16(hi, 4 - shift) : _mm512_srli_epi16(hi, shift - 4);
+    lo = _mm512_and_si512(_mm512_srli_epi16(lo, (uint8_t)(part / 2 * 4)), low);
+    hi = shift <= 4 ? _mm512_slli_epi16(hi, (uint8_t)(4 - shift))
+                    : _mm512_srli_epi16(hi, (uint8_t)(shift - 4));
     return _mm512_or_si512(lo, _mm512_and_si512(hi, two));
 }
 
