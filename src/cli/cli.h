@@ -56,6 +56,7 @@ const struct command *command_find(size_t count, char *const *words, size_t *use
 /* What each exit status means, for help and the manual. */
 struct status_text {
     int status;
+    const char *command; /* NULL: of every command */
     const char *text;
 };
 extern const struct status_text status_texts[]; /* up to one without a text */

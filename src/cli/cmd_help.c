@@ -70,9 +70,11 @@ static void print_examples(struct out *o, const char *lines)
     }
 }
 
-static void print_statuses(struct out *o)
+static void print_statuses(struct out *o, const struct command *c)
 {
     for (const struct status_text *s = status_texts; s->text; s++) {
+        if (s->command && strcmp(s->command, c->name) != 0)
+            continue;
         out_printf(o, "  %-3d  ", s->status);
         out_wrapped_at(o, 7, s->text);
     }
@@ -92,7 +94,7 @@ void help_of(struct out *o, const struct command *c)
         print_examples(o, c->examples);
     }
     out_heading(o, "Exit status");
-    print_statuses(o);
+    print_statuses(o, c);
 }
 
 bool help_family(struct out *o, const char *word)
@@ -114,13 +116,24 @@ bool help_family(struct out *o, const char *word)
 }
 
 const struct status_text status_texts[] = {
-    {EXIT_PASS, "everything could be read"},
-    {EXIT_DIFFERENT, "diff --exit-code: the two models are not identical"},
-    {EXIT_USAGE, "wrong arguments"},
-    {EXIT_INCOMPLETE, "something could not be read, or standard output not written"},
-    {EXIT_INTEGRITY, "a log, receipt or checkpoint is not what was signed"},
-    {EXIT_INTERRUPTED, "interrupted; what was read so far was shown as incomplete"},
-    {0, NULL},
+    {EXIT_PASS, NULL, "everything could be read, and nothing below is the case"},
+    {EXIT_DIFFERENT, "check", "the policy says no"},
+    {EXIT_DIFFERENT, "diff", "with --exit-code: the two models are not identical"},
+    {EXIT_DIFFERENT, "log erase", "a legal hold forbids the erasure"},
+    {EXIT_DIFFERENT, "run", "the chat template refuses the conversation"},
+    {EXIT_DIFFERENT, "tokenize", "the chat template refuses the conversation"},
+    {EXIT_DIFFERENT, "report", "a claim of the report is contradicted"},
+    {EXIT_USAGE, NULL, "wrong arguments or configuration"},
+    {EXIT_INCOMPLETE, NULL, "something could not be read or only in part, or output not written"},
+    {EXIT_INCOMPLETE, "verify",
+     "no key was given for a receipt, checkpoint or disclosure: nobody known signed it"},
+    {EXIT_INTEGRITY, NULL, "something is not what was signed or recorded"},
+    {EXIT_INTEGRITY, "verify", "the key that was given did not sign it"},
+    {EXIT_INTEGRITY, "log verify", "the key that was given did not sign it"},
+    {EXIT_INTEGRITY, "replay", "the computation gives another answer than the recorded one"},
+    {EXIT_EXPIRED, "check", "the policy says no because a waiver ran out"},
+    {EXIT_INTERRUPTED, NULL, "interrupted; what was read so far was shown as incomplete"},
+    {0, NULL, NULL},
 };
 
 static int run_help(const struct call *call)

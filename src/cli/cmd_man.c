@@ -119,7 +119,8 @@ static int run_man(const struct call *call)
                "by default ~/.cache.\n.El\n"
                ".Sh EXIT STATUS\n.Bl -tag -width Ds\n");
     for (const struct status_text *s = status_texts; s->text; s++)
-        out_printf(o, ".It %d\n%s.\n", s->status, s->text);
+        out_printf(o, ".It %d\n%s%s%s.\n", s->status, s->command ? s->command : "",
+                   s->command ? ": " : "", s->text);
     out_put(o, ".El\n.Pp\nFor several paths the gravest applies: 130, 4, 3, 2, 5, 1.\n"
                ".Sh EXAMPLES\n.Bl -tag -width Ds\n");
     each_command(o, examples);
