@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The bundled model against its record: its log verifies, its corpus is written again with the
-recorded digests, and the first steps of its training, computed again, give the recorded roots.
+recorded digests, the first steps of its training, computed again, give the recorded roots, and it
+answers what its card says that it answers.
 """
 import json
 import os
@@ -45,6 +46,35 @@ def replay(folder, steps, isa):
     check(status == 0 and "Reproduced to the bit" in text, f"replay of {steps} steps on {isa}: {text}")
 
 
+def about_the_vale(question):
+    """Of a person or village: stories that are asked for have no one answer, and greetings none."""
+    return "story about" not in question and question not in ("Good morning!", "Thanks!", "Goodbye!", "What are you?")
+
+
+def held_out(path):
+    with open(path) as f:
+        chats = [json.loads(line)["messages"] for line in f]
+    turns = [[m["content"] for m in chat if m["role"] in ("user", "assistant")][:2] for chat in chats]
+    return [(question, answer) for question, answer in turns if about_the_vale(question)]
+
+
+def answers(folder):
+    """The card: 102 of 102 held-out questions are answered word for word."""
+    log = os.path.join(folder, "answers")
+    run("log", "init", log, "--origin", "example.org/answers")
+    asked = held_out(os.path.join(folder, "data", "valid.jsonl"))
+    check(len(asked) == 102, f"102 questions are held out: {len(asked)}")
+    right = 0
+    for question, answer in asked:
+        done = subprocess.run([ASSAY, "run", os.path.join(BUNDLED, "model"), question, "--temperature", "0",
+                               "--log", log], capture_output=True, text=True)
+        if done.returncode == 0 and done.stdout == answer + "\n":
+            right += 1
+        else:
+            print(f"{question} {done.stdout!r} instead of {answer!r}")
+    check(right == len(asked), f"{right} of {len(asked)} answers word for word")
+
+
 def main():
     key = open(os.path.join(BUNDLED, "log.vkey")).read().strip()
     status, text = run("log", "verify", LOG, "--key", key)
@@ -61,6 +91,7 @@ def main():
         with open(os.path.join(BUNDLED, "data", "README.md"), "rb") as a, \
                 open(os.path.join(data, "README.md"), "rb") as b:
             check(a.read() == b.read(), "card of the data set")
+        answers(folder)
         replay(folder, 20, "avx512")
         replay(folder, 20, "avx2")
         with open(os.path.join(data, "chats.jsonl"), "a") as f:
