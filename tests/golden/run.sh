@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh ASSAY MAKERS [update]: run each case's `cmd` in a folder of its own, where
-# `assay` is on the path, `models/` holds the generated models and `logs/` logs, and compare
-# standard output and exit status byte for byte with `stdout` and `exit`.
+# `assay` is on the path, `models/` holds the generated models, `logs/` logs and `bundled/`
+# the bundled model, and compare standard output and exit status byte for byte with `stdout` and `exit`.
 # With `update` the expectations are rewritten instead; read the diff.
 set -u
 assay=$(realpath "$1") makers=$(realpath "$2") update=${3:-}
@@ -19,6 +19,7 @@ run_case() { # name: leaves the output in $work/out and its status in $work/stat
     mkdir -p "$work/cases/$1"
     ln -s ../../models "$work/cases/$1/models"
     ln -s ../../logs "$work/cases/$1/logs"
+    ln -s "$here/../../models/bundled" "$work/cases/$1/bundled"
     (
         cd "$work/cases/$1" || exit 2
         env -i PATH="$work/bin:/usr/bin:/bin" HOME="$work/cases/$1" LC_ALL=C TZ=UTC \
