@@ -197,6 +197,9 @@ struct engine_request {
  */
 bool engine_submit(struct engine *g, const struct engine_request *r, uint64_t *id,
                    struct err *e) ASSAY_MUST_CHECK;
+/* Whether engine_submit would refuse it. Any thread. */
+bool engine_check(const struct engine *g, const struct engine_request *r,
+                  struct err *e) ASSAY_MUST_CHECK;
 /* Its done callback says ENGINE_CANCELLED at the next step. Unknown ids are ignored. */
 void engine_cancel(struct engine *g, uint64_t id);
 

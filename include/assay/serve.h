@@ -12,6 +12,7 @@ struct serve_options {
     const char *config;   /* a YAML file; NULL: the simple case, from what follows */
     const char *log;      /* folder of the log; over the configuration's */
     const char *listen;   /* ADDRESS:PORT; over the configuration's */
+    const char *model;    /* GGUF file or folder of safetensors, for the bundled engine */
     const char *upstream; /* base URL of the one upstream, like http://127.0.0.1:8000/v1 */
     const char *key, *operator_key;
     bool open; /* serve without API keys beyond loopback */

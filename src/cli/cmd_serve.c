@@ -13,7 +13,7 @@
 
 struct serve_args {
     struct key_args keys;
-    const char *config, *log, *listen, *upstream, *make_key;
+    const char *config, *log, *listen, *upstream, *model, *make_key;
     bool open, check;
 };
 
@@ -53,14 +53,15 @@ static int run(const struct call *call)
                               .log = args->log,
                               .listen = args->listen,
                               .upstream = args->upstream,
+                              .model = args->model,
                               .key = args->keys.key,
                               .operator_key = args->keys.operator_key,
                               .open = args->open,
                               .say = say};
     if (args->make_key)
         return make_key(call->out, args->make_key);
-    if (args->config && args->upstream) {
-        err_set(&e, ERR_USAGE, "--config and --upstream exclude each other");
+    if ((args->config != NULL) + (args->upstream != NULL) + (args->model != NULL) > 1) {
+        err_set(&e, ERR_USAGE, "--config, --upstream and --model exclude each other");
         return usage_error(call->command, &e);
     }
     if (args->check ? serve_check(&o, &e) : serve_run(&o, &e))
@@ -76,6 +77,8 @@ static const struct option options[] = {
      "where to listen (127.0.0.1:8080); over the configuration's"},
     {"upstream", OPTION_TEXT, "URL", AT(upstream),
      "without a configuration: base URL of the one upstream, such as http://127.0.0.1:8000/v1"},
+    {"model", OPTION_TEXT, "PATH", AT(model),
+     "without a configuration: a GGUF file or folder of safetensors for the bundled engine"},
     {"open", OPTION_FLAG, NULL, AT(open), "listen beyond loopback without API keys"},
     {"check", OPTION_FLAG, NULL, AT(check), "judge the configuration and end"},
     {"make-key", OPTION_TEXT, "NAME", AT(make_key),
@@ -88,8 +91,9 @@ const struct command serve_command = {
     "serve",
     "Calls",
     "",
-    "relay calls to other servers, every one on record",
-    "Relays calls to the upstreams of its configuration. No byte of an answer leaves before the "
+    "serve a model or relay calls to other servers, every one on record",
+    "Answers calls with the bundled engine or relays them to upstreams. No byte of an answer "
+    "leaves before the "
     "log has it: an intent is durable before anything is forwarded, an outcome before an answer "
     "leaves, each window of a stream before it is released. When the log cannot be written, "
     "callers "
@@ -104,5 +108,7 @@ const struct command serve_command = {
     0,
     run,
     "assay serve --log audit --upstream http://127.0.0.1:8000/v1|in front of vLLM\n"
+    "assay serve --log audit --model model.gguf|a model of your own, whose answers can be "
+    "replayed\n"
     "assay serve --config serve.yaml|many upstreams, keys, budgets\n"
     "assay serve --make-key alice|a new API key\n"};

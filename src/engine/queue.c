@@ -19,7 +19,7 @@ static bool tokens_are_known(const struct engine *g, const uint32_t *ids, size_t
     return true;
 }
 
-static bool check(const struct engine *g, const struct engine_request *r, struct err *e)
+bool engine_check(const struct engine *g, const struct engine_request *r, struct err *e)
 {
     if (r->count == 0)
         return err_set(e, ERR_USAGE, "the prompt is empty: there is nothing to go on from");
@@ -92,7 +92,7 @@ static bool set_up(const struct engine *g, struct request *q, struct err *e)
 
 bool engine_submit(struct engine *g, const struct engine_request *r, uint64_t *id, struct err *e)
 {
-    if (!check(g, r, e))
+    if (!engine_check(g, r, e))
         return false;
     struct request *q = copy_of(r);
     if (q == NULL)

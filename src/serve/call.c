@@ -59,9 +59,8 @@ void call_free(struct call *c)
     if (c->dead)
         return;
     c->dead = true;
-    if (c->transfer)
-        transfer_cancel(c->transfer);
-    c->transfer = NULL;
+    if (c->backend)
+        c->backend->forget(c);
     if (c->conn)
         conn_set_user(c->conn, NULL);
     if (c->previous)
@@ -114,39 +113,36 @@ static void refuse(struct call *c, enum refusal what, unsigned status, const cha
 
 /* ---- the beginning ---- */
 
-static struct exchange_call describe(const struct call *c, const struct buf *sampling)
+static struct exchange_call describe(struct call *c, const struct buf *sampling)
 {
-    const struct upstream_config *u = call_upstream(c);
     const struct enrolled *known = enrolled_find(c->settings, c->model);
-    return (struct exchange_call){
+    struct exchange_call what = {
         .api = c->endpoint->api,
-        .route = EXCHANGE_UPSTREAM,
+        .route = c->backend->route,
         .durability = !c->stream                     ? EXCHANGE_ANSWER
                       : c->settings->durability == 1 ? EXCHANGE_END
                                                      : EXCHANGE_EACH,
         .stream = c->stream,
-        .relayed = !c->body_rewritten,
-        .model = {.name = c->model, .enrolled = known != NULL, .entry = known ? known->entry : 0},
+        .model.name = c->model,
         .policy = c->settings->enrolled_only ? span_str("enrolled_only") : SPAN_EMPTY,
-        .upstream = {.name = u->name, .url = u->url},
         .subject = c->caller.key ? c->caller.key->name : SPAN_EMPTY,
         .credential = c->caller.has_credential ? &c->caller.credential : NULL,
         .sampling = buf_span(sampling),
     };
+    c->backend->describe(c, &what);
+    what.model.enrolled = known != NULL;
+    what.model.entry = known ? known->entry : 0;
+    return what;
 }
 
 static bool write_intent(struct call *c, const struct buf *sampling, struct err *e)
 {
-    struct log_content content[4];
+    struct log_content content[2 + BACKEND_FIELDS];
     size_t n = 0;
     struct exchange_call what = describe(c, sampling);
     content[n++] = (struct log_content){span_str("request"), buf_span(&c->body)};
     content[n++] = (struct log_content){span_str("request_header"), buf_span(&c->client_head)};
-    content[n++] =
-        (struct log_content){span_str("upstream_request_header"), buf_span(&c->request_head)};
-    if (c->body_rewritten)
-        content[n++] =
-            (struct log_content){span_str("upstream_request"), buf_span(&c->request_body)};
+    n += c->backend->intent(c, content + n);
     for (size_t i = 0; i < n; i++)
         c->sealed += content[i].data.n;
     return gate_intent(&c->gate, c->service->book, &what, content, n, e);
@@ -208,9 +204,11 @@ void call_begin(struct service *s, struct conn *conn, const struct endpoint *ep,
         refuse(c, REFUSED_MALFORMED, 400, "invalid_body", e.text);
     } else if (may_begin(c, &m)) {
         pick_targets(c, m);
-        bool ok = request_head_record(s, conn, &c->client_head) && upstream_prepare(c, &e) &&
-                  write_intent(c, &sampling, &e);
-        if (!ok)
+        c->backend = c->targets[0]->engine ? &engine_backend : &upstream_backend;
+        if (!c->backend->prepare(c, &e) && e.code != ERR_MEMORY)
+            refuse(c, REFUSED_MALFORMED, 400, "unsupported_request", e.text);
+        else if (e.code != ERR_NONE || !request_head_record(s, conn, &c->client_head) ||
+                 !write_intent(c, &sampling, &e))
             no_log(c, &e);
     }
     buf_free(&sampling);
@@ -242,7 +240,6 @@ unsigned call_status(struct call *c)
 
 static void end(struct call *c, enum exchange_result result, const char *error, bool whole)
 {
-    const struct upstream_config *u = call_upstream(c);
     static const struct exchange_model unknown;
     struct exchange_outcome o = {
         .result = result,
@@ -251,10 +248,6 @@ static void end(struct call *c, enum exchange_result result, const char *error, 
         .error = span_str(error),
         .response_id = span_str(c->facts.id),
         .model = unknown,
-        .upstream = {.name = u->name,
-                     .url = u->url,
-                     .fingerprint = span_str(c->facts.fingerprint),
-                     .certificate = c->has_certificate ? &c->certificate : NULL},
         .tokens = facts_tokens(&c->facts, c->upstream_status == 200),
         .timings = {.queue = c->queued_us,
                     .first_byte = c->first_byte_us,
@@ -267,20 +260,28 @@ static void end(struct call *c, enum exchange_result result, const char *error, 
     o.finish_count = finish ? c->facts.finish_count : 0;
     if (c->facts.model[0])
         o.model.name = span_str(c->facts.model);
+    c->backend->outcome(c, &o);
     c->state = CALL_ENDING;
     c->result = result;
     c->error = error;
     gate_end(&c->gate, &o, whole);
 }
 
-static void give_up(struct call *c, enum exchange_result result, const char *error)
+void call_give_up(struct call *c, enum exchange_result result, const char *error)
 {
-    if (c->state == CALL_ENDING) /* its outcome is written already */
+    if (c->state == CALL_ENDING || c->stopping) /* its outcome is written already, or will be */
         return;
-    if (c->transfer)
-        transfer_cancel(c->transfer);
-    c->transfer = NULL;
-    end(c, result, error, false);
+    c->result = result;
+    c->error = error;
+    c->stopping = true;
+    if (c->backend->stop(c))
+        call_stopped(c);
+}
+
+void call_stopped(struct call *c)
+{
+    if (c->state != CALL_ENDING)
+        end(c, c->result, c->error, false);
 }
 
 static void say_over(struct call *c)
@@ -355,13 +356,13 @@ static void on_gone(struct guest *g)
     c->conn = NULL;
     if (c->state != CALL_ASKING || c->settings->on_abort == 1)
         return;
-    give_up(c, EXCHANGE_CLIENT_ABORT, NULL);
+    call_give_up(c, EXCHANGE_CLIENT_ABORT, NULL);
 }
 
 void call_shut_down(struct call *c)
 {
     if (c->state == CALL_ASKING)
-        give_up(c, EXCHANGE_SHUTDOWN, NULL);
+        call_give_up(c, EXCHANGE_SHUTDOWN, NULL);
 }
 
 static void on_drained(struct guest *g)
@@ -385,8 +386,8 @@ static void ask(struct call *c)
     c->upstream_status = 0;
     c->discard = false;
     buf_clear(&c->upstream_head);
-    if (!upstream_ask(c, &e))
-        give_up(c, EXCHANGE_ERROR, "upstream_not_asked");
+    if (!c->backend->ask(c, &e))
+        call_give_up(c, EXCHANGE_ERROR, "upstream_not_asked");
 }
 
 void call_intent_durable(struct call *c)
@@ -394,9 +395,9 @@ void call_intent_durable(struct call *c)
     c->queued_us = service_now_us() - c->start_us;
     c->state = CALL_ASKING;
     if (!c->conn)
-        give_up(c, EXCHANGE_CLIENT_ABORT, NULL);
+        call_give_up(c, EXCHANGE_CLIENT_ABORT, NULL);
     else if (c->service->draining && c->service->drained)
-        give_up(c, EXCHANGE_SHUTDOWN, NULL);
+        call_give_up(c, EXCHANGE_SHUTDOWN, NULL);
     else
         ask(c);
 }
@@ -406,7 +407,7 @@ void call_attempt_durable(struct call *c)
     if (c->state == CALL_ENDING)
         return;
     if (!c->conn)
-        give_up(c, EXCHANGE_CLIENT_ABORT, NULL);
+        call_give_up(c, EXCHANGE_CLIENT_ABORT, NULL);
     else
         ask(c);
 }
@@ -415,24 +416,20 @@ void call_attempt_durable(struct call *c)
  * recorded before it is sent. */
 static void ask_again(struct call *c)
 {
-    struct log_content content[2];
+    struct log_content content[BACKEND_FIELDS];
     struct err e = ERR_INIT;
-    size_t n = 0;
+    size_t n;
     if (c->tries <= call_upstream(c)->retries) {
         ask(c);
         return;
     }
     c->target++;
     c->tries = 0;
-    if (!upstream_prepare(c, &e)) {
-        give_up(c, EXCHANGE_ERROR, "upstream_not_asked");
+    if (!c->backend->prepare(c, &e)) {
+        call_give_up(c, EXCHANGE_ERROR, "upstream_not_asked");
         return;
     }
-    content[n++] =
-        (struct log_content){span_str("upstream_request_header"), buf_span(&c->request_head)};
-    if (c->body_rewritten)
-        content[n++] =
-            (struct log_content){span_str("upstream_request"), buf_span(&c->request_body)};
+    n = c->backend->intent(c, content);
     gate_attempt(&c->gate, content, n);
 }
 
@@ -472,7 +469,7 @@ bool call_upstream_data(struct call *c, struct span bytes)
     return true;
 }
 
-static void answer_is_whole(struct call *c)
+void call_answer_whole(struct call *c)
 {
     if (c->gate.stream)
         facts_stream_end(&c->facts);
@@ -502,7 +499,7 @@ void call_upstream_done(struct call *c, const struct transfer_result *r)
     if (nothing_came && may_ask_again(c))
         ask_again(c);
     else if (r->end == TRANSFER_OK && !c->discard)
-        answer_is_whole(c);
+        call_answer_whole(c);
     else if (!c->conn)
         end(c, EXCHANGE_CLIENT_ABORT, NULL, false);
     else if (r->end == TRANSFER_REFUSED)

@@ -208,12 +208,15 @@ static void outcome_done(void *arg, const struct log_receipt *r)
 
 static void write_outcome(struct gate *g)
 {
-    struct log_content content[FIELDS];
+    struct log_content content[FIELDS + BACKEND_FIELDS];
     struct err e = ERR_INIT;
     g->outcome.status = call_status(g->call);
-    g->outcome.relayed = g->call->own_reply.n == 0;
+    g->outcome.relayed = g->call->own_reply.n == 0 && g->call->backend->route == EXCHANGE_UPSTREAM;
     g->outcome.released = g->whole ? g->seen : gate_released(g);
-    size_t n = fill(g, content);
+    size_t n = fill(g, content), more = g->call->backend->sealed(g->call, content + n);
+    for (size_t i = n; i < n + more; i++)
+        g->call->sealed += content[i].data.n;
+    n += more;
     g->busy = true;
     if (!exchange_end(g->exchange, &g->outcome, content, n, outcome_done, g, &e))
         call_log_failed(g->call, &e);

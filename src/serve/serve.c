@@ -310,6 +310,11 @@ static void on_hup(void *arg)
         service_say(s, "reload_refused", "\"code\":\"%s\"", err_name(e.code));
         return;
     }
+    if (!span_eq(fresh->engine.path, s->settings->engine.path)) { /* needs a restart */
+        serve_settings_release(fresh);
+        service_say(s, "reload_refused", "\"code\":\"engine_changed\"");
+        return;
+    }
     struct settings *old = s->settings;
     s->settings = fresh;
     if (!record_settings(s, "reload", &e)) {
@@ -437,6 +442,7 @@ static void close_service(struct service *s)
     }
     call_bury(s);
     receipts_stop(s);
+    worker_stop(s);
     listener_close(s->server);
     listener_close(s->admin);
     transfers_close(s->transfers);
@@ -471,7 +477,7 @@ bool serve_run(const struct serve_options *o, struct err *e)
               serve_settings_read(&s->settings, o, e) && loop_new(&s->loop, e) &&
               listen_all(s, e) && privileges_drop(s->settings, e) && open_log(s, e) &&
               enrolled_read(s->settings, e) && transfers_open(&s->transfers, s->loop, e) &&
-              watch(s, e) && receipts_start(s, e);
+              watch(s, e) && receipts_start(s, e) && worker_start(s, e);
     if (ok) {
         look_at_disk(s);
         service_say(s, "listening", "\"port\":%u", listener_port(s->server));

@@ -17,8 +17,12 @@
 
 struct service;
 struct call;
+struct worker;
+struct engine_job;
 
 struct receipts;
+
+enum { BACKEND_FIELDS = 4 };
 
 /* Whoever works for a connection: the first member of what conn_user points to. */
 struct guest {
@@ -97,6 +101,25 @@ struct circuit {
     int64_t turn;           /* of the weighted round */
 };
 
+/* ---- who answers ---- */
+
+/* An upstream or the engine. Everything else, above all the gate, is the same for both. */
+struct backend {
+    enum exchange_route route;
+    /* What the call needs before its intent is written. ERR_MEMORY is ours, the rest the caller's. */
+    bool (*prepare)(struct call *c, struct err *e);
+    void (*describe)(struct call *c, struct exchange_call *out);
+    /* Fields that are sealed with the intent and with the outcome; returns how many. */
+    size_t (*intent)(struct call *c, struct log_content content[BACKEND_FIELDS]);
+    size_t (*sealed)(struct call *c, struct log_content content[BACKEND_FIELDS]);
+    bool (*ask)(struct call *c, struct err *e);
+    /* False: it is still at work, and calls call_stopped when it is not. */
+    bool (*stop)(struct call *c);
+    void (*outcome)(struct call *c, struct exchange_outcome *o);
+    void (*forget)(struct call *c); /* the call is no more */
+};
+extern const struct backend upstream_backend, engine_backend;
+
 /* ---- a call: call.c ---- */
 
 enum call_state {
@@ -129,7 +152,10 @@ struct call {
     size_t target_count, target;
     unsigned tries; /* of this target */
     unsigned attempts;
+    const struct backend *backend; /* NULL: refused before one was chosen */
     struct transfer *transfer;
+    struct engine_job *job;
+    bool stopping; /* the backend was told to stop; result and error say why */
     struct facts facts;
     struct gate gate;
     struct buf upstream_head;
@@ -163,18 +189,25 @@ void call_log_failed(struct call *c, const struct err *why);
 void call_upstream_head(struct call *c, unsigned status, struct span lines);
 bool call_upstream_data(struct call *c, struct span bytes);
 void call_upstream_done(struct call *c, const struct transfer_result *r);
+/* The engine's word: engine_call.c. */
+void call_answer_whole(struct call *c);
+void call_give_up(struct call *c, enum exchange_result result, const char *error);
+void call_stopped(struct call *c);
 
 /* ---- the way to an upstream: upstream.c, pick.c ---- */
 
 /* The targets of a model in the order of trying. */
 void pick_targets(struct call *c, const struct model_config *m);
 void pick_report(struct service *s, size_t upstream, bool worked);
-/* Write the head that the upstream will get, as it is recorded (credentials hashed). */
-bool upstream_prepare(struct call *c, struct err *e) ASSAY_MUST_CHECK;
-bool upstream_ask(struct call *c, struct err *e) ASSAY_MUST_CHECK;
 const struct upstream_config *call_upstream(const struct call *c);
 /* The head of what the client gets, made of the upstream's; decides whether it is a stream. */
 void upstream_answer_head(struct call *c, unsigned status, struct span lines);
+
+/* ---- the engine: engine_call.c ---- */
+
+/* Load the model and begin to compute; nothing is done when none is configured. */
+bool worker_start(struct service *s, struct err *e) ASSAY_MUST_CHECK;
+void worker_stop(struct service *s);
 
 /* ---- a request's JSON: request.c ---- */
 
@@ -221,7 +254,8 @@ struct service {
     struct call *calls, *dead;
     size_t call_count;
     struct budget *budgets;
-    struct circuit circuits[256];
+    struct circuit circuits[257]; /* the engine's is the last */
+    struct worker *worker;        /* the engine and its thread; NULL: there is none */
     struct refused refused;
     struct ledger *ledger;
     struct receipts *receipts;

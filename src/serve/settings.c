@@ -10,6 +10,7 @@
 
 #include "assay/base/file.h"
 #include "assay/base/text.h"
+#include "assay/engine.h"
 #include "assay/http.h"
 
 enum { SETTINGS_ARENA = 64 << 20, KEY_MAX = 4096, MAX_ITEMS = 4096, MS_MAX = 86400000 };
@@ -35,6 +36,13 @@ static const struct config_field upstream_fields[] = {
     {.name = "retries", .type = CONFIG_INTEGER, AT(upstream_config, retries), .max = 10},
     {.name = "break_after", .type = CONFIG_INTEGER, AT(upstream_config, break_after), .max = 1000},
     {.name = "break_ms", .type = CONFIG_INTEGER, AT(upstream_config, break_ms), .min = 1, .max = MS_MAX},
+    {.name = NULL}};
+
+static const struct config_field engine_fields[] = {
+    {.name = "path", .type = CONFIG_TEXT, AT(engine_config, path), .required = true, .min = 1, .max = 4096},
+    {.name = "context", .type = CONFIG_INTEGER, AT(engine_config, context), .min = 1, .max = UINT32_MAX},
+    {.name = "sequences", .type = CONFIG_INTEGER, AT(engine_config, sequences), .min = 1, .max = ENGINE_MAX_SEQUENCES},
+    {.name = "threads", .type = CONFIG_INTEGER, AT(engine_config, threads), .min = 1, .max = 1024},
     {.name = NULL}};
 
 static const struct config_field target_fields[] = {
@@ -91,6 +99,7 @@ static const struct config_field settings_fields[] = {
     {.name = "on_abort", .type = CONFIG_WORD, AT(settings, on_abort), .words = abort_words},
     {.name = "tls", .type = CONFIG_OBJECT, AT(settings, tls), .fields = tls_fields},
     {.name = "limits", .type = CONFIG_OBJECT, AT(settings, limits), .fields = limits_fields},
+    {.name = "engine", .type = CONFIG_OBJECT, AT(settings, engine), .fields = engine_fields},
     {.name = "upstreams", .type = CONFIG_OBJECTS, AT(settings, upstreams), .max = 256, .fields = upstream_fields, .size = sizeof(struct upstream_config)},
     {.name = "models", .type = CONFIG_OBJECTS, AT(settings, models), .max = MAX_ITEMS, .fields = model_fields, .size = sizeof(struct model_config)},
     {.name = "keys", .type = CONFIG_OBJECTS, AT(settings, keys), .max = MAX_ITEMS, .fields = key_fields, .size = sizeof(struct key_config)},
@@ -212,8 +221,22 @@ static bool judge_upstreams(struct settings *s, struct err *e)
     return true;
 }
 
+static bool judge_engine(struct settings *s, struct err *e)
+{
+    s->engine.path_text = s->engine.path.n ? arena_str(s->arena, s->engine.path) : NULL;
+    for (size_t i = 0; s->engine.path.n && i < s->upstreams.count; i++)
+        if (span_is(serve_settings_upstream(s, i)->name, "engine"))
+            return err_set(e, ERR_CONFIG, "an upstream is called engine, and there is an engine");
+    return s->engine.path.n == 0 || s->engine.path_text || err_set(e, ERR_MEMORY, "out of memory");
+}
+
 static bool find_upstream(const struct settings *s, struct target_config *t)
 {
+    t->engine = s->engine.path.n && span_is(t->upstream, "engine");
+    if (t->engine) {
+        t->index = s->upstreams.count;
+        return true;
+    }
     for (t->index = 0; t->index < s->upstreams.count; t->index++)
         if (span_eq(serve_settings_upstream(s, t->index)->name, t->upstream))
             return true;
@@ -233,6 +256,9 @@ static bool judge_models(struct settings *s, const struct yaml *y, struct err *e
             if (!find_upstream(s, t))
                 return config_error(y, t->line, e, "there is no upstream '%s'",
                                     text_shown(shown, sizeof shown, t->upstream));
+            if (t->engine && (m->targets.count > 1 || t->model.n))
+                return config_error(y, t->line, e,
+                                    "the engine is a model's only backend, and has one model");
         }
     }
     return true;
@@ -281,8 +307,8 @@ static bool judge(struct settings *s, const struct yaml *y, struct err *e)
         return config_error(y, 0, e, "no log is named: set log, or give --log DIR");
     if (s->models.count == 0)
         return config_error(y, 0, e, "no models are named: nothing would be served");
-    return judge_keys(s, y, e) && judge_upstreams(s, e) && judge_models(s, y, e) &&
-           judge_listen(&s->address, &s->port, s->listen, s->arena, e) &&
+    return judge_keys(s, y, e) && judge_upstreams(s, e) && judge_engine(s, e) &&
+           judge_models(s, y, e) && judge_listen(&s->address, &s->port, s->listen, s->arena, e) &&
            (s->admin_listen.n == 0 ||
             judge_listen(&s->admin_address, &s->admin_port, s->admin_listen, s->arena, e)) &&
            judge_openness(s, e);
@@ -290,12 +316,39 @@ static bool judge(struct settings *s, const struct yaml *y, struct err *e)
 
 /* ---- reading ---- */
 
+/* A model is asked for by the name of its file, without .gguf. */
+static struct span name_of(struct span path)
+{
+    while (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--;
+    const uint8_t *slash = memrchr(path.p, '/', path.n);
+    if (slash)
+        path = span_sub(path, (size_t)(slash - path.p) + 1, path.n);
+    return span_ends(path, ".gguf") ? span_sub(path, 0, path.n - 5) : path;
+}
+
+static bool engine_case(struct buf *out, const char *path, struct err *e)
+{
+    struct json_writer w;
+    buf_put_str(out, "{\"engine\":{\"path\":");
+    jw_init(&w, json_sink_buf, out, false);
+    jw_str(&w, path);
+    buf_put_str(out, "},\"models\":[{\"name\":");
+    jw_init(&w, json_sink_buf, out, false);
+    jw_string(&w, name_of(span_str(path)));
+    buf_put_str(out, ",\"backends\":[{\"upstream\":\"engine\"}]}]}");
+    return buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory");
+}
+
 /* JSON is YAML. */
 static bool simple_case(struct buf *out, const struct serve_options *o, struct err *e)
 {
     struct json_writer w;
+    if (o->model)
+        return engine_case(out, o->model, e);
     if (!o->upstream)
-        return err_set(e, ERR_USAGE, "give --config FILE, or --upstream URL and --log DIR");
+        return err_set(e, ERR_USAGE,
+                       "give --config FILE, or --log DIR with --upstream URL or --model PATH");
     buf_put_str(out, "{\"upstreams\":[{\"name\":\"upstream\",\"url\":");
     jw_init(&w, json_sink_buf, out, false);
     jw_str(&w, o->upstream);

@@ -28,11 +28,19 @@ struct upstream_config {
     struct span path; /* of the URL */
 };
 
+/* The bundled engine. */
+struct engine_config {
+    struct span path;
+    uint64_t context, sequences, threads; /* 0: see struct engine_options */
+    const char *path_text;
+};
+
 struct target_config {
     struct span upstream; /* name of an upstream, or "engine" */
     struct span model;    /* its own name for the model; empty: as asked */
     uint64_t weight, priority;
-    size_t index; /* in upstreams */
+    size_t index; /* in upstreams; of the engine, their number */
+    bool engine;
     size_t line;
 };
 
@@ -75,6 +83,7 @@ struct settings {
     int on_abort; /* 0: cancel the upstream, 1: let it finish */
     struct tls_config tls;
     struct limits_config limits;
+    struct engine_config engine; /* path empty: there is none */
     struct config_objects upstreams, models, keys;
     /* made */
     struct arena *arena;

@@ -153,7 +153,7 @@ static bool rewrite_model(struct call *c, struct span name)
     return buf_ok(&c->request_body) && !w.failed;
 }
 
-bool upstream_prepare(struct call *c, struct err *e)
+static bool prepare(struct call *c, struct err *e)
 {
     const struct upstream_config *u = call_upstream(c);
     struct lines recorded = {.a = c->arena}, sent = {.a = c->arena};
@@ -197,7 +197,7 @@ static void on_done(void *arg, const struct transfer_result *r)
     call_upstream_done(arg, r);
 }
 
-bool upstream_ask(struct call *c, struct err *e)
+static bool ask(struct call *c, struct err *e)
 {
     static const struct transfer_calls calls = {on_head, on_data, on_done};
     const struct upstream_config *u = call_upstream(c);
@@ -216,6 +216,59 @@ bool upstream_ask(struct call *c, struct err *e)
         return err_set(e, ERR_MEMORY, "out of memory for a request");
     return transfer_start(&c->transfer, c->service->transfers, &r, &calls, c, e);
 }
+
+/* ---- what the log gets ---- */
+
+static void describe(struct call *c, struct exchange_call *out)
+{
+    const struct upstream_config *u = call_upstream(c);
+    out->relayed = !c->body_rewritten;
+    out->upstream = (struct exchange_upstream){.name = u->name, .url = u->url};
+}
+
+static size_t intent(struct call *c, struct log_content content[BACKEND_FIELDS])
+{
+    size_t n = 0;
+    content[n++] =
+        (struct log_content){span_str("upstream_request_header"), buf_span(&c->request_head)};
+    if (c->body_rewritten)
+        content[n++] =
+            (struct log_content){span_str("upstream_request"), buf_span(&c->request_body)};
+    return n;
+}
+
+static size_t sealed(struct call *c, struct log_content content[BACKEND_FIELDS])
+{
+    (void)c;
+    (void)content;
+    return 0; /* what came is the answer, and the gate has it */
+}
+
+static void outcome(struct call *c, struct exchange_outcome *o)
+{
+    const struct upstream_config *u = call_upstream(c);
+    o->upstream =
+        (struct exchange_upstream){.name = u->name,
+                                   .url = u->url,
+                                   .fingerprint = span_str(c->facts.fingerprint),
+                                   .certificate = c->has_certificate ? &c->certificate : NULL};
+}
+
+static void forget(struct call *c)
+{
+    if (c->transfer)
+        transfer_cancel(c->transfer);
+    c->transfer = NULL;
+}
+
+static bool stop(struct call *c)
+{
+    forget(c);
+    return true;
+}
+
+const struct backend upstream_backend = {
+    EXCHANGE_UPSTREAM, prepare, describe, intent, sealed, ask, stop, outcome, forget};
 
 /* ---- the head of the answer ---- */
 

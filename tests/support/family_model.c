@@ -203,9 +203,11 @@ bool family_write(const char *path, const char *family, const struct family_chan
     extra_numbers(&body, tiny_name(family), family, c->rope_base != 0 ? c->rope_base : 10000.0f,
                   &extra);
     vocabulary(&body);
+    if (c->template != NULL)
+        gw_kv_string(&body, "tokenizer.chat_template", c->template);
     gw_init(&w);
     gw_header(&w, t.tensor_count - (c->drop != NULL),
-              t.metadata_count - rope + extra + VOCABULARY_KEYS);
+              t.metadata_count - rope + extra + VOCABULARY_KEYS + (c->template != NULL));
     struct span s = gw_span(&body);
     buf_put_span(&w.out, s);
     put_tensors(&w, &t, c);

@@ -44,12 +44,12 @@ static void limit_files(void)
     (void)signal(SIGXFSZ, SIG_IGN);
 }
 
-enum { LINES = 3, ARGUMENTS = 5 }; /* descriptor of what the server says */
+enum { LINES = 3, ARGUMENTS = 6 }; /* descriptor of what the server says */
 
 /*
  * The server's process: this program again, from its beginning, since a child of a process
  * with threads may not allocate. Arguments: SERVING, the log, its configuration or "", an
- * upstream's URL or "". Runs before main and returns when it is none of that.
+ * upstream's URL or "", a model or "". Runs before main and returns when it is none of that.
  */
 static const char serving_word[] = "--serving";
 
@@ -64,6 +64,8 @@ __attribute__((constructor)) static void serve_when_asked(int argc, char **argv)
         o.config = argv[3];
     if (argv[4][0])
         o.upstream = argv[4];
+    if (argv[5][0])
+        o.model = argv[5];
     if (!serve_run(&o, &e)) {
         fprintf(stderr, "serve: %s: %s\n", e.file, e.text);
         _exit(1);
@@ -71,14 +73,15 @@ __attribute__((constructor)) static void serve_when_asked(int argc, char **argv)
     _exit(0);
 }
 
-static void become_server(const char *folder, const char *config, const char *url, int out)
+static void become_server(const char *folder, const char *config, const char *url,
+                          const char *model, int out)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* Connections of the parent would never end while this process holds them too. */
     if (dup2(out, LINES) != LINES || close_range(LINES + 1, ~0U, 0) != 0)
         _exit(5);
     limit_files();
-    execl("/proc/self/exe", "serving", serving_word, folder, config, url, (char *)NULL);
+    execl("/proc/self/exe", "serving", serving_word, folder, config, url, model, (char *)NULL);
     _exit(6);
 }
 
@@ -90,21 +93,16 @@ static void write_config(const struct folder *f, const char *yaml)
     assert_int_equal(fclose(out), 0);
 }
 
-void serving_start(struct serving *s, const struct folder *f, const char *yaml, unsigned upstream)
+static void start(struct serving *s, const struct folder *f, const char *config, const char *url,
+                  const char *model)
 {
     int ends[2];
-    char line[8192] = "", config[4096] = "", url[64] = "";
+    char line[8192] = "";
     size_t n = 0;
-    if (yaml) {
-        write_config(f, yaml);
-        snprintf(config, sizeof config, "%s/serve.yaml", f->path);
-    } else {
-        snprintf(url, sizeof url, "http://127.0.0.1:%u/v1", upstream);
-    }
     assert_int_equal(pipe(ends), 0);
     s->pid = fork();
     if (s->pid == 0)
-        become_server(f->path, config, url, ends[1]);
+        become_server(f->path, config, url, model, ends[1]);
     close(ends[1]);
     s->lines = ends[0];
     s->port = 0;
@@ -116,6 +114,23 @@ void serving_start(struct serving *s, const struct folder *f, const char *yaml, 
             s->port = (unsigned)strtoul(port + 7, NULL, 10);
     }
     assert_true(s->port != 0);
+}
+
+void serving_start(struct serving *s, const struct folder *f, const char *yaml, unsigned upstream)
+{
+    char config[4096] = "", url[64] = "";
+    if (yaml) {
+        write_config(f, yaml);
+        snprintf(config, sizeof config, "%s/serve.yaml", f->path);
+    } else {
+        snprintf(url, sizeof url, "http://127.0.0.1:%u/v1", upstream);
+    }
+    start(s, f, config, url, "");
+}
+
+void serving_start_model(struct serving *s, const struct folder *f, const char *model)
+{
+    start(s, f, "", "", model);
 }
 
 bool serving_stop(struct serving *s)

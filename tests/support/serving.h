@@ -15,6 +15,8 @@ struct serving {
 
 /* Serve by this YAML (NULL: by --upstream of the port), with the log in `f`. */
 void serving_start(struct serving *s, const struct folder *f, const char *yaml, unsigned upstream);
+/* Serve a model by the bundled engine, with the log in `f`. */
+void serving_start_model(struct serving *s, const struct folder *f, const char *model);
 /* SIGTERM, and wait until it has ended; false when it ended badly. */
 bool serving_stop(struct serving *s);
 void serving_kill(struct serving *s);
