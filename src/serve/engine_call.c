@@ -341,8 +341,10 @@ void worker_stop(struct service *s)
         (void)pthread_join(w->thread, NULL);
     }
     engine_free(w->engine);
-    while (w->jobs)
-        job_free(w->jobs);
+    for (struct engine_job *next, *j = w->jobs; j; j = next) {
+        next = j->next;
+        job_free(j);
+    }
     loop_event_free(w->event);
     if (w->fd >= 0)
         close(w->fd);
