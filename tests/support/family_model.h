@@ -17,12 +17,12 @@ extern const char *const family_names[];
 
 /* What a test may spoil. */
 struct family_change {
-    const char *drop;   /* tensor to leave out */
-    const char *poison; /* tensor whose first weight becomes NaN */
-    const char *shrink; /* tensor that loses its last row */
-    float rope_base;    /* 0: 10000 */
+    const char *drop;     /* tensor to leave out */
+    const char *poison;   /* tensor whose first weight becomes NaN */
+    const char *shrink;   /* tensor that loses its last row */
+    float rope_base;      /* 0: 10000 */
     const char *template; /* of chats; NULL: none */
-    enum dtype type;    /* of matrices; DTYPE_F32 (0), DTYPE_F16, DTYPE_BF16, DTYPE_Q8_0 */
+    enum dtype type;      /* of matrices; DTYPE_F32 (0), DTYPE_F16, DTYPE_BF16, DTYPE_Q8_0 */
 };
 
 /* Writes a GGUF file. */
