@@ -91,7 +91,7 @@ const struct command serve_command = {
     "serve",
     "Calls",
     "",
-    "serve a model or relay calls to other servers, every one on record",
+    "serve a model or relay to other servers, all on record",
     "Answers calls with the bundled engine or relays them to upstreams. No byte of an answer "
     "leaves before the "
     "log has it: an intent is durable before anything is forwarded, an outcome before an answer "
