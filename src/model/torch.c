@@ -175,8 +175,23 @@ static bool visit(struct walk *w, pv v, unsigned depth, bool instance)
     return true;
 }
 
-bool torch_list(struct pickle *p, const struct torch_place *place)
+/* Tensors there have no range of a file of the model. */
+static bool is_within(struct pickle *p, const struct content *c)
 {
+    bool within = c->depth || c->in.derived;
+    if (within && p->tensor_count) {
+        content_note(&p->c, RULE_TORCH_UNLISTED, p->tensors[0].at, 0,
+                     "tensors of a checkpoint within another file are not listed: %zu",
+                     p->tensor_count);
+        content_incomplete(&p->c);
+    }
+    return within;
+}
+
+bool torch_list(struct pickle *p, const struct content *c, const struct torch_place *place)
+{
+    if (is_within(p, c))
+        return true;
     struct walk *w = arena_alloc(p->a, sizeof *w);
     if (!w)
         return false;

@@ -12,8 +12,9 @@ struct torch_place {
 };
 
 /* List every tensor that the pickle's result leads to, by the names on the way. `place` has one
- * entry a storage. False when out of memory. */
-bool torch_list(struct pickle *p, const struct torch_place *place);
+ * entry a storage. Of a checkpoint `c` within another archive none is, and that is noted.
+ * False when out of memory. */
+bool torch_list(struct pickle *p, const struct content *c, const struct torch_place *place);
 /* Bytes of one element of a storage of this type, 0 when unknown. */
 uint64_t torch_element(const struct pickle_storage *s);
 

@@ -121,7 +121,7 @@ static bool finish(struct pickle *p, const struct keys *k)
                      (unsigned long long)left);
         content_incomplete(&p->c);
     }
-    return p->c.depth || p->c.in.derived || torch_list(p, place);
+    return torch_list(p, &p->c, place);
 }
 
 /* The streams are read by a machine each would have: only the third one's tensors stay. */

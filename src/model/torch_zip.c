@@ -73,10 +73,7 @@ static bool list_tensors(struct torch_zip *z, const struct content *c, struct pi
     struct torch_place *place = arena_array(p->a, p->storage_count + 1, sizeof *place);
     if (!place || !place_storages(z, p, place, seen))
         return false;
-    /* Inside another archive tensors have no range of the file that is the model's. */
-    if (c->depth || c->in.derived)
-        return true;
-    return torch_list(p, place);
+    return torch_list(p, c, place);
 }
 
 static void note_byte_order(struct torch_zip *z, const struct content *c)

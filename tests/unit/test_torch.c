@@ -168,6 +168,29 @@ static void torch_says_which_forms_are_not_listed(void **state)
     }
 }
 
+static void torch_says_that_tensors_within_an_archive_are_not_listed(void **state)
+{
+    (void)state;
+    for (enum torch_form form = TORCH_ZIP; form <= TORCH_LEGACY; form++) {
+        struct zip_writer w;
+        struct model *m = NULL;
+        struct err e = ERR_INIT;
+        struct buf b;
+        buf_init(&b, 1 << 20);
+        torch_write(&b, form, plain, 3, NULL);
+        zw_init(&w);
+        zw_add(&w, "inner.pt", buf_span(&b), false, NULL);
+        zw_finish(&w);
+        assert_true(model_read_memory(&m, "x.zip", buf_span(&w.out), &e));
+        assert_int_equal(m->tensor_count, 0);
+        assert_int_equal(count(m, RULE_TORCH_UNLISTED), 1);
+        assert_true(m->verdict.incomplete);
+        model_free(m);
+        zw_free(&w);
+        buf_free(&b);
+    }
+}
+
 static void torch_legacy_notices_missing_storages(void **state)
 {
     struct buf b;
@@ -205,6 +228,7 @@ int main(void)
         cmocka_unit_test(torch_says_when_bytes_lie_otherwise),
         cmocka_unit_test(torch_says_that_scales_of_quantised_tensors_are_not_listed),
         cmocka_unit_test(torch_says_which_forms_are_not_listed),
+        cmocka_unit_test(torch_says_that_tensors_within_an_archive_are_not_listed),
         cmocka_unit_test(torch_legacy_notices_missing_storages),
         cmocka_unit_test(torch_prefixes_are_never_complete),
     };
