@@ -59,6 +59,10 @@ struct worker {
 /* Fill the job from the call's body; on failure the error says which parameter. */
 bool engine_request_read(struct engine_job *j, struct call *c, struct err *e) ASSAY_MUST_CHECK;
 
+/* A chat's prompt: the template sees the messages and nothing else of the request. */
+bool engine_messages(struct engine *g, struct json messages, uint64_t now, struct arena *a,
+                     struct tokens *out, struct buf *prompt, struct err *e) ASSAY_MUST_CHECK;
+
 /* ---- engine_answer.c ---- */
 
 /* Octets of the answer, appended. */

@@ -119,23 +119,21 @@ static bool read_stream(struct engine_job *j, struct json options, struct err *e
            err_set(e, ERR_FORMAT, "'stream_options' is for streams: set 'stream'");
 }
 
-/* The template sees the messages and nothing else of the request. */
-static bool read_messages(struct engine_job *j, const struct call *c, struct json messages,
-                          struct err *e)
+bool engine_messages(struct engine *g, struct json messages, uint64_t now, struct arena *a,
+                     struct tokens *out, struct buf *prompt, struct err *e)
 {
     struct buf text;
     struct json root;
-    buf_init(&text, c->body.n + 64);
+    struct span source = json_text(messages);
+    buf_init(&text, source.n + 64);
     buf_put_str(&text, "{\"messages\":");
-    buf_put_span(&text, json_text(messages));
+    buf_put_span(&text, source);
     buf_put_u8(&text, '}');
-    struct span copy = arena_span(j->arena, buf_span(&text));
+    struct span copy = arena_span(a, buf_span(&text));
     bool ok = (buf_ok(&text) && copy.p) || err_set(e, ERR_MEMORY, "out of memory for a request");
     buf_free(&text);
-    return ok && engine_chats(j->worker->engine, e) &&
-           json_parse(&root, copy, JSON_STRICT, j->arena, e) &&
-           engine_chat_prompt(j->worker->engine, root, (int64_t)j->created, &j->tokens, &j->prompt,
-                              e);
+    return ok && engine_chats(g, e) && json_parse(&root, copy, JSON_STRICT, a, e) &&
+           engine_chat_prompt(g, root, (int64_t)now, out, prompt, e);
 }
 
 static bool read_ids(struct engine_job *j, struct json list, struct err *e)
@@ -174,7 +172,8 @@ bool engine_request_read(struct engine_job *j, struct call *c, struct err *e)
         !read_stops(j, json_get(root, "stop"), e) ||
         !read_stream(j, json_get(root, "stream_options"), e))
         return false;
-    bool ok = j->chat ? read_messages(j, c, json_get(root, "messages"), e)
+    bool ok = j->chat ? engine_messages(j->worker->engine, json_get(root, "messages"), j->created,
+                                        j->arena, &j->tokens, &j->prompt, e)
                       : read_prompt(j, json_get(root, "prompt"), e);
     if (!ok)
         return false;

@@ -148,8 +148,7 @@ static void serve_request(struct service *s, struct conn *c, const struct http_r
         metrics(s, c);
         break;
     case ENDPOINT_ENGINE_ONLY:
-        reply_error(c, 501, "invalid_request_error", "no_engine",
-                    "Only the bundled engine answers this, and none is configured.");
+        engine_tool(s, c, ep);
         break;
     }
 }

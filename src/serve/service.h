@@ -208,6 +208,8 @@ void upstream_answer_head(struct call *c, unsigned status, struct span lines);
 /* Load the model and begin to compute; nothing is done when none is configured. */
 bool worker_start(struct service *s, struct err *e) ASSAY_MUST_CHECK;
 void worker_stop(struct service *s);
+/* Token ids and prompts: engine_tools.c. */
+void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep);
 
 /* ---- a request's JSON: request.c ---- */
 

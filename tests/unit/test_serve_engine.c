@@ -229,6 +229,23 @@ static void what_is_not_supported_is_refused_by_name(void **state)
     assert_int_equal(before.intents, after.intents);
 }
 
+static void texts_and_chats_are_shown_as_the_model_reads_them(void **state)
+{
+    (void)state;
+    struct buf body;
+    post("/tokenize", "{\"content\":\"a3\",\"add_special\":true}", 200, &body);
+    assert_true(has(&body, "{\"tokens\":[1,"));
+    buf_free(&body);
+    post("/apply-template", "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}", 200, &body);
+    assert_true(has(&body, "{\"prompt\":\"<user>hi\"}"));
+    buf_free(&body);
+    post("/tokenize", "{\"content\":3}", 400, &body);
+    assert_true(has(&body, "'content'"));
+    buf_free(&body);
+    post("/v1/replay/4", "{}", 501, &body);
+    buf_free(&body);
+}
+
 static void client_that_leaves_ends_the_computation_and_the_log_says_so(void **state)
 {
     (void)state;
@@ -262,6 +279,7 @@ int main(void)
         cmocka_unit_test(log_has_what_a_replay_needs_and_what_the_client_got),
         cmocka_unit_test(many_at_once_are_each_what_they_are_alone),
         cmocka_unit_test(what_is_not_supported_is_refused_by_name),
+        cmocka_unit_test(texts_and_chats_are_shown_as_the_model_reads_them),
         cmocka_unit_test(client_that_leaves_ends_the_computation_and_the_log_says_so),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
