@@ -163,19 +163,20 @@ static void answer_ended(struct engine_job *j)
         call_answer_whole(c);
 }
 
-/* A call may be over, and its job forgotten, after each word that is said to it. */
-static void tell(struct engine_job *j, struct span octets, bool ended)
+/* A call may be over after each word that is said to it; its job stays until it is marked as over. */
+static void tell(struct engine_job *j, const struct buf *octets, bool ended)
 {
     struct call *c = j->call;
-    j->over = ended;
-    if (c && octets.n && !c->stopping) {
+    if (c && (octets->n || !buf_ok(octets)) && !c->stopping) {
         if (c->first_byte_us == 0)
             c->first_byte_us = service_now_us() - c->start_us;
-        if (!call_upstream_data(c, octets) && j->call)
+        bool fits = buf_ok(octets) && call_upstream_data(c, buf_span(octets));
+        if (!fits && j->call)
             call_give_up(c, EXCHANGE_ERROR, "answer_too_large");
     }
     if (!ended)
         return;
+    j->over = true;
     if (j->call)
         answer_ended(j);
     else
@@ -206,7 +207,7 @@ static void on_ready(void *arg)
         bool ended = j->ended;
         j->ready = false;
         pthread_mutex_unlock(&w->lock);
-        tell(j, buf_span(&octets), ended);
+        tell(j, &octets, ended);
         buf_free(&octets);
     }
 }

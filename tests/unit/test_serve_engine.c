@@ -246,6 +246,31 @@ static void texts_and_chats_are_shown_as_the_model_reads_them(void **state)
     buf_free(&body);
 }
 
+static void answer_beyond_its_limit_is_an_error_and_no_torn_answer(void **state)
+{
+    (void)state;
+    char yaml[8192], name[1201] = "", request[2048];
+    struct buf body;
+    struct told t;
+    for (int i = 0; i < 200; i++) /* six octets each where the answer repeats it */
+        memcpy(name + (size_t)i * 6, "\\u0001", 7);
+    assert_true(serving_stop(&server));
+    snprintf(yaml, sizeof yaml,
+             "{engine: {path: \"%s\"}, limits: {answer: 1024}, "
+             "models: [{name: \"*\", backends: [{upstream: engine}]}]}",
+             model_path);
+    serving_start(&server, &place, yaml, 0);
+    snprintf(request, sizeof request, "{\"model\":\"%s\",\"prompt\":\"a3\",\"max_tokens\":4}",
+             name);
+    post("/v1/completions", request, 502, &body);
+    told_wait(&t, &place);
+    assert_string_equal(t.outcome, "error");
+    assert_string_equal(t.error, "answer_too_large");
+    assert_true(serving_stop(&server));
+    serving_start_model(&server, &place, model_path);
+    buf_free(&body);
+}
+
 static void client_that_leaves_ends_the_computation_and_the_log_says_so(void **state)
 {
     (void)state;
@@ -280,6 +305,7 @@ int main(void)
         cmocka_unit_test(many_at_once_are_each_what_they_are_alone),
         cmocka_unit_test(what_is_not_supported_is_refused_by_name),
         cmocka_unit_test(texts_and_chats_are_shown_as_the_model_reads_them),
+        cmocka_unit_test(answer_beyond_its_limit_is_an_error_and_no_torn_answer),
         cmocka_unit_test(client_that_leaves_ends_the_computation_and_the_log_says_so),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
