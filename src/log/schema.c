@@ -5,6 +5,8 @@
  */
 #include "log/sql.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "assay/base/embed.h"
@@ -183,6 +185,26 @@ static bool prepare(sqlite3 *db, enum sql_mode mode, struct err *e)
     return version == LOG_SCHEMA || (migrate(db, version, e) && check_schema(db, LOG_SCHEMA, e));
 }
 
+/*
+ * The path with its folder's links resolved. SQLITE_OPEN_NOFOLLOW refuses a link anywhere in
+ * a path; the database itself may be none, and which folder was meant is for the caller to say.
+ * The caller frees it; NULL: as it stands.
+ */
+static char *in_real_folder(const char *path)
+{
+    char *real = NULL, *out = NULL, *folder = strdup(path);
+    char *slash = folder ? strrchr(folder, '/') : NULL;
+    if (slash) {
+        *slash = '\0';
+        real = realpath(slash == folder ? "/" : folder, NULL);
+    }
+    if (real && asprintf(&out, "%s/%s", real, slash + 1) < 0)
+        out = NULL;
+    free(real);
+    free(folder);
+    return out;
+}
+
 bool sql_open(sqlite3 **out, const char *path, enum sql_mode mode, struct err *e)
 {
     static const int flags[] = {
@@ -192,7 +214,9 @@ bool sql_open(sqlite3 **out, const char *path, enum sql_mode mode, struct err *e
     };
     sqlite3 *db = NULL;
     int open = flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE;
-    bool ok = sqlite3_open_v2(path, &db, open, NULL) == SQLITE_OK;
+    char *real = in_real_folder(path);
+    bool ok = sqlite3_open_v2(real ? real : path, &db, open, NULL) == SQLITE_OK;
+    free(real);
     if (!ok)
         (void)(db ? sql_fail(db, "opening", e) : err_set(e, ERR_MEMORY, "out of memory"));
     if (ok) {
