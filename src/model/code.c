@@ -33,10 +33,9 @@ static const char *program_of(struct span h)
     if (memcmp(h.p, "\0asm\1\0\0\0", 8) == 0)
         return "WebAssembly";
     if (h.n >= 64 && h.p[0] == 'M' && h.p[1] == 'Z') {
-        uint32_t at = load_u32le(h.p + 60);
-        return at + 4 <= h.n && memcmp(h.p + at, "PE\0\0", 4) == 0
-                   ? "a Windows executable or library"
-                   : NULL;
+        struct span sign = span_sub(h, load_u32le(h.p + 60), 4);
+        return sign.n == 4 && memcmp(sign.p, "PE\0\0", 4) == 0 ? "a Windows executable or library"
+                                                               : NULL;
     }
     return NULL;
 }

@@ -606,6 +606,15 @@ static void elf(struct buf *out)
             16);
 }
 
+static void windows_program(struct buf *out)
+{
+    uint8_t head[128] = "MZ";
+    head[60] = 64;
+    head[64] = 'P';
+    head[65] = 'E';
+    buf_put(out, head, sizeof head);
+}
+
 static void llamafile(struct buf *out)
 {
     struct buf inner;
@@ -680,6 +689,7 @@ const struct hostile_container hostile_containers[] = {
     {"gguf-inside.zip", gguf_inside, RULE_FOLDER_NOT_READ},
     {"model.tflite", tflite, RULE_FOLDER_NOT_READ},
     {"program.bin", elf, RULE_CODE_EXECUTABLE},
+    {"program.exe", windows_program, RULE_CODE_EXECUTABLE},
     {"model.llamafile", llamafile, RULE_CODE_EXECUTABLE},
     {"llamafile-payload.llamafile", llamafile, RULE_PICKLE_DANGEROUS},
     {"handler.txt", python_source, RULE_CODE_DANGEROUS},

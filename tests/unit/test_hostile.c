@@ -51,6 +51,17 @@ static void names_every_technique(void **state)
     }
 }
 
+/* The offset of the second header is the file's own word: found by fuzzing, it wrapped around. */
+static void a_header_beyond_the_file_is_not_looked_for(void **state)
+{
+    uint8_t head[64] = "MZ";
+    (void)state;
+    memset(head + 60, 0xff, 4);
+    struct model *m = read_span("program.exe", (struct span){head, sizeof head});
+    assert_true(m->verdict.incomplete || m->files[0].format == FORMAT_UNKNOWN);
+    model_free(m);
+}
+
 /* What CI fails on: a high finding, or an incomplete reading. */
 static void fails_on_every_technique(void **state)
 {
@@ -128,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_every_technique),
+        cmocka_unit_test(a_header_beyond_the_file_is_not_looked_for),
         cmocka_unit_test(fails_on_every_technique),
         cmocka_unit_test(every_prefix_of_a_container_is_read_within_its_bytes),
         cmocka_unit_test(takes_honest_archives),
