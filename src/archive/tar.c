@@ -91,7 +91,7 @@ bool tar_sniff(struct span head)
 
 static struct span field(const uint8_t *p, size_t n)
 {
-    const uint8_t *end = memchr(p, 0, n);
+    const uint8_t *end = n ? memchr(p, 0, n) : NULL;
     return (struct span){p, end ? (size_t)(end - p) : n};
 }
 
