@@ -273,6 +273,25 @@ struct hash_reader log_reader_hashes(struct log_reader *r);
 bool log_reader_receipt(struct log_reader *r, uint64_t seq, struct buf *out,
                         struct err *e) ASSAY_MUST_CHECK;
 
+/* ---- calls (src/log/calls.c) ---- */
+
+struct log_call {
+    uint64_t intent, outcome; /* entries */
+};
+
+/*
+ * Calls whose answer had this identifier (`response_id` of the outcome), the newest first, until
+ * visit returns false. Whoever answers chooses identifiers, so there may be several, and of other
+ * callers: visit says which one is meant. An index finds them (log_reindex rebuilds it), their
+ * leaves are judged. ERR_USAGE: a log of an earlier version that nobody has opened to append since.
+ */
+bool log_reader_calls(struct log_reader *r, struct span response,
+                      bool (*visit)(void *arg, const struct log_call *call), void *arg,
+                      struct err *e) ASSAY_MUST_CHECK;
+/* The numbers of a call's entries in order: intent, windows, outcome. In `a`. */
+bool log_reader_call(struct log_reader *r, const struct log_call *call, const uint64_t **entries,
+                     size_t *count, struct arena *a, struct err *e) ASSAY_MUST_CHECK;
+
 /* ---- what witnesses added (src/log/cosign.c) ---- */
 
 /*

@@ -67,7 +67,7 @@ struct log_witness_args {
 
 /* Which entries. */
 struct filter_args {
-    const char *since, *until, *model, *subject, *outcome, *operator_key;
+    const char *since, *until, *model, *subject, *outcome, *response, *operator_key;
     struct option_texts kinds;
 };
 

@@ -17,6 +17,9 @@ struct log_filter {
     struct log_subject subject;
     struct seal_id pseudonym;   /* as typed */
     struct span model, outcome; /* empty: any */
+    struct span response;       /* empty: any; else, found by log_filter_find: */
+    uint64_t *intents;          /* of the calls whose answer had this identifier, ascending */
+    size_t intent_count;
 };
 
 /* A time in UTC as options take it, for --OPTION; NULL leaves *out. */
@@ -25,7 +28,8 @@ bool log_time(uint64_t *out, const char *option, const char *text, struct err *e
 /* From what was typed; ERR_USAGE says what is wrong with it. */
 bool log_filter_set(struct log_filter *f, const struct filter_args *args,
                     struct err *e) ASSAY_MUST_CHECK;
-/* Who a subject is that was typed by name: found with the log's keyring. Into `a`. */
+/* What only the log knows, into `a`: who a subject is that was typed by name, with the log's
+ * keyring, and which calls had an answer. */
 bool log_filter_find(struct log_filter *f, const struct filter_args *args, struct log_reader *r,
                      struct arena *a, struct err *e) ASSAY_MUST_CHECK;
 /* *match: the leaf at `seq` is asked for, and *record is it, living in `a`. Any

@@ -18,9 +18,11 @@
          "it"},                                                                                    \
         {"operator-key", OPTION_TEXT, "FILE", offsetof(struct type, member.operator_key),          \
          "to find a subject by name (default: operator.key in the folder)"},                       \
+        {"outcome", OPTION_TEXT, "WORD", offsetof(struct type, member.outcome),                    \
+         "calls that ended so, or checks and replays with this result"},                           \
     {                                                                                              \
-        "outcome", OPTION_TEXT, "WORD", offsetof(struct type, member.outcome),                     \
-            "calls that ended so, or checks and replays with this result"                          \
+        "response", OPTION_TEXT, "ID", offsetof(struct type, member.response),                     \
+            "the call whose answer had this identifier: intent, windows and outcome"               \
     }
 
 #define LISTING(type, limit_member, format_member)                                                 \

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "log/calls.h"
+
 static const char insert_entry[] = "INSERT INTO entry (seq, kind, time, subject, model, outcome) "
                                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
@@ -25,6 +27,7 @@ static const char *const statements[STATEMENTS] = {
     [ST_ENTRY] = insert_entry,
     [ST_INTENT] = "INSERT INTO open_intent (seq) VALUES (?1)",
     [ST_OUTCOME] = "DELETE FROM open_intent WHERE seq = ?1",
+    [ST_RESPONSE] = RESPONSE_INSERT,
     [ST_SUBJECT] = insert_subject,
     [ST_CONTENT_KEY] = "INSERT INTO content_key (seq, subject, key) VALUES (?1, ?2, ?3)",
     [ST_CONTENT] = "INSERT INTO content (id, ciphertext) VALUES (?1, ?2)",
@@ -159,16 +162,25 @@ static bool put_entry(struct store *s, const struct item *i, const struct record
         sqlite3_bind_null(st, 4);
     bind_name(st, 5, i->index.model);
     bind_name(st, 6, i->index.outcome);
-    if (!run(s, ST_ENTRY, e))
-        return false;
+    return run(s, ST_ENTRY, e);
+}
+
+/* Calls that are open, and answers by their identifiers. */
+static bool put_call(struct store *s, const struct item *i, uint64_t seq, struct err *e)
+{
     if (i->kind == RECORD_CALL_INTENT) {
-        sqlite3_bind_int64(s->st[ST_INTENT], 1, (int64_t)h->seq);
+        sqlite3_bind_int64(s->st[ST_INTENT], 1, (int64_t)seq);
         return run(s, ST_INTENT, e);
     }
     if (!i->index.has_intent)
         return true;
     sqlite3_bind_int64(s->st[ST_OUTCOME], 1, (int64_t)i->index.intent);
-    return run(s, ST_OUTCOME, e);
+    if (!run(s, ST_OUTCOME, e))
+        return false;
+    if (!i->index.has_response)
+        return true;
+    response_bind(s->st[ST_RESPONSE], seq, i->index.response);
+    return run(s, ST_RESPONSE, e);
 }
 
 static void fill_head(const struct log *l, const struct item *i, struct record_head *h)
@@ -229,7 +241,8 @@ static bool write_item(struct log *l, struct item *i, struct err *e)
     sqlite3_bind_int64(s->st[ST_RECORD], 1, (int64_t)h.seq);
     sql_bind_blob(s->st[ST_RECORD], 2, s->leaf.p, s->leaf.n);
     if (!run(s, ST_RECORD, e) || !put_subject(s, i->subject, e) || !put_content(s, i, h.seq, e) ||
-        !put_entry(s, i, &h, e) || !edge_append(&s->edge, &hash, put_tile, s, e))
+        !put_entry(s, i, &h, e) || !put_call(s, i, h.seq, e) ||
+        !edge_append(&s->edge, &hash, put_tile, s, e))
         return false;
     merkle_append(&s->tree, &hash);
     if (h.wall_us > s->newest_us)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log/calls.h"
+
 /* ---- what the index says ---- */
 
 /* A string as it stands in `body`; one with escapes is not indexed. */
@@ -21,6 +23,7 @@ static struct span plain(struct json v, struct span body)
 bool entry_index_of(struct entry_index *out, enum record_kind kind, struct span body, struct err *e)
 {
     struct json root;
+    struct span response;
     *out = (struct entry_index){.has_intent = false};
     struct arena *a = arena_new(LOG_ENTRY_BYTES);
     if (!a)
@@ -37,6 +40,9 @@ bool entry_index_of(struct entry_index *out, enum record_kind kind, struct span 
         out->outcome = plain(outcome, body);
         out->has_intent =
             kind == RECORD_CALL_OUTCOME && json_u64(json_get(root, "intent"), &out->intent);
+        out->has_response =
+            out->has_intent && json_string(json_get(root, "response_id"), &response) && response.n;
+        out->response = out->has_response ? response_hash(response) : 0;
     }
     arena_free(a);
     return ok;

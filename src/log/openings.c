@@ -9,7 +9,7 @@
 
 #include "assay/base/text.h"
 
-enum { CALL_ENTRIES_MAX = 65536, ENTRY_ARENA = 256 << 20, RECEIPT_TEXT_MAX = 1 << 20 };
+enum { ENTRY_ARENA = 256 << 20, RECEIPT_TEXT_MAX = 1 << 20 };
 
 /* ---- one field ---- */
 
@@ -100,47 +100,6 @@ void bundle_put_field(struct json_writer *w, struct span field, struct span data
 
 /* ---- a call ---- */
 
-struct entries {
-    uint64_t intent, until;
-    uint64_t *seq;
-    size_t count, cap;
-    struct arena *a;
-    bool failed;
-};
-
-static bool is_of_call(struct span leaf, uint64_t intent)
-{
-    struct record_head h;
-    struct span body;
-    struct json root;
-    uint64_t named = UINT64_MAX;
-    if (!record_check(&h, &body, leaf, NULL))
-        return false;
-    if (h.kind != RECORD_CALL_WINDOW && h.kind != RECORD_CALL_OUTCOME)
-        return false;
-    struct arena *a = arena_new(1 << 20);
-    bool ok = a && json_parse(&root, body, JSON_STRICT, a, NULL) &&
-              json_u64(json_get(root, "intent"), &named) && named == intent;
-    arena_free(a);
-    return ok;
-}
-
-static bool collect(void *arg, uint64_t seq, struct span leaf)
-{
-    struct entries *n = arg;
-    if (seq != n->intent && !is_of_call(leaf, n->intent))
-        return seq < n->until;
-    uint64_t *grown = n->count < CALL_ENTRIES_MAX
-                          ? arena_grow(n->a, n->seq, n->count, &n->cap, sizeof *n->seq)
-                          : NULL;
-    n->failed = grown == NULL;
-    if (grown) {
-        n->seq = grown;
-        n->seq[n->count++] = seq;
-    }
-    return !n->failed && seq < n->until;
-}
-
 struct opening {
     uint64_t seq;
     struct buf *out;
@@ -197,14 +156,14 @@ static bool put_entry(struct log *l, struct log_reader *r, uint64_t seq, struct 
     return ok;
 }
 
-static bool put_entries(struct log *l, struct log_reader *r, const struct entries *n,
+static bool put_entries(struct log *l, struct log_reader *r, const uint64_t *seq, size_t count,
                         struct buf *out, struct err *e)
 {
     buf_put_str(out, "{\"bundle\":\"assay/receipt/v1\",\"entries\":[");
-    for (size_t i = 0; i < n->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (i)
             buf_put_u8(out, ',');
-        if (!put_entry(l, r, n->seq[i], out, e))
+        if (!put_entry(l, r, seq[i], out, e))
             return false;
     }
     buf_put_str(out, "]}\n");
@@ -216,16 +175,16 @@ bool log_call_receipt(struct log *l, uint64_t intent, uint64_t outcome, struct b
 {
     struct log_reader *r = NULL;
     struct arena *a = arena_new(1 << 20);
-    struct entries n = {.intent = intent, .until = outcome, .a = a};
+    const struct log_call call = {intent, outcome};
+    const uint64_t *seq = NULL;
+    size_t count = 0;
     if (!log_is_owner(l)) {
         arena_free(a);
         return err_set(e, ERR_USAGE, "only the owner of a log opens a call's content");
     }
     bool ok = (a || err_set(e, ERR_MEMORY, "out of memory for a receipt")) &&
-              log_reader_open(&r, l->folder, e) && log_reader_walk(r, intent, collect, &n, e);
-    ok = ok && (!n.failed ||
-                err_set(e, ERR_LIMIT, "the call has more than %d entries", CALL_ENTRIES_MAX));
-    ok = ok && put_entries(l, r, &n, out, e);
+              log_reader_open(&r, l->folder, e) && log_reader_call(r, &call, &seq, &count, a, e) &&
+              put_entries(l, r, seq, count, out, e);
     log_reader_close(r);
     arena_free(a);
     return ok;

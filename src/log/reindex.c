@@ -3,16 +3,18 @@
  * indexes, all from the leaves. Each row is compared before it is replaced, so that the
  * result says how much of the stored form disagreed with the truth.
  */
-#include "log/ops.h"
-
 #include <string.h>
+
+#include "log/calls.h"
+#include "log/ops.h"
 
 struct reindex {
     sqlite3 *db;
-    sqlite3_stmt *tile, *put_tile, *entry, *put_entry, *open, *close;
+    sqlite3_stmt *tile, *put_tile, *entry, *put_entry, *open, *close, *response;
     struct log_reindexed *out;
     struct edge edge;
     struct merkle tree;
+    uint64_t answers, indexed;     /* outcomes whose answer has an identifier, and rows of them */
     struct checkpoint signed_head; /* newest kept; size 0: none */
     struct arena *arena;
 };
@@ -33,12 +35,15 @@ static bool prepare(struct reindex *x, struct err *e)
                             "outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                             e)) &&
            (x->open = sql_prepare(db, "INSERT OR IGNORE INTO temp.intent (seq) VALUES (?1)", e)) &&
-           (x->close = sql_prepare(db, "DELETE FROM temp.intent WHERE seq = ?1", e));
+           (x->close = sql_prepare(db, "DELETE FROM temp.intent WHERE seq = ?1", e)) &&
+           (x->response = sql_prepare(
+                db, "SELECT 1 FROM response WHERE block = ?1 AND hash = ?2 AND seq = ?3", e));
 }
 
 static void finalize(struct reindex *x)
 {
-    sqlite3_stmt *all[] = {x->tile, x->put_tile, x->entry, x->put_entry, x->open, x->close};
+    sqlite3_stmt *all[] = {x->tile, x->put_tile, x->entry,   x->put_entry,
+                           x->open, x->close,    x->response};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         sqlite3_finalize(all[i]);
 }
@@ -145,6 +150,16 @@ static bool keep_entry(struct reindex *x, const struct record_head *h, const str
     return sql_run(x->db, x->put_entry, "writing the index", e);
 }
 
+static void note_answer(struct reindex *x, uint64_t seq, const struct entry_index *i)
+{
+    if (!i->has_response)
+        return;
+    response_bind(x->response, seq, i->response);
+    x->answers++;
+    x->indexed += sqlite3_step(x->response) == SQLITE_ROW;
+    sqlite3_reset(x->response);
+}
+
 static bool check_signed(const struct reindex *x, struct err *e)
 {
     struct digest root = merkle_root(&x->tree);
@@ -171,9 +186,12 @@ static bool keep_leaf(struct reindex *x, int64_t seq, struct span leaf, struct e
                        (unsigned long long)h.seq);
     struct digest hash = record_hash(leaf);
     merkle_append(&x->tree, &hash);
-    return edge_append(&x->edge, &hash, keep_tile, x, e) &&
-           entry_index_of(&index, h.kind, body, e) && keep_entry(x, &h, &index, e) &&
-           keep_intent(x, &h, &index, e) && check_signed(x, e);
+    if (!edge_append(&x->edge, &hash, keep_tile, x, e) ||
+        !entry_index_of(&index, h.kind, body, e) || !keep_entry(x, &h, &index, e) ||
+        !keep_intent(x, &h, &index, e))
+        return false;
+    note_answer(x, h.seq, &index);
+    return check_signed(x, e);
 }
 
 static bool walk(struct reindex *x, struct err *e)
@@ -229,12 +247,24 @@ static bool replace_intents(struct reindex *x, struct err *e)
                                    e));
 }
 
+/* Rows that are missing and rows that stand for no answer: all are made anew. */
+static bool replace_answers(struct reindex *x, struct err *e)
+{
+    int64_t rows = 0;
+    if (!sql_int(x->db, "SELECT count(*) FROM response", &rows, e))
+        return false;
+    uint64_t wrong = x->answers - x->indexed + (uint64_t)rows - x->indexed;
+    x->out->wrong_entries += wrong;
+    return wrong == 0 || (sql_exec(x->db, "DELETE FROM response", e) && responses_fill(x->db, e));
+}
+
 static bool rebuild(struct reindex *x, struct err *e)
 {
     if (!sql_exec(x->db, "CREATE TEMP TABLE intent (seq INTEGER PRIMARY KEY)", e) ||
         !prepare(x, e) || !sql_exec(x->db, "BEGIN IMMEDIATE; REINDEX", e))
         return false;
-    bool ok = read_signed(x, e) && walk(x, e) && delete_strays(x, e) && replace_intents(x, e);
+    bool ok = read_signed(x, e) && walk(x, e) && delete_strays(x, e) && replace_intents(x, e) &&
+              replace_answers(x, e);
     return sql_exec(x->db, ok ? "COMMIT" : "ROLLBACK", ok ? e : NULL) && ok;
 }
 

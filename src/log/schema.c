@@ -11,6 +11,7 @@
 
 #include "assay/base/embed.h"
 #include "assay/base/text.h"
+#include "log/calls.h"
 
 static const char list_schema[] =
     "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name";
@@ -65,12 +66,19 @@ static bool create(sqlite3 *db, struct err *e)
            set_version(db, LOG_SCHEMA, e) && sql_exec(db, "COMMIT", e);
 }
 
+/* What a version has that its text alone cannot make of the one before. */
+static bool fill_version(sqlite3 *db, int version, struct err *e)
+{
+    return version != RESPONSE_SCHEMA || responses_fill(db, e);
+}
+
 /* Each step with its number in one transaction: it is done, or it never began. */
 static bool migrate(sqlite3 *db, int version, struct err *e)
 {
     for (; version < LOG_SCHEMA; version++) {
         bool ok = sql_exec(db, "BEGIN IMMEDIATE", e) && run_version(db, version + 1, e) &&
-                  set_version(db, version + 1, e) && sql_exec(db, "COMMIT", e);
+                  fill_version(db, version + 1, e) && set_version(db, version + 1, e) &&
+                  sql_exec(db, "COMMIT", e);
         if (!ok && !sqlite3_get_autocommit(db) && !sql_exec(db, "ROLLBACK", NULL))
             return false;
         if (!ok)

@@ -89,8 +89,9 @@ void subjects_forget(struct log *l);
 /* What the index says of a record beside its head. */
 struct entry_index {
     struct span model, outcome; /* borrowed from the item's body */
-    bool has_intent;
-    uint64_t intent; /* of a call-outcome: the call-intent's seq */
+    bool has_intent, has_response;
+    uint64_t intent;   /* of a call-outcome: the call-intent's seq */
+    uint32_t response; /* of a call-outcome: its answer's identifier, hashed; calls.h */
 };
 
 /* Who waits for a record; on its own stack until it is done. wake.c */
@@ -178,6 +179,7 @@ enum statement {
     ST_ENTRY,
     ST_INTENT,
     ST_OUTCOME,
+    ST_RESPONSE,
     ST_SUBJECT,
     ST_CONTENT_KEY,
     ST_CONTENT,

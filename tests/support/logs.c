@@ -96,5 +96,9 @@ void logs_skip_under_tsan(void)
 
 void logs_first_version(const struct folder *f)
 {
-    logs_sql(f, "DROP INDEX cosignature_size; PRAGMA user_version = 1");
+    logs_sql(f, "DROP INDEX cosignature_size; DROP TABLE response;"
+                "CREATE INDEX entry_subject ON entry (subject) WHERE subject IS NOT NULL;"
+                "CREATE INDEX entry_model ON entry (model) WHERE model IS NOT NULL;"
+                "CREATE INDEX entry_outcome ON entry (outcome) WHERE outcome IS NOT NULL;"
+                "PRAGMA user_version = 1");
 }

@@ -90,7 +90,7 @@ static void a_newer_version_is_named(void **state)
 {
     (void)state;
     made();
-    logs_sql(&place, "PRAGMA user_version = 3");
+    logs_sql(&place, "PRAGMA user_version = 4");
     refused(ERR_UNSUPPORTED, "newer Assay");
 }
 
@@ -105,6 +105,12 @@ static void a_half_finished_migration_is_refused(void **state)
     logs_copy(&place, "good.db", "log.db");
     logs_sql(&place, "DROP INDEX cosignature_size");
     refused(ERR_INTEGRITY, "index \"cosignature_size\" is missing");
+    logs_copy(&place, "good.db", "log.db");
+    logs_sql(&place, "DROP TABLE response");
+    refused(ERR_INTEGRITY, "table \"response\" is missing");
+    logs_copy(&place, "good.db", "log.db");
+    logs_sql(&place, "PRAGMA user_version = 2");
+    refused(ERR_INTEGRITY, "index \"entry_model\" is missing");
     logs_copy(&place, "good.db", "log.db");
     logs_sql(&place, "PRAGMA user_version = 0");
     refused(ERR_INTEGRITY, "schema 0 never existed");
