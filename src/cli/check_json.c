@@ -126,22 +126,15 @@ static void put_against(struct json_writer *w, const struct model *m, struct ori
 static void put_finding(struct json_writer *w, const struct model *m, const struct judged *j)
 {
     const struct finding *f = j->finding;
-    const struct rule *r = &rules[f->rule];
     jw_object(w);
-    jo_str(w, "id", r->id);
-    jo_str(w, "severity", severity_name(r->severity));
+    jo_finding(w, m, f);
     jo_str(w, "judgement", judgement_name(j->judgement));
     jw_key(w, "waiver");
     j->waiver ? jw_string(w, j->waiver->id) : jw_null(w);
-    jo_str(w, "title", r->title);
-    jo_str(w, "detail", f->detail);
-    jo_str(w, "remedy", r->remedy);
-    jo_origin(w, m, f->origin);
     put_against(w, m, f->against);
     const struct contradiction *c = contradiction_of(f->rule);
     jw_key(w, "contradiction");
     c ? jo_number(w, c->number) : jw_null(w);
-    jo_u64(w, "count", f->count);
     jo_digest(w, "fingerprint", &j->fingerprint, true);
     jw_end_object(w);
 }

@@ -222,17 +222,8 @@ static void put_findings(struct json_writer *w, const struct model *m)
     jw_key(w, "findings");
     jw_array(w);
     for (size_t i = 0; i < v->count; i++) {
-        const struct finding *f = &v->findings[i];
-        const struct rule *r = &rules[f->rule];
         jw_object(w);
-        jo_str(w, "id", r->id);
-        jo_str(w, "severity", severity_name(r->severity));
-        jo_str(w, "breaks", breaks_name(r->breaks));
-        jo_str(w, "title", r->title);
-        jo_str(w, "detail", f->detail);
-        jo_str(w, "remedy", r->remedy);
-        jo_origin(w, m, f->origin);
-        jo_u64(w, "count", f->count);
+        jo_finding(w, m, &v->findings[i]);
         jw_end_object(w);
     }
     jw_end_array(w);

@@ -113,6 +113,19 @@ void jo_origin(struct json_writer *w, const struct model *m, struct origin o)
     jo_u64(w, "length", o.length);
 }
 
+void jo_finding(struct json_writer *w, const struct model *m, const struct finding *f)
+{
+    const struct rule *r = &rules[f->rule];
+    jo_str(w, "id", r->id);
+    jo_str(w, "severity", severity_name(r->severity));
+    jo_str(w, "breaks", breaks_name(r->breaks));
+    jo_str(w, "title", r->title);
+    jo_str(w, "detail", f->detail);
+    jo_str(w, "remedy", r->remedy);
+    jo_origin(w, m, f->origin);
+    jo_u64(w, "count", f->count);
+}
+
 void jo_unreadable(struct out *o, const char *schema, const char *path, const struct err *e,
                    bool pretty)
 {
