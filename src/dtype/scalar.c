@@ -110,9 +110,21 @@ ALWAYS_INLINE double modulus(const uint8_t *p)
     return isnan(square) ? (double)NAN : sqrt(square); /* whichever part was NaN, one pattern */
 }
 
+/* The same over two binary64, scaled by a power of two where squares would not be numbers. */
+ALWAYS_INLINE double modulus_wide(const uint8_t *p)
+{
+    double re = fabs(f64(p)), im = fabs(f64(p + 8)), larger = re > im ? re : im;
+    double scale = larger > 0x1p500 ? 0x1p-600 : larger < 0x1p-500 ? 0x1p600 : 1;
+    re *= scale;
+    im *= scale;
+    double square = re * re + im * im;
+    return isnan(square) ? (double)NAN : sqrt(square) / scale;
+}
+
 WIDE(U32, u32, 4, 1)
 WIDE(I32, i32, 4, 1)
 WIDE(U64, u64, 8, 1)
 WIDE(I64, i64, 8, 1)
 WIDE(F64, f64, 8, 1)
 WIDE(C64, modulus, 4, 2)
+WIDE(C128, modulus_wide, 8, 2)

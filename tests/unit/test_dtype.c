@@ -36,7 +36,7 @@ static const struct size_row sizes[] = {
     {"U8", 1, 1, -1},         {"F8_E5M2", 1, 1, -1},     {"F8_E4M3", 1, 1, -1},
     {"F8_E8M0", 1, 1, -1},    {"F8_E4M3FNUZ", 1, 1, -1}, {"F8_E5M2FNUZ", 1, 1, -1},
     {"U16", 1, 2, -1},        {"U32", 1, 4, -1},         {"U64", 1, 8, -1},
-    {"C64", 1, 8, -1},
+    {"C64", 1, 8, -1},        {"C128", 1, 16, -1},
 };
 
 enum { SIZE_ROWS = sizeof sizes / sizeof sizes[0] };

@@ -76,6 +76,7 @@ static const struct {
     {DTYPE_BF16, {{0, 2, 1}}},
     {DTYPE_F64, {{0, 8, 1}}},
     {DTYPE_C64, {{0, 4, 2}}},
+    {DTYPE_C128, {{0, 8, 2}}},
     {DTYPE_U16, {{0, 2, 1}}},
     {DTYPE_I16, {{0, 2, 1}}},
     {DTYPE_U32, {{0, 4, 1}}},

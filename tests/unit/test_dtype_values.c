@@ -46,6 +46,11 @@ static const struct sample samples[] = {
     {DTYPE_F64, {{7, 0x3f}, {6, 0xe0}, END}, {{0, 0.5f}, END}, 0, REST_CHECKED},
     /* 3 + 4i */
     {DTYPE_C64, {{3, 0x40}, {2, 0x40}, {7, 0x40}, {6, 0x80}, END}, {{0, 5}, END}, 0, REST_CHECKED},
+    {DTYPE_C128,
+     {{7, 0x40}, {6, 0x08}, {15, 0x40}, {14, 0x10}, END},
+     {{0, 5}, END},
+     0,
+     REST_CHECKED},
     {DTYPE_F8_E4M3, {{0, 0x7e}, END}, {{0, 448}, END}, 0, REST_CHECKED},
     {DTYPE_F8_E4M3, {{0, 0x81}, END}, {{0, -0x1p-9f}, END}, 0, REST_CHECKED},
     {DTYPE_F8_E4M3, {{0, 0x7f}, END}, {{0, NAN}, END}, 0, REST_CHECKED},
