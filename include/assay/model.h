@@ -177,7 +177,8 @@ struct model {
     size_t licence_count;
 
     /* Parts of the model may exist that are not listed above: a header, document or file was
-     * not read whole. Clear when only tensor data is cut off. */
+     * not read whole, or its tensors have a form or a place that is judged and not listed.
+     * Clear when only tensor data is cut off. */
     bool unlisted;
     struct verdict verdict;
 };

@@ -249,7 +249,12 @@ static bool both_roots(struct identity *out, struct model *m, const struct scan 
         no_root(m, ORIGIN_NOWHERE, "tensor or manifest", span_str(m->path), "was not read whole");
         return true;
     }
-    return form_root(&tensors, m, s, m->tensor_count, &out->tensor_root, &out->has_tensor_root) &&
+    /* What is listed has a root only when it is all that there is. */
+    if (m->unlisted && m->tensor_count)
+        no_root(m, ORIGIN_NOWHERE, "tensor", span_str(m->path),
+                "holds tensors that are not listed");
+    size_t listed = m->unlisted ? 0 : m->tensor_count;
+    return form_root(&tensors, m, s, listed, &out->tensor_root, &out->has_tensor_root) &&
            form_root(&files, m, s, m->file_count, &out->manifest_root, &out->has_manifest_root);
 }
 

@@ -138,6 +138,11 @@ void content_incomplete(const struct content *c)
     model_incomplete(c->m, c->file);
 }
 
+void content_unlisted(const struct content *c)
+{
+    c->m->unlisted = true;
+}
+
 void content_limit(const struct content *c, uint64_t at, const char *what)
 {
     content_note(c, RULE_READ_LIMIT, at, 0, "%s", what);

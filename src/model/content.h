@@ -42,6 +42,8 @@ void content_note(const struct content *c, enum rule_id rule, uint64_t at, uint6
                   const char *fmt, ...) ASSAY_PRINTF(5, 6);
 /* Something of it was not read. */
 void content_incomplete(const struct content *c);
+/* All of it was judged, and tensors of it are not in the model's list: it has no tensor root. */
+void content_unlisted(const struct content *c);
 /* A limit of this program, as a finding and incomplete. */
 void content_limit(const struct content *c, uint64_t at, const char *what);
 /* Why a window stopped, as a finding under `rule`, and incomplete. */

@@ -24,10 +24,10 @@ enum dtype pickle_numpy_dtype(struct span s, bool *big_endian)
     static const struct {
         const char *name;
         enum dtype dtype;
-    } names[] = {{"f2", DTYPE_F16}, {"f4", DTYPE_F32}, {"f8", DTYPE_F64}, {"i1", DTYPE_I8},
-                 {"i2", DTYPE_I16}, {"i4", DTYPE_I32}, {"i8", DTYPE_I64}, {"u1", DTYPE_U8},
-                 {"u2", DTYPE_U16}, {"u4", DTYPE_U32}, {"u8", DTYPE_U64}, {"b1", DTYPE_BOOL},
-                 {"c8", DTYPE_C64}, {"V2", DTYPE_BF16}};
+    } names[] = {{"f2", DTYPE_F16}, {"f4", DTYPE_F32},   {"f8", DTYPE_F64}, {"i1", DTYPE_I8},
+                 {"i2", DTYPE_I16}, {"i4", DTYPE_I32},   {"i8", DTYPE_I64}, {"u1", DTYPE_U8},
+                 {"u2", DTYPE_U16}, {"u4", DTYPE_U32},   {"u8", DTYPE_U64}, {"b1", DTYPE_BOOL},
+                 {"c8", DTYPE_C64}, {"c16", DTYPE_C128}, {"V2", DTYPE_BF16}};
     bool order = s.n && strchr("<>=|", s.p[0]);
     *big_endian = s.n && s.p[0] == '>';
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -264,12 +264,18 @@ static bool check_bytes(const struct content *c, const struct numpy_array *n)
                      "%llu bytes follow the array", (unsigned long long)(there - bytes));
     if (c->in.derived) {
         content_note(c, RULE_NUMPY_COMPRESSED, 0, 0, "the array is compressed and not listed");
+        content_unlisted(c);
         return true;
     }
-    if (big && *c->where)
-        return note_broken(c, "the array is big-endian, others may not be: it is not listed");
+    if (c->depth > 1 || (big && *c->where)) {
+        content_note(c, RULE_TENSOR_UNLISTED, 0, n->data, "the array %s",
+                     big ? "is big-endian, and others beside it may not be"
+                         : "stands in an archive within another");
+        content_unlisted(c);
+        return true;
+    }
     c->m->files[c->file].big_endian = c->m->files[c->file].big_endian || big;
-    return c->depth > 1 || add_tensor(c, n, dtype, elements, bytes);
+    return add_tensor(c, n, dtype, elements, bytes);
 }
 
 bool numpy_examine(const struct content *c)

@@ -167,6 +167,16 @@ static bool list_tensor(const struct content *c, const struct input *in,
     return true;
 }
 
+/* Judged, and without a range of a file of its own. */
+static bool unlisted(const struct content *c, const struct onnx_tensor *t)
+{
+    content_note(c, RULE_TENSOR_UNLISTED, t->at, 0, "a tensor %s",
+                 t->raw || t->external ? "of a graph within an archive"
+                                       : "whose numbers are fields of the file");
+    content_unlisted(c);
+    return true;
+}
+
 bool onnx_tensor(const struct content *c, struct proto *p)
 {
     struct onnx_tensor t = {.at = window_at(p->w), .elements = 1};
@@ -180,8 +190,10 @@ bool onnx_tensor(const struct content *c, struct proto *p)
     if (t.external && !place_external(c, &t, &file))
         return true;
     /* Without a name it is a constant within a node; numbers as fields have no range. */
-    if (!t.name_n || !(t.raw || t.external) || dtype == DTYPE_NONE || c->depth || in->derived)
+    if (!t.name_n || dtype == DTYPE_NONE)
         return true;
+    if (!(t.raw || t.external) || c->depth || in->derived)
+        return unlisted(c, &t);
     if (t.overflow || t.rank > MODEL_MAX_RANK || !dtype_size(dtype, t.elements, &bytes) ||
         bytes != t.bytes) {
         content_note(c, RULE_ONNX_TENSOR, t.at, 0,

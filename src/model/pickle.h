@@ -80,8 +80,9 @@ enum pickle_result {
     RESULT_LIST,
     RESULT_SET,
     RESULT_TENSOR,    /* torch's rebuild functions, by their arguments */
-    RESULT_QUANTISED, /* such a tensor, with a scale and a zero point that are not listed */
-    RESULT_UNLISTED,  /* a tensor of a form that is not listed: sparse, nested, of no bytes */
+    RESULT_QUANTISED, /* such a tensor, with scales and zero points that may be tensors too */
+    RESULT_PARTS,     /* a tensor made of others, which are listed: sparse, nested, of no bytes */
+    RESULT_UNLISTED,  /* a tensor whose bytes stand elsewhere in the pickle: not listed */
     RESULT_FIRST,     /* the first argument again: a parameter of a tensor */
     RESULT_OF_CLASS,  /* an instance of the class that is the first argument */
     RESULT_DTYPE,

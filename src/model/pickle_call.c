@@ -206,15 +206,46 @@ static pv of_class(struct pickle *p, pv arguments)
     return made;
 }
 
-/* Once for each function: what is left out of the tensors is said, and how many never counts. */
-static void note_unlisted(struct pickle *p, pv callable, const char *what)
+/* Once for each function: how many never counts. */
+static void note_parts(struct pickle *p, pv callable, enum rule_id rule, const char *what)
 {
     char name[NAME_SHOWN];
     struct pickle_global *g = &p->globals[pv_class(callable)];
     if (!g->told_unlisted)
-        pickle_note(p, RULE_TORCH_UNLISTED, "%s builds %s", shown(p, callable, name), what);
+        pickle_note(p, rule, "%s builds %s", shown(p, callable, name), what);
     g->told_unlisted = true;
-    content_incomplete(&p->c);
+}
+
+/* A tensor that others make up: they get its name, and their number or their place in a tuple. */
+static pv of_parts(struct pickle *p, pv callable, pv arguments)
+{
+    size_t n;
+    pv part, made = pv_make(PV_INST, pv_class(callable), p->op_at);
+    for (size_t i = 0; pickle_items(p, arguments, &n) && i < n; i++) {
+        if (!pickle_item(p, arguments, i, &part) || !pickle_bears(p, part))
+            continue;
+        bool tuple = pv_kind(part) == PV_TUPLE;
+        pickle_attach(p, made, pv_make(tuple ? PV_NONE : PV_INT, 0, tuple ? 0 : i), part);
+    }
+    note_parts(p, callable, RULE_TORCH_PARTS,
+               "a tensor of parts: they are listed, and what joins them is not");
+    return made;
+}
+
+/* The integers, and what scales them where that is a tensor for each channel. */
+static pv quantised(struct pickle *p, pv callable, pv arguments)
+{
+    pv scheme, first, made = pv_make(PV_INST, pv_class(callable), p->op_at);
+    pv integers = pickle_rebuild(p, p->globals[pv_class(callable)].name, arguments);
+    bool known = pickle_item(p, arguments, 4, &scheme) && pickle_item(p, scheme, 1, &first);
+    pickle_attach(p, made, pv_make(PV_NONE, 0, 0), integers);
+    if (known && pickle_bears(p, scheme))
+        pickle_attach(p, made, pv_make(PV_NONE, 0, 0), scheme);
+    else
+        content_unlisted(&p->c); /* two models may differ in the scale alone */
+    note_parts(p, callable, RULE_TORCH_PARTS,
+               "quantised tensors: their integers are listed, scales only where they are tensors");
+    return made;
 }
 
 static pv result_of(struct pickle *p, pv callable, pv arguments)
@@ -237,10 +268,12 @@ static pv result_of(struct pickle *p, pv callable, pv arguments)
     case RESULT_TENSOR:
         return pickle_rebuild(p, g->name, arguments);
     case RESULT_QUANTISED:
-        note_unlisted(p, callable, "quantised tensors: scales and zero points are not listed");
-        return pickle_rebuild(p, g->name, arguments);
+        return quantised(p, callable, arguments);
+    case RESULT_PARTS:
+        return of_parts(p, callable, arguments);
     case RESULT_UNLISTED:
-        note_unlisted(p, callable, "tensors of a form that is not listed, or only in part");
+        note_parts(p, callable, RULE_TORCH_UNLISTED, "tensors of a form that is not listed");
+        content_unlisted(&p->c);
         break;
     case RESULT_FIRST:
         return pv_kind(first) == PV_TENSOR || pv_kind(first) == PV_INST ? first : made;

@@ -79,6 +79,10 @@ enum dtype pickle_storage_dtype(struct span name)
                  {"ByteStorage", DTYPE_U8},
                  {"BoolStorage", DTYPE_BOOL},
                  {"ComplexFloatStorage", DTYPE_C64},
+                 {"ComplexDoubleStorage", DTYPE_C128},
+                 {"Float8_e4m3fnuzStorage", DTYPE_F8_E4M3FNUZ},
+                 {"Float8_e5m2fnuzStorage", DTYPE_F8_E5M2FNUZ},
+                 {"Float8_e8m0fnuStorage", DTYPE_F8_E8M0},
                  {"UInt16Storage", DTYPE_U16},
                  {"UInt32Storage", DTYPE_U32},
                  {"UInt64Storage", DTYPE_U64},
@@ -100,13 +104,26 @@ static enum dtype torch_dtype(struct span name)
     static const struct {
         const char *name;
         enum dtype dtype;
-    } names[] = {
-        {"float32", DTYPE_F32},        {"float16", DTYPE_F16},   {"bfloat16", DTYPE_BF16},
-        {"float64", DTYPE_F64},        {"int64", DTYPE_I64},     {"int32", DTYPE_I32},
-        {"int16", DTYPE_I16},          {"int8", DTYPE_I8},       {"uint8", DTYPE_U8},
-        {"bool", DTYPE_BOOL},          {"uint16", DTYPE_U16},    {"uint32", DTYPE_U32},
-        {"uint64", DTYPE_U64},         {"complex64", DTYPE_C64}, {"float8_e4m3fn", DTYPE_F8_E4M3},
-        {"float8_e5m2", DTYPE_F8_E5M2}};
+    } names[] = {{"float32", DTYPE_F32},
+                 {"float16", DTYPE_F16},
+                 {"bfloat16", DTYPE_BF16},
+                 {"float64", DTYPE_F64},
+                 {"int64", DTYPE_I64},
+                 {"int32", DTYPE_I32},
+                 {"int16", DTYPE_I16},
+                 {"int8", DTYPE_I8},
+                 {"uint8", DTYPE_U8},
+                 {"bool", DTYPE_BOOL},
+                 {"uint16", DTYPE_U16},
+                 {"uint32", DTYPE_U32},
+                 {"uint64", DTYPE_U64},
+                 {"complex64", DTYPE_C64},
+                 {"float8_e4m3fn", DTYPE_F8_E4M3},
+                 {"float8_e5m2", DTYPE_F8_E5M2},
+                 {"complex128", DTYPE_C128},
+                 {"float8_e4m3fnuz", DTYPE_F8_E4M3FNUZ},
+                 {"float8_e5m2fnuz", DTYPE_F8_E5M2FNUZ},
+                 {"float8_e8m0fnu", DTYPE_F8_E8M0}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (span_is(name, names[i].name))
             return names[i].dtype;

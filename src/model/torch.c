@@ -175,7 +175,7 @@ static bool visit(struct walk *w, pv v, unsigned depth, bool instance)
     return true;
 }
 
-/* Tensors there have no range of a file of the model. */
+/* Tensors there have no range of a file of the model, or a name that may be taken. */
 static bool is_within(struct pickle *p, const struct content *c)
 {
     bool within = c->depth || c->in.derived;
@@ -183,7 +183,7 @@ static bool is_within(struct pickle *p, const struct content *c)
         content_note(&p->c, RULE_TORCH_UNLISTED, p->tensors[0].at, 0,
                      "tensors of a checkpoint within another file are not listed: %zu",
                      p->tensor_count);
-        content_incomplete(&p->c);
+        content_unlisted(&p->c);
     }
     return within;
 }

@@ -108,6 +108,17 @@ static bool place_storages(struct pickle *p, const struct keys *keys, const stru
     return window_left(&p->w) == 0;
 }
 
+/* What stands there instead of storages, or after them. */
+static bool examine_rest(struct pickle *p)
+{
+    struct content rest;
+    uint64_t at = window_ok(&p->w) ? window_at(&p->w) : p->c.in.size;
+    return at >= p->c.in.size ||
+           !content_within(&rest, &p->c, input_part(&p->c.in, at, UINT64_MAX),
+                           "after the storages") ||
+           content_examine(&rest);
+}
+
 static bool finish(struct pickle *p, const struct keys *k)
 {
     uint64_t at = window_at(&p->w), left = window_left(&p->w);
@@ -120,6 +131,8 @@ static bool finish(struct pickle *p, const struct keys *k)
                      "%llu bytes after the pickles are not the storages that they describe",
                      (unsigned long long)left);
         content_incomplete(&p->c);
+        if (!examine_rest(p))
+            return false;
     }
     return torch_list(p, &p->c, place);
 }

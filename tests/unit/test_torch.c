@@ -121,7 +121,7 @@ static void torch_says_when_bytes_lie_otherwise(void **state)
     buf_free(&b);
 }
 
-static void torch_says_that_scales_of_quantised_tensors_are_not_listed(void **state)
+static void torch_lists_the_integers_of_quantised_tensors_and_forms_no_root(void **state)
 {
     static const struct torch_item quantised[] = {
         {"a", "QInt8Storage", {halves, 8}, 8, 0, 1, {8}, {1}},
@@ -131,9 +131,9 @@ static void torch_says_that_scales_of_quantised_tensors_are_not_listed(void **st
     for (enum torch_form form = TORCH_ZIP; form <= TORCH_LEGACY; form++) {
         struct buf b;
         struct model *m = read_form(form, quantised, 2, NULL, &b);
-        assert_int_equal(count(m, RULE_TORCH_UNLISTED), 1);
+        assert_int_equal(count(m, RULE_TORCH_PARTS), 1);
         assert_false(has(m, RULE_PICKLE_USE));
-        assert_true(m->verdict.incomplete);
+        assert_true(m->unlisted && !m->verdict.incomplete);
         assert_int_equal(m->tensor_count, 2);
         assert_int_equal(m->tensors[0].dtype, DTYPE_I8);
         model_free(m);
@@ -141,7 +141,7 @@ static void torch_says_that_scales_of_quantised_tensors_are_not_listed(void **st
     }
 }
 
-static void torch_says_which_forms_are_not_listed(void **state)
+static void torch_says_which_forms_are_listed_by_their_parts(void **state)
 {
     static const char *const built[] = {
         "ctorch._utils\n_rebuild_sparse_tensor\n(ctorch\nsparse_coo\n(tt",
@@ -160,9 +160,9 @@ static void torch_says_which_forms_are_not_listed(void **state)
         zw_finish(&w);
         assert_true(model_read_memory(&m, "x.pt", buf_span(&w.out), &e));
         assert_int_equal(m->files[0].format, FORMAT_PYTORCH);
-        assert_int_equal(count(m, RULE_TORCH_UNLISTED), 1);
-        assert_int_equal(verdict_worst(&m->verdict), SEV_MEDIUM);
-        assert_true(m->verdict.incomplete);
+        assert_int_equal(count(m, RULE_TORCH_PARTS), 1);
+        assert_int_equal(verdict_worst(&m->verdict), SEV_INFO);
+        assert_true(!m->unlisted && !m->verdict.incomplete);
         model_free(m);
         zw_free(&w);
     }
@@ -184,7 +184,7 @@ static void torch_says_that_tensors_within_an_archive_are_not_listed(void **stat
         assert_true(model_read_memory(&m, "x.zip", buf_span(&w.out), &e));
         assert_int_equal(m->tensor_count, 0);
         assert_int_equal(count(m, RULE_TORCH_UNLISTED), 1);
-        assert_true(m->verdict.incomplete);
+        assert_true(m->unlisted && !m->verdict.incomplete);
         model_free(m);
         zw_free(&w);
         buf_free(&b);
@@ -226,8 +226,8 @@ int main(void)
         cmocka_unit_test(torch_names_tensors_by_the_way_to_them),
         cmocka_unit_test(torch_refuses_what_is_beyond_a_storage),
         cmocka_unit_test(torch_says_when_bytes_lie_otherwise),
-        cmocka_unit_test(torch_says_that_scales_of_quantised_tensors_are_not_listed),
-        cmocka_unit_test(torch_says_which_forms_are_not_listed),
+        cmocka_unit_test(torch_lists_the_integers_of_quantised_tensors_and_forms_no_root),
+        cmocka_unit_test(torch_says_which_forms_are_listed_by_their_parts),
         cmocka_unit_test(torch_says_that_tensors_within_an_archive_are_not_listed),
         cmocka_unit_test(torch_legacy_notices_missing_storages),
         cmocka_unit_test(torch_prefixes_are_never_complete),
