@@ -78,8 +78,9 @@ static void one_shape(size_t m, size_t n, size_t k, unsigned layout, struct team
 static void every_shape_and_layout_is_the_chain_of_the_definition(void **state)
 {
     (void)state;
-    static const size_t shapes[][3] = {{1, 1, 1},    {12, 32, 7},    {13, 33, 300}, {5, 200, 17},
-                                       {100, 8, 64}, {97, 129, 257}, {3, 3, 0},     {48, 130, 520}};
+    static const size_t shapes[][3] = {{1, 1, 1},     {12, 32, 7},    {13, 33, 300}, {5, 200, 17},
+                                       {100, 8, 64},  {97, 129, 257}, {3, 3, 0},     {48, 130, 520},
+                                       {300, 9, 270}, {250, 6, 20}};
     struct team *team = team_new(3);
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (unsigned layout = 0; layout < 8; layout++)
