@@ -38,7 +38,7 @@ BENCH := $(call programs,bench,bench_)
 FUZZ  := $(call programs,fuzz,fuzz_)
 
 .PHONY: all check test conformance asan tsan fuzz fuzz-replay bench lint demo deps \
-        golden-update examples install dist clean units verifier bundled-data bundled-model FORCE
+        golden-update examples contradictions install dist clean units verifier bundled-data bundled-model FORCE
 
 all: $(B)/assay $(B)/assay.1
 
@@ -106,6 +106,13 @@ check: units
 test: deps
 	@$(MAKE) --no-print-directory check
 # The example reports are what this build writes.
+# What a report says of a case for each number of the catalogue of contradictions.
+contradictions: $(B)/assay $(MAKER)
+	@rm -rf $(B)/contradictions && mkdir $(B)/contradictions
+	@$(B)/fixtures/make/tinymodel $(B)/contradictions/models
+	@$(B)/fixtures/make/calllog $(B)/contradictions/calls
+	@tests/contradictions/run.sh $(abspath $(B)/assay) $(B)/contradictions/models $(B)/contradictions/calls
+
 examples: $(B)/assay $(MAKER)
 	@reports/examples/make.sh $(B)/assay $(B)/fixtures/make
 golden-update: $(B)/assay $(MAKER)

@@ -82,6 +82,8 @@ struct claim {
     size_t source_count, source_cap;
     const char **evidence; /* ids */
     size_t evidence_count, evidence_cap;
+    const char **counter; /* of a contradiction: ids of what speaks against the value */
+    size_t counter_count, counter_cap;
     const char **requirements; /* "framework:id", set by clauses */
     size_t requirement_count, requirement_cap;
     struct span text; /* canonical, set by claims_seal */
@@ -108,6 +110,8 @@ void claim_says(struct claims *s, struct claim *c, const struct claim_source *so
 /* The id of the evidence whose canonical text is given; equal ones are kept once. */
 const char *claims_evidence(struct claims *s, enum evidence_type type, struct span text);
 void claim_prove(struct claims *s, struct claim *c, const char *evidence);
+/* The same for counter-evidence. */
+void claim_refute(struct claims *s, struct claim *c, const char *evidence);
 void claim_requirement(struct claims *s, struct claim *c, const char *requirement);
 /* Is a the worse of the two? contradicted, missing, stale, declared, attested, verified, n/a. */
 bool claim_worse(enum claim_status a, enum claim_status b);

@@ -140,6 +140,8 @@ struct training_run {
     size_t metric_count;
     struct digest config; /* over the files it was read from */
     const char *files[8];
+    struct digest file_digest[8];
+    uint64_t file_bytes[8];
     size_t file_count;
     const char *trouble;
 };

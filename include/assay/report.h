@@ -21,6 +21,7 @@
 enum {
     REPORT_MAX = 512 << 20,   /* bytes of one rendered report */
     REPORT_ATTESTATIONS = 64, /* files of human statements */
+    REPORT_DOCUMENTS = 64,    /* documents beside the model */
     REPORT_SCOPES = 16,       /* --scope words */
     REPORT_ARENA = 224 << 20  /* bytes of memory of one report, renderings apart */
 };
@@ -42,9 +43,17 @@ struct report_prices {
     bool has_commercial;
     uint64_t commercial_input, commercial_output; /* of the offer it is compared with */
     const char *name, *commercial_name;           /* of the table; of the offer */
+    uint64_t watts; /* that computing draws, for the energy of the calls; 0: not said */
 };
 
 struct report_attestation {
+    const char *path;
+    struct span bytes;
+};
+
+/* A document that speaks of the model or its calls: a bill of materials (CycloneDX, SPDX 3),
+ * evaluation results (YAML), or a disclosure from the log. */
+struct report_document {
     const char *path;
     struct span bytes;
 };
@@ -66,6 +75,8 @@ struct report_input {
     size_t scope_count;
     const struct report_attestation *attestations;
     size_t attestation_count;
+    const struct report_document *documents;
+    size_t document_count;
     const struct trust
         *trust;       /* people whose attestations, and witnesses whose cosignatures, count */
     unsigned edition; /* enum framework_recipient, or FOR_ALL */

@@ -207,7 +207,7 @@
     for (const el of document.querySelectorAll('[data-claim]')) {
       const c = byId[el.dataset.claim], out = el.querySelector('.proof');
       if (!c) { mark(out, 'bad', 'not among the signed claims'); ok = false; continue; }
-      const types = (c.evidence || []).map(id => (report.evidence[id] || {}).type), bad = (c.evidence || []).some(id => !state[id] || state[id][0] === 'bad');
+      const ids = (c.evidence || []).concat(c.counter_evidence || []), types = ids.map(id => (report.evidence[id] || {}).type), bad = ids.some(id => !state[id] || state[id][0] === 'bad');
       const needs = [types.includes('range') ? 'needs the log' : '', types.includes('file') || types.includes('tensor') ? 'needs the files' : ''].filter(Boolean);
       const shown = el.querySelector('.status').classList.contains(c.status) && (!c.value || !el.querySelector('.value') || el.querySelector('.value').textContent.startsWith(c.value.slice(0, 60)));
       if (bad || !ok) mark(out, 'bad', 'its proof does not hold');

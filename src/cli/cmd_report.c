@@ -263,6 +263,9 @@ static const struct option report_options[] = {
      "what tokens cost (YAML), for the cost of the calls"},
     {"attestation", OPTION_TEXTS, "FILE", AT(sources.attestations),
      "what people state, signed by assay attest; may be repeated"},
+    {"document", OPTION_TEXTS, "FILE", AT(sources.documents),
+     "held against the rest: CycloneDX or SPDX 3, evaluation results (YAML), a disclosure from "
+     "the log; may be repeated"},
     {"trust", OPTION_TEXTS, "VKEY", AT(sources.trust),
      "believe this key of a person, or cosignatures of this witness; may be repeated"},
     {"period", OPTION_TEXT, "A..B", AT(sources.period),

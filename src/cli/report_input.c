@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "cli/log_filter.h"
 
-enum { GIVEN_ARENA = 128 << 20, ATTESTATION_MAX = 8 << 20 };
+enum { GIVEN_ARENA = 128 << 20, ATTESTATION_MAX = 8 << 20, DOCUMENT_MAX = 32 << 20 };
 
 bool report_subject(struct subject *s, struct report_model *m, const char *path,
                     const struct subject_options *o, struct err *e)
@@ -152,6 +152,7 @@ static bool price(uint64_t *out, struct span text, struct err *e)
 
 struct price_table {
     struct span currency, name, input, output;
+    uint64_t watts;
     struct {
         struct span name, input, output;
     } commercial;
@@ -169,6 +170,7 @@ static const struct config_field price_fields[] = {
     {.name = "name", .at = IN(name), .max = 200},
     {.name = "input", .type = CONFIG_DECIMAL, .at = IN(input), .required = true},
     {.name = "output", .type = CONFIG_DECIMAL, .at = IN(output), .required = true},
+    {.name = "watts", .type = CONFIG_INTEGER, .at = IN(watts), .max = 1000000000},
     {.name = "commercial", .type = CONFIG_OBJECT, .at = IN(commercial), .fields = offer_fields},
     {.name = NULL},
 };
@@ -190,6 +192,7 @@ static bool set_prices(struct report_given *g, const struct report_sources *s, s
     }
     p->currency = arena_str(g->a, t.currency);
     p->name = arena_str(g->a, t.name.n ? t.name : span_str(last_part(s->prices)));
+    p->watts = t.watts;
     p->has_commercial = t.commercial.input.n != 0;
     p->commercial_name =
         arena_str(g->a, t.commercial.name.n ? t.commercial.name : span_str("the offer"));
@@ -274,6 +277,22 @@ static bool set_attestations(struct report_given *g, const struct report_sources
     return true;
 }
 
+static bool set_documents(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    size_t n = s->documents.count;
+    struct report_document *list = arena_array(g->a, n + 1, sizeof *list);
+    if (!list)
+        return err_set(e, ERR_MEMORY, "out of memory for documents");
+    for (size_t i = 0; i < n; i++) {
+        list[i].path = s->documents.text[i];
+        if (!file_read(&list[i].bytes, list[i].path, DOCUMENT_MAX, false, g->a, e))
+            return false;
+    }
+    g->input.documents = list;
+    g->input.document_count = n;
+    return true;
+}
+
 /* The log's own name, when nobody gave another. */
 static bool origin_of(struct report_given *g, const char *log, struct span *out, struct err *e)
 {
@@ -323,8 +342,9 @@ bool report_given(struct report_given *g, const struct report_sources *s,
     for (size_t i = 0; i < s->scopes.count && i < REPORT_SCOPES; i++)
         g->input.scopes[g->input.scope_count++] = s->scopes.text[i];
     return set_times(g, s, e) && set_frameworks(g, frameworks, e) && set_trust(g, s, e) &&
-           set_attestations(g, s, e) && set_key(g, s, e) && set_prices(g, s, e) &&
-           set_training(g, s, e) && set_model(g, s, e) && set_lineage(g, s, e) &&
+           set_attestations(g, s, e) && set_documents(g, s, e) && set_key(g, s, e) &&
+           set_prices(g, s, e) && set_training(g, s, e) && set_model(g, s, e) &&
+           set_lineage(g, s, e) &&
            (!g->has_subject ||
             report_judge(&g->subject, g->base_count ? &g->bases[0] : NULL, g->a, e)) &&
            set_datasets(g, s, e);

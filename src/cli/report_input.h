@@ -12,7 +12,7 @@
 struct report_sources {
     struct key_args keys;
     const char *model, *log, *period, *as_of, *signer, *training, *prices, *tokenizer;
-    struct option_texts attestations, trust, scopes, datasets, bases;
+    struct option_texts attestations, documents, trust, scopes, datasets, bases;
     struct option_u64 log_size;
     unsigned threads;
     bool no_cache;

@@ -228,8 +228,11 @@ static bool take_file(struct reading *k, const char *path, const char *name, siz
     if (!file_read(&bytes, path, FILE_MAX, false, k->a, k->e))
         return false;
     sha256_update(k->config, bytes.p, bytes.n);
-    if (t->file_count < sizeof t->files / sizeof t->files[0])
+    if (t->file_count < sizeof t->files / sizeof t->files[0]) {
+        t->file_digest[t->file_count] = sha256_of(bytes);
+        t->file_bytes[t->file_count] = bytes.n;
         t->files[t->file_count++] = name;
+    }
     if (json ? !json_parse(&root, bytes, JSON_KEEP_DUPLICATES, k->a, &why)
              : !yaml_parse(&y, bytes, name, k->a, &why)) {
         t->trouble = arena_printf(k->a, "%s cannot be read: %s", name, why.text);

@@ -5,6 +5,7 @@
 #include "report/activity.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,8 @@ struct walk {
     struct merkle tree;
     struct digest *anchor;
     struct sha256 *found;
-    uint8_t *open; /* a bit for each entry that is an intent still open */
+    uint8_t *open;  /* a bit for each entry that is an intent still open */
+    uint8_t *asked; /* for each entry: 1 + the model that an intent asked for; 0: unknown */
     uint8_t (*subjects)[16];
     size_t subject_slots;
     uint64_t last_us, last_boot_us;
@@ -187,8 +189,52 @@ static struct hour *hour_of(struct walk *k, uint64_t us)
 static void count_found(struct walk *k, uint64_t seq)
 {
     uint8_t number[8];
+    k->y->last_call = seq;
     store_u64be(number, seq);
     sha256_update(k->found, number, sizeof number);
+}
+
+/* ---- settings ---- */
+
+/* One more use of a text; NULL when there is no room for another. */
+static struct used_setting *use_setting(struct used_setting *list, size_t *count, const char *text,
+                                        uint64_t seq)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(list[i].text, text) == 0) {
+            list[i].calls++;
+            return &list[i];
+        }
+    if (*count == ACTIVITY_SETTINGS)
+        return NULL;
+    struct used_setting *u = &list[(*count)++];
+    *u = (struct used_setting){.calls = 1, .first = seq};
+    memcpy(u->text, text, strlen(text) + 1);
+    return u;
+}
+
+/* What makes one call unlike another without being a setting is left out. */
+static bool is_setting(struct span name)
+{
+    return !span_is(name, "seed") && !span_is(name, "max_tokens") && !span_is(name, "n");
+}
+
+static void note_settings(struct walk *k, struct span sampling, uint64_t seq)
+{
+    struct canon c = canon_over(sampling);
+    struct span name, value;
+    char text[SETTING_TEXT] = "";
+    size_t n = 0;
+    while (canon_next(&c, &name, &value)) {
+        struct span plain = value.n && value.p[0] == '"' ? canon_text(value) : value;
+        size_t more = name.n + plain.n + 3;
+        if (!is_setting(name) || n + more >= sizeof text)
+            continue;
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%.*s %.*s", n ? ", " : "", (int)name.n,
+                              (const char *)name.p, (int)plain.n, (const char *)plain.p);
+    }
+    if (!use_setting(k->y->settings, &k->y->setting_count, text, seq))
+        k->y->other_settings++;
 }
 
 static bool on_intent(struct walk *k, const struct record_head *h, struct span body)
@@ -205,6 +251,7 @@ static bool on_intent(struct walk *k, const struct record_head *h, struct span b
     hour->calls++;
     count_found(k, h->seq);
     note_subject(k, h);
+    note_settings(k, canon_get(body, "sampling"), h->seq);
     if (!u) {
         y->other_models++;
         list(&y->unapproved, h->seq);
@@ -212,6 +259,7 @@ static bool on_intent(struct walk *k, const struct record_head *h, struct span b
     }
     u->calls++;
     u->last = h->seq;
+    k->asked[h->seq] = u - y->models < UINT8_MAX ? (uint8_t)(u - y->models + 1) : 0;
     if (!u->examined && !u->checked)
         list(&y->unapproved, h->seq);
     return true;
@@ -264,23 +312,49 @@ static void count_end(struct activity *y, struct hour *hour, struct span end)
 
 static void count_time(struct activity *y, struct hour *hour, struct span timings)
 {
-    uint64_t us = canon_count(canon_get(timings, "total_us"));
+    struct canon c = canon_over(timings);
+    struct span name, value;
+    uint64_t us = 0, computing = 0;
     if (timings.n == 0)
         return;
+    while (canon_next(&c, &name, &value)) {
+        if (span_is(name, "total_us"))
+            us = canon_count(value);
+        else if (span_is(name, "decode_us") || span_is(name, "prefill_us"))
+            computing += canon_count(value);
+    }
+    y->computing_us += computing;
+    y->computed += computing != 0;
     add_latency(y, us);
     hour->latency_us += us;
     hour->timed++;
+}
+
+/* A snapshot of the model asked for ("name-2026-10-01", "name:latest") is that model. */
+static void note_answerer(struct walk *k, uint64_t intent, uint64_t seq, struct span model)
+{
+    struct activity *y = k->y;
+    uint8_t asked = intent < seq ? k->asked[intent] : 0;
+    struct span by = canon_text(canon_get(model, "name"));
+    struct span name = asked ? y->models[asked - 1].name : SPAN_EMPTY;
+    if (!name.n || !by.n || span_eq(name, by) ||
+        (by.n > name.n && memcmp(by.p, name.p, name.n) == 0))
+        return;
+    list(&y->answered_other, seq);
 }
 
 static bool on_outcome(struct walk *k, const struct record_head *h, struct span body)
 {
     struct activity *y = k->y;
     struct canon c = canon_over(body);
-    struct span name, value, tokens = SPAN_EMPTY, end = SPAN_EMPTY, timings = SPAN_EMPTY;
+    struct span name, value, model = SPAN_EMPTY;
+    struct span tokens = SPAN_EMPTY, end = SPAN_EMPTY, timings = SPAN_EMPTY;
     uint64_t intent = UINT64_MAX;
     while (canon_next(&c, &name, &value)) {
         if (span_is(name, "intent"))
             intent = canon_count(value);
+        else if (span_is(name, "model"))
+            model = value;
         else if (span_is(name, "outcome"))
             end = canon_text(value);
         else if (span_is(name, "timings"))
@@ -303,6 +377,7 @@ static bool on_outcome(struct walk *k, const struct record_head *h, struct span 
     count_tokens(y, hour, tokens);
     count_end(y, hour, end);
     count_time(y, hour, timings);
+    note_answerer(k, intent, h->seq, model);
     return true;
 }
 
@@ -360,6 +435,11 @@ static bool on_refused(struct walk *k, const struct record_head *h, struct span 
 
 static bool on_start(struct walk *k, const struct record_head *h, struct span body)
 {
+    char program[SETTING_TEXT] = "";
+    struct span software = canon_text(canon_get(body, "software"));
+    if (software.n < sizeof program)
+        memcpy(program, software.p, software.n);
+    (void)use_setting(k->y->programs, &k->y->program_count, program, h->seq);
     list(&k->y->start, h->seq);
     if (canon_count(canon_get(body, "crashed")))
         list(&k->y->crash, h->seq);
@@ -370,6 +450,14 @@ static bool on_model(struct walk *k, const struct record_head *h, struct span bo
 {
     list(&k->y->enrolled, h->seq);
     return mark_model(k, body, ROOT_ENROLLED);
+}
+
+static bool on_training(struct walk *k, const struct record_head *h, struct span body)
+{
+    list(&k->y->training, h->seq);
+    if (span_is(canon_text(canon_get(body, "phase")), "end"))
+        list(&k->y->training_end, h->seq);
+    return true;
 }
 
 /* The genesis names the first key, a rotation the one that signs the trees that hold it. */
@@ -389,13 +477,16 @@ static on_kind *const handlers[RECORD_KINDS] = {
     [RECORD_CALL_OUTCOME] = on_outcome, [RECORD_CHECK] = on_check,
     [RECORD_CONFIG] = on_config,        [RECORD_REPLAY] = on_replay,
     [RECORD_REFUSED] = on_refused,      [RECORD_START] = on_start,
+    [RECORD_TRAINING] = on_training,
 };
 
 #define LISTED(member) (offsetof(struct activity, member) + 1)
 static const size_t listed_kinds[RECORD_KINDS] = {
-    [RECORD_DATASET] = LISTED(dataset), [RECORD_TRAINING] = LISTED(training),
-    [RECORD_REPORT] = LISTED(report),   [RECORD_DISCLOSURE] = LISTED(disclosure),
-    [RECORD_ERASURE] = LISTED(erasure), [RECORD_HOLD] = LISTED(hold),
+    [RECORD_DATASET] = LISTED(dataset),
+    [RECORD_REPORT] = LISTED(report),
+    [RECORD_DISCLOSURE] = LISTED(disclosure),
+    [RECORD_ERASURE] = LISTED(erasure),
+    [RECORD_HOLD] = LISTED(hold),
     [RECORD_RESTORE] = LISTED(restore),
 };
 #undef LISTED
@@ -412,9 +503,13 @@ static void on_clock(struct walk *k, const struct record_head *h)
     struct activity *y = k->y;
     if (y->entries == 0)
         y->first_us = h->wall_us;
-    y->clock_back += y->entries && h->wall_us < k->last_us;
-    y->boot_back +=
+    bool wall = y->entries && h->wall_us < k->last_us;
+    bool boot =
         y->entries && memcmp(k->boot_id, h->boot_id, 16) == 0 && h->boot_us < k->last_boot_us;
+    y->clock_back += wall;
+    y->boot_back += boot;
+    if (wall || boot)
+        list(&y->backwards, h->seq);
     k->last_us = y->last_us = h->wall_us;
     k->last_boot_us = h->boot_us;
     memcpy(k->boot_id, h->boot_id, 16);
@@ -462,10 +557,14 @@ static bool start(struct walk *k, struct arena *a)
         digest_hex(k->manifest_hex, k->w->manifest_root);
     k->subject_slots = 2 * ACTIVITY_SUBJECTS;
     k->open = calloc(1, (size_t)(k->w->size / 8) + 1);
+    k->asked = calloc(1, (size_t)k->w->size + 1);
     k->subjects = calloc(k->subject_slots, sizeof *k->subjects);
     k->found = sha256_new();
     y->models = arena_array(a, ACTIVITY_MODELS, sizeof *y->models);
-    if (!k->open || !k->subjects || !k->found || !y->models || !map_init(&k->roots, a, 64))
+    y->settings = arena_array(a, ACTIVITY_SETTINGS, sizeof *y->settings);
+    y->programs = arena_array(a, ACTIVITY_SETTINGS, sizeof *y->programs);
+    if (!k->open || !k->asked || !k->subjects || !k->found || !y->models || !y->settings ||
+        !y->programs || !map_init(&k->roots, a, 64))
         return err_set(k->e, ERR_MEMORY, "out of memory for what the log adds up to");
     merkle_start(&k->tree);
     sha256_start(k->found);
@@ -489,6 +588,7 @@ bool activity_read(struct activity *out, struct digest *root, struct digest *anc
     }
     sha256_free(k.found);
     free(k.open);
+    free(k.asked);
     free(k.subjects);
     return ok;
 }

@@ -14,7 +14,9 @@ enum {
     ACTIVITY_SUBJECTS = 1 << 16, /* pseudonyms told apart */
     ACTIVITY_HOURS = 24 * 366 * 20,
     ACTIVITY_LISTED = 20, /* entries listed of one kind of event */
-    LATENCY_BINS = 64 * 16
+    LATENCY_BINS = 64 * 16,
+    ACTIVITY_SETTINGS = 32, /* settings and programs told apart, each */
+    SETTING_TEXT = 160
 };
 
 enum call_end {
@@ -37,6 +39,12 @@ struct used_model {
     bool examined;               /* it is the report's model */
 };
 
+/* Sampling settings that calls had, seed and lengths left out; or a program. */
+struct used_setting {
+    char text[SETTING_TEXT]; /* "temperature 0.7, top_p 0.9"; empty: none was given */
+    uint64_t calls, first;
+};
+
 /* Calls, tokens and so on of one hour. */
 struct hour {
     uint32_t calls, errors, refused;
@@ -57,17 +65,24 @@ struct activity {
     uint64_t kinds[RECORD_KINDS];     /* in the whole range */
     uint64_t in_period[RECORD_KINDS]; /* of them in the period */
     uint64_t clock_back, boot_back;
+    uint64_t last_call;       /* entry of the last call or outcome in the period */
     uint64_t calls, answered; /* intents, and outcomes that close them, in the period */
     uint64_t open, stray;     /* intents without outcome; outcomes without open intent */
     uint64_t ends[CALL_ENDS];
     uint64_t tokens_in, tokens_out, tokens_estimated;
-    uint64_t latency[LATENCY_BINS], timed, energy_us;
-    uint64_t refused; /* requests turned away before they were calls */
+    uint64_t latency[LATENCY_BINS], timed;
+    uint64_t computing_us, computed; /* prefill and decoding, and calls that say so */
+    uint64_t refused;                /* requests turned away before they were calls */
     uint64_t with_subject, subjects;
     bool subjects_overflowed;
     struct used_model *models;
     size_t model_count;
     uint64_t other_models; /* calls of models beyond ACTIVITY_MODELS */
+    struct used_setting *settings, *programs;
+    size_t setting_count, program_count;
+    uint64_t other_settings;               /* calls beyond ACTIVITY_SETTINGS */
+    struct listed answered_other;          /* outcomes that name another model than their intent */
+    struct listed training_end, backwards; /* entries whose clock is before their predecessor's */
     struct listed unapproved, open_calls, config, erasure, hold, disclosure, check, failed_check,
         replay, mismatch, start, crash, enrolled, training, dataset, report, restore;
     uint64_t floor_days, ceiling_days; /* of the last setting */

@@ -133,6 +133,12 @@ void claim_prove(struct claims *s, struct claim *c, const char *evidence)
         put_text(s, &c->evidence, &c->evidence_count, &c->evidence_cap, evidence);
 }
 
+void claim_refute(struct claims *s, struct claim *c, const char *evidence)
+{
+    if (c && evidence)
+        put_text(s, &c->counter, &c->counter_count, &c->counter_cap, evidence);
+}
+
 void claim_requirement(struct claims *s, struct claim *c, const char *requirement)
 {
     if (c && requirement)

@@ -68,6 +68,7 @@ static void put_claim(struct json_writer *w, const struct claims *s, const struc
     jw_object(w);
     put_str(w, "about", c->about);
     put_str(w, "covers", c->covers);
+    put_list(w, "counter_evidence", c->counter, c->counter_count);
     put_list(w, "evidence", c->evidence, c->evidence_count);
     put_str(w, "expires", c->expires);
     put_str(w, "id", c->id);

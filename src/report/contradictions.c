@@ -1,74 +1,134 @@
 /*
- * The catalogue's contradictions that need data sets, training runs, a log or
- * people; those that the model alone shows come from module check as findings.
- * Numbers are public (docs/findings.md and docs/reports.md).
+ * The catalogue's contradictions: what each puts in question, and those that the
+ * model alone shows, which come from module check as findings. Numbers are public
+ * (docs/findings.md and docs/reports.md).
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "assay/base/text.h"
 #include "assay/check.h"
 #include "report/making.h"
 
-const char *contradiction_about(unsigned number)
+/* What each puts in question, and (NULL: the check module says it) what it compares. */
+static const struct {
+    unsigned number;
+    const char *property, *compares;
+} catalogue[] = {
+    {1, "model.parameters", NULL},
+    {2, "model.parameters.figures", NULL},
+    {3, "model.architecture.shape", NULL},
+    {4, "model.architecture", NULL},
+    {5, "model.digest.tensors", NULL},
+    {6, "model.architecture.shape", NULL},
+    {7, "model.precision", NULL},
+    {8, "model.precision", NULL},
+    {9, "model.context", NULL},
+    {10, "model.tokenizer", NULL},
+    {11, "model.tokenizer", NULL},
+    {12, "model.template", NULL},
+    {13, "model.template", NULL},
+    {14, "model.tokenizer", NULL},
+    {15, "model.base", NULL},
+    {16, "model.base.relation", NULL},
+    {17, "model.base", NULL},
+    {18, "model.lineage", NULL},
+    {19, "model.licence", NULL},
+    {20, "model.licence", NULL},
+    {21, "dataset.licence", "licences of data sets against that of the model"},
+    {22, "dataset.digest", "digests in a card against the files"},
+    {23, "dataset.rows", "counts in a card against the counted"},
+    {24, "training.compute", "declared compute against 6 x parameters x tokens"},
+    {25, "dataset.dates", "declared dates against those in the data"},
+    {26, "model.modality.input", NULL},
+    {27, "dataset.synthetic", "denied synthetic or user data against cards and disclosures"},
+    {28, "model.signature", NULL},
+    {29, "model.evaluation", "results of evaluations against each other"},
+    {30, "calls.models", "what is documented against what was served"},
+    {31, "calls.system-prompt", "the published system prompt against the one that was used"},
+    {32, "log.retention", "stated retention against settings, gaps and clocks"},
+    {33, "model.card", "documents about the model against it and each other"},
+};
+
+static const char *compares(unsigned number)
 {
-    static const struct {
-        unsigned number;
-        const char *property;
-    } about[] = {
-        {1, "model.parameters"},
-        {2, "model.parameters.figures"},
-        {3, "model.architecture.shape"},
-        {4, "model.architecture"},
-        {5, "model.digest.tensors"},
-        {6, "model.architecture.shape"},
-        {7, "model.precision"},
-        {8, "model.precision"},
-        {9, "model.context"},
-        {10, "model.tokenizer"},
-        {11, "model.tokenizer"},
-        {12, "model.template"},
-        {13, "model.template"},
-        {14, "model.tokenizer"},
-        {15, "model.base"},
-        {16, "model.base.relation"},
-        {17, "model.base"},
-        {18, "model.lineage"},
-        {19, "model.licence"},
-        {20, "model.licence"},
-        {21, "dataset.licence"},
-        {22, "dataset.digest"},
-        {23, "dataset.rows"},
-        {24, "training.compute"},
-        {25, "dataset.dates"},
-        {26, "model.modality.input"},
-        {27, "dataset.synthetic"},
-        {28, "model.signature"},
-        {29, "model.evaluation"},
-        {30, "calls.models"},
-        {32, "log.retention"},
-        {33, "model.card"},
-    };
-    for (size_t i = 0; i < sizeof about / sizeof about[0]; i++)
-        if (about[i].number == number)
-            return about[i].property;
+    for (size_t i = 0; i < sizeof catalogue / sizeof catalogue[0]; i++)
+        if (catalogue[i].number == number && catalogue[i].compares)
+            return catalogue[i].compares;
+    for (const struct contradiction *c = contradictions; c->title; c++)
+        if (c->number == number)
+            return c->title;
+    return "";
+}
+
+static const char *about(unsigned number)
+{
+    for (size_t i = 0; i < sizeof catalogue / sizeof catalogue[0]; i++)
+        if (catalogue[i].number == number)
+            return catalogue[i].property;
     return NULL;
 }
 
 struct claim *make_contradiction(struct making *k, unsigned number, const char *title,
                                  const char *says, const char *found)
 {
-    struct claim *c = make_claim(k, "contradiction", CLAIM_CONTRADICTED,
-                                 make_text(k, "number %u of the catalogue", number));
+    struct claim *c =
+        make_claim(k, "contradiction", CLAIM_CONTRADICTED,
+                   make_text(k, "number %u of the catalogue: %s", number, compares(number)));
     if (!c)
         return NULL;
-    c->about = contradiction_about(number);
+    size_t same = 0;
+    for (size_t i = 0; i < k->s->count; i++)
+        same += strcmp(k->s->claim[i]->property, "contradiction") == 0 &&
+                strcmp(k->s->claim[i]->rule, c->rule) == 0;
+    /* Its number is in its id, so that another source's contradictions do not move it. */
+    c->id = same > 1 ? make_text(k, "contradiction-%u#%zu", number, same)
+                     : make_text(k, "contradiction-%u", number);
+    c->about = about(number);
     c->title = title;
     c->value = says;
     c->observed = found;
     return c;
+}
+
+/* Where both claims stand: sources of the one after the other, and their evidence apart. */
+static void take_sides(struct making *k, struct claim *c, const struct claim *said,
+                       const struct claim *found)
+{
+    for (size_t i = 0; said && i < said->source_count; i++)
+        claim_says(k->s, c, &said->sources[i]);
+    for (size_t i = 0; said && i < said->evidence_count; i++)
+        claim_prove(k->s, c, said->evidence[i]);
+    for (size_t i = 0; found && i < found->source_count; i++)
+        claim_says(k->s, c, &found->sources[i]);
+    for (size_t i = 0; found && i < found->evidence_count; i++)
+        claim_refute(k->s, c, found->evidence[i]);
+}
+
+static const char *spoken(struct making *k, const struct claim *c)
+{
+    return c->value ? make_text(k, "%s, of %s: %s", c->title, c->subject, c->value) : c->title;
+}
+
+struct claim *make_opposed(struct making *k, unsigned number, const char *title,
+                           const struct claim *said, const struct claim *found)
+{
+    struct claim *c =
+        make_contradiction(k, number, title, spoken(k, said), found ? spoken(k, found) : NULL);
+    if (c)
+        take_sides(k, c, said, found);
+    return c;
+}
+
+struct claim *made_before(const struct making *k, const char *property, const char *subject)
+{
+    for (size_t i = 0; i < k->s->count; i++) {
+        struct claim *c = k->s->claim[i];
+        if (strcmp(c->property, property) == 0 && c->value &&
+            (!subject || (c->subject && strcmp(c->subject, subject) == 0)))
+            return c;
+    }
+    return NULL;
 }
 
 /* ---- from findings of the model ---- */
@@ -78,6 +138,16 @@ static const char *place_text(struct making *k, const struct report_model *m, st
     return o.file < m->model->file_count
                ? make_text(k, "%s at offset %" PRIu64, m->model->files[o.file].name, o.offset)
                : m->shown;
+}
+
+/* No one place contradicts it: what the property in question was recomputed from does. */
+static void refute_by_weights(struct making *k, struct claim *c)
+{
+    const struct claim *counted = c->about ? made_before(k, c->about, NULL) : NULL;
+    if (!counted)
+        counted = made_before(k, "model.digest.tensors", NULL);
+    for (size_t i = 0; counted && i < counted->evidence_count; i++)
+        claim_refute(k->s, c, counted->evidence[i]);
 }
 
 void contradictions_from_model(struct making *k, const struct report_model *m)
@@ -98,210 +168,13 @@ void contradictions_from_model(struct making *k, const struct report_model *m)
                                           .place = "the claim",
                                           .says = rules[f->rule].id});
         claim_prove(k->s, c, prove_place(k, m, f->origin));
-        if (f->against.file == ORIGIN_NO_FILE)
+        if (f->against.file == ORIGIN_NO_FILE) {
+            refute_by_weights(k, c);
             continue;
+        }
         claim_says(k->s, c,
                    &(struct claim_source){.path = place_text(k, m, f->against),
                                           .place = "what contradicts it"});
-        claim_prove(k->s, c, prove_place(k, m, f->against));
+        claim_refute(k->s, c, prove_place(k, m, f->against));
     }
-}
-
-/* ---- words ---- */
-
-static bool holds(const char *text, const char *word)
-{
-    size_t n = strlen(word);
-    for (; text && *text; text++)
-        if (strncasecmp(text, word, n) == 0)
-            return true;
-    return false;
-}
-
-/* "No", "none", "no user data". */
-static bool denies(const char *text)
-{
-    return text &&
-           (strncasecmp(text, "no", 2) == 0 || holds(text, "does not") || holds(text, "without"));
-}
-
-static const char *said(const struct claims *s, const char *property)
-{
-    for (size_t i = 0; i < s->count; i++)
-        if (strcmp(s->claim[i]->property, property) == 0 && s->claim[i]->value)
-            return s->claim[i]->value;
-    return NULL;
-}
-
-/* ---- 21, 25, 27: data sets against what is said of the model ---- */
-
-static bool permissive(const char *licence)
-{
-    static const char *const names[] = {"apache", "mit", "bsd", "cc-by-4", "cc0", "isc"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (holds(licence, names[i]) && !holds(licence, "-nc"))
-            return true;
-    return false;
-}
-
-static bool not_commercial(const char *licence)
-{
-    return holds(licence, "-nc") || holds(licence, "non-commercial") ||
-           holds(licence, "noncommercial") || holds(licence, "research only");
-}
-
-static void data_licence(struct making *k, const struct dataset *d)
-{
-    const char *model = said(k->s, "model.licence");
-    struct claim *c;
-    if (!not_commercial(d->card.licence) || !permissive(model))
-        return;
-    c = make_contradiction(
-        k, 21,
-        "A data set that excludes commercial use under a model that "
-        "allows it",
-        make_text(k, "the model is under %s", model),
-        make_text(k, "%s is under %s", d->name, make_shown(k, span_str(d->card.licence), 100)));
-    if (c)
-        c->reason = "for a person to judge";
-}
-
-static void data_dates(struct making *k, const struct dataset *d)
-{
-    static const char *const stated[] = {"human.latest-acquisition", "human.knowledge-cutoff",
-                                         "human.release-date"};
-    for (size_t i = 0; d->last_date && i < 3; i++) {
-        const char *day = said(k->s, stated[i]);
-        if (day && strlen(day) >= 10 && date_ok((struct span){(const uint8_t *)day, 10}) &&
-            strncmp(day, d->last_date, 10) < 0)
-            make_contradiction(k, 25, "Dates in the data are later than what is stated",
-                               make_text(k, "%s: %.10s", stated[i], day),
-                               make_text(k, "a date of %s in %s", d->last_date, d->name));
-    }
-}
-
-static void data_synthetic(struct making *k, const struct dataset *d)
-{
-    const char *stated = said(k->s, "human.synthetic-data");
-    if (denies(stated) && d->card.synthetic && !denies(d->card.synthetic))
-        make_contradiction(
-            k, 27, "Synthetic data among data that is said to hold none",
-            make_text(k, "%s", stated),
-            make_text(k, "%s: %s", d->name, make_shown(k, span_str(d->card.synthetic), 200)));
-}
-
-/* ---- 27, 30, 32: the log against what is said ---- */
-
-static void user_data(struct making *k)
-{
-    const struct activity *y = k->r->activity;
-    const char *stated = said(k->s, "human.user-data");
-    struct claim *c;
-    if (!denies(stated) || y->disclosure.count == 0)
-        return;
-    c = make_contradiction(k, 27,
-                           "Contents of calls were handed out, and no user data is said to "
-                           "be used",
-                           make_text(k, "%s", stated),
-                           make_text(k, "%" PRIu64 " disclosures", y->disclosure.count));
-    if (c)
-        c->reason = "for a person to judge: a disclosure to an auditor is no training";
-    for (uint64_t i = 0; c && i < y->disclosure.count && i < ACTIVITY_LISTED; i++)
-        claim_prove(k->s, c, prove_leaf(k, y->disclosure.entry[i]));
-}
-
-/* A model of the same name that is another one: documented is not served. */
-static void served(struct making *k)
-{
-    const struct report_model *m = k->in->model;
-    const struct activity *y = k->r->activity;
-    char hex[DIGEST_HEX + 1];
-    if (!m || !m->identity->has_tensor_root)
-        return;
-    digest_hex(hex, &m->identity->tensor_root);
-    for (size_t i = 0; i < y->model_count; i++) {
-        const struct used_model *u = &y->models[i];
-        bool named = m->facts->name.n && span_eq(u->name, m->facts->name);
-        bool other = u->tensor_root.n && !span_is(u->tensor_root, hex);
-        if (!named && !span_is(u->name, m->shown))
-            continue;
-        struct claim *c = NULL;
-        if (other)
-            c = make_contradiction(k, 30, "What was served under this name is another model",
-                                   make_text(k, "tensor root %s", hex),
-                                   make_text(k, "tensor root %s in %" PRIu64 " calls",
-                                             make_shown(k, u->tensor_root, 70), u->calls));
-        else if (u->template_digest.n && m->identity->has_template &&
-                 !span_is(u->template_digest, digest_hex(hex, &m->identity->chat_template)))
-            c = make_contradiction(k, 30, "The model was served with another chat template",
-                                   make_text(k, "template %s", hex),
-                                   make_text(k, "template %s in %" PRIu64 " calls",
-                                             make_shown(k, u->template_digest, 70), u->calls));
-        if (c)
-            claim_prove(k->s, c, prove_leaf(k, u->first));
-        digest_hex(hex, &m->identity->tensor_root);
-    }
-}
-
-static void retention(struct making *k)
-{
-    const struct activity *y = k->r->activity;
-    const char *stated = said(k->s, "human.log-retention");
-    uint64_t days = 0;
-    struct claim *c;
-    if (y->clock_back || y->boot_back) {
-        c = make_contradiction(
-            k, 32, "The log's clock ran backwards", "entries are in the order of their numbers",
-            make_text(k, "%" PRIu64 " times by the wall clock, %" PRIu64 " by the boot clock",
-                      y->clock_back, y->boot_back));
-        if (c)
-            claim_prove(k->s, c, prove_range(k, "clock", activity_measure(y, "clock", k->a)));
-    }
-    if (!stated)
-        return;
-    struct span digits = span_str(stated);
-    for (digits.n = 0; stated[digits.n] >= '0' && stated[digits.n] <= '9';)
-        digits.n++;
-    if (!text_u64(digits, &days) || days == y->floor_days)
-        return;
-    if (y->floor_days == 0 || y->floor_days < days) {
-        c = make_contradiction(k, 32, "Retention is set to less than what is stated",
-                               make_text(k, "%" PRIu64 " days", days),
-                               y->floor_days ? make_text(k, "%" PRIu64 " days", y->floor_days)
-                                             : "no retention is set in the log");
-        for (uint64_t i = 0; c && i < y->config.count && i < ACTIVITY_LISTED; i++)
-            claim_prove(k->s, c, prove_leaf(k, y->config.entry[i]));
-    }
-}
-
-/* ---- 29: evaluations ---- */
-
-/* A metric of the run that the card states otherwise. */
-static void evaluation(struct making *k)
-{
-    const struct training_run *t = k->in->training;
-    const char *results = said(k->s, "model.evaluation");
-    for (size_t i = 0; results && t && i < t->metric_count; i++) {
-        char name[100], value[200];
-        snprintf(name, sizeof name, "%.80s ", t->metrics[i].name);
-        snprintf(value, sizeof value, "%.80s %.80s", t->metrics[i].name, t->metrics[i].value);
-        if (holds(results, name) && !holds(results, value))
-            make_contradiction(k, 29, "An evaluation result is not that of the training run",
-                               make_text(k, "%s", results), make_text(k, "%s", value));
-    }
-}
-
-void contradictions_from_all(struct making *k)
-{
-    for (size_t i = 0; i < k->in->dataset_count; i++) {
-        data_licence(k, &k->in->datasets[i]);
-        data_dates(k, &k->in->datasets[i]);
-        data_synthetic(k, &k->in->datasets[i]);
-    }
-    if (k->r->has_log) {
-        user_data(k);
-        served(k);
-        retention(k);
-    }
-    evaluation(k);
 }

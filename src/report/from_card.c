@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "assay/yaml.h"
-#include "report/making.h"
+#include "report/scores.h"
 
 enum { SECTION_SHOWN = 600, LIST_SHOWN = 20, WORD_SHOWN = 300 };
 
@@ -275,9 +275,25 @@ static void index_claims(struct making *k, const struct report_model *m)
                             make_text(k, "%s %s on %s", make_shown(k, metric, 80),
                                       make_shown(k, json_text(value), 60), make_shown(k, set, 120)),
                             yaml_line(&y, x) + 1);
+                score_add(k, metric, set, json_text(value), c);
                 if (c && json_type(json_get(data, "revision")) == JSON_MISSING)
                     c->reason = "which revision of the data set was used is not said";
             }
+}
+
+/* Metadata of GGUF files has a place for it; cards have none. */
+static void version_claim(struct making *k, const struct report_model *m)
+{
+    const struct metadata *d = model_metadata(m->model, "general.version");
+    struct span version = SPAN_EMPTY;
+    struct claim *c = d && metadata_string(m->model, "general.version", &version) && version.n
+                          ? make_claim(k, "model.version", CLAIM_DECLARED, NULL)
+                          : NULL;
+    if (!c)
+        return;
+    c->value = make_shown(k, version, WORD_SHOWN);
+    claim_says(k->s, c, &(struct claim_source){.path = m->shown, .place = "general.version"});
+    claim_prove(k->s, c, prove_place(k, m, d->origin));
 }
 
 void claims_from_card(struct making *k, const struct report_model *m)
@@ -292,6 +308,7 @@ void claims_from_card(struct making *k, const struct report_model *m)
         }
     } else
         make_missing(k, "model.name", "nothing in the model names it");
+    version_claim(k, m);
     licence_claim_add(k, m);
     licence_text_claim(k, m);
     if (!m->model->has_card) {

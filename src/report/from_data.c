@@ -8,40 +8,39 @@
 #include <string.h>
 
 #include "assay/base/text.h"
-#include "report/making.h"
+#include "report/scores.h"
+
+enum { FILES_LISTED = 50 };
 
 /* ---- data sets ---- */
 
-/* A file of a data set as evidence; its canonical text is that of a model's file. */
-static const char *prove_data_file(struct making *k, const struct dataset *d,
-                                   const struct dataset_file *f)
+static const char *prove_data_file(struct making *k, const struct dataset *d, size_t i)
 {
-    struct buf text;
-    struct json_writer w;
-    char digits[24], hex[DIGEST_HEX + 1];
-    buf_init(&text, EVIDENCE_MAX_TEXT);
-    jw_init(&w, json_sink_buf, &text, false);
-    jw_object(&w);
-    jw_key(&w, "bytes");
-    snprintf(digits, sizeof digits, "%" PRIu64, f->bytes);
-    jw_str(&w, digits);
-    jw_key(&w, "path");
-    jw_str(&w, make_text(k, "%s/%s", d->name, f->name));
-    jw_key(&w, "sha256");
-    jw_str(&w, digest_hex(hex, &f->digest));
-    jw_key(&w, "type");
-    jw_str(&w, "file");
-    jw_end_object(&w);
-    const char *id = buf_ok(&text) ? claims_evidence(k->s, EVIDENCE_FILE, buf_span(&text)) : NULL;
-    buf_free(&text);
-    return id;
+    const struct dataset_file *f = &d->files[i];
+    return prove_bytes(k, make_text(k, "%s/%s", d->name, f->name), f->bytes, &f->digest);
 }
 
-static void prove_data(struct making *k, const struct dataset *d, struct claim *c)
+static bool is_card(const struct dataset *d, size_t i)
 {
-    for (size_t i = 0; c && i < d->file_count && i < 50; i++)
-        if (d->files[i].read)
-            claim_prove(k->s, c, prove_data_file(k, d, &d->files[i]));
+    return d->card.path && strcmp(d->files[i].name, d->card.path) == 0;
+}
+
+/* The files that were counted; the card is what is held against them. */
+static void prove_data(struct making *k, const struct dataset *d, struct claim *c, bool against)
+{
+    for (size_t i = 0, given = 0; c && i < d->file_count && given < FILES_LISTED; i++) {
+        if (!d->files[i].read || (against && is_card(d, i)))
+            continue;
+        (against ? claim_refute : claim_prove)(k->s, c, prove_data_file(k, d, i));
+        given++;
+    }
+}
+
+static void prove_card(struct making *k, const struct dataset *d, struct claim *c)
+{
+    for (size_t i = 0; c && i < d->file_count; i++)
+        if (d->files[i].read && is_card(d, i))
+            claim_prove(k->s, c, prove_data_file(k, d, i));
 }
 
 static struct claim *counted(struct making *k, const struct dataset *d, const char *property,
@@ -55,7 +54,7 @@ static struct claim *counted(struct making *k, const struct dataset *d, const ch
         c->status = CLAIM_MISSING;
         c->reason = "not every file could be read whole";
     }
-    prove_data(k, d, c);
+    prove_data(k, d, c, false);
     return c;
 }
 
@@ -71,6 +70,7 @@ static void declared(struct making *k, const struct dataset *d, const char *prop
                              .has_digest = true,
                              .digest = d->card.digest};
     claim_says(k->s, c, &s);
+    prove_card(k, d, c);
 }
 
 static const char *shares(struct making *k, const struct dataset *d)
@@ -113,21 +113,44 @@ static void counted_claims(struct making *k, const struct dataset *d)
                 "rows with equal bytes");
 }
 
-static const char *contradicted_property(const char *rule)
+/* The catalogue's number of a disagreement; 0: it has none. */
+static unsigned note_number(const char *rule)
 {
-    const struct property *p = property_find(span_str(rule));
-    return p ? p->id : "contradiction";
+    static const struct {
+        const char *rule;
+        unsigned number;
+    } numbers[] = {{"dataset.digest", 22},
+                   {"dataset.file", 22},
+                   {"dataset.rows", 23},
+                   {"dataset.bytes", 23},
+                   {"dataset.dates", 25}};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (strcmp(numbers[i].rule, rule) == 0)
+            return numbers[i].number;
+    return 0;
 }
 
-static const char *note_rule(const char *rule)
+static struct claim *note_claim(struct making *k, const struct dataset_note *n, const char *title)
 {
-    return strcmp(rule, "dataset.digest") == 0
-               ? "number 22 of the catalogue: digests of the card against the files"
-           : strcmp(rule, "dataset.rows") == 0 || strcmp(rule, "dataset.bytes") == 0
-               ? "number 23 of the catalogue: declared counts against counted ones"
-           : strcmp(rule, "dataset.dates") == 0
-               ? "number 25 of the catalogue: declared dates against those in the data"
-               : "the card is held against what was counted";
+    const struct property *p = property_find(span_str(n->rule));
+    unsigned number = note_number(n->rule);
+    const char *declared = make_shown(k, span_str(n->declared ? n->declared : n->counted), 400);
+    const char *found = make_shown(k, span_str(n->counted), 400);
+    struct claim *c;
+    if (n->contradicts && number)
+        c = make_contradiction(k, number, title, declared, found);
+    else
+        c = make_claim(k, n->contradicts ? "contradiction" : "dataset",
+                       n->contradicts ? CLAIM_CONTRADICTED : CLAIM_DECLARED,
+                       "the card is held against what was counted");
+    if (!c)
+        return NULL;
+    c->title = title;
+    c->value = declared;
+    c->observed = found;
+    c->about = n->contradicts && p ? p->id : NULL;
+    c->reason = n->contradicts ? "declared and counted disagree" : NULL;
+    return c;
 }
 
 /* Each disagreement is a claim of its own, about the property that was counted. */
@@ -135,34 +158,32 @@ static void note_claims(struct making *k, const struct dataset *d)
 {
     for (size_t i = 0; i < d->note_count; i++) {
         const struct dataset_note *n = &d->notes[i];
-        struct claim *c =
-            make_claim(k, n->contradicts ? "contradiction" : "dataset",
-                       n->contradicts ? CLAIM_CONTRADICTED : CLAIM_DECLARED, note_rule(n->rule));
+        const struct property *p = property_find(span_str(n->rule));
+        struct claim *c = note_claim(
+            k, n,
+            make_text(k, "%s of %s, declared against counted", p ? p->title : n->rule,
+                      make_shown(k, span_str(d->card.name ? d->card.name : d->name), 80)));
         if (!c)
             return;
-        const struct property *p = property_find(span_str(contradicted_property(n->rule)));
-        if (n->contradicts && p)
-            c->about = p->id;
-        c->title = make_text(k, "%s of %s, declared against counted", p ? p->title : n->rule,
-                             make_shown(k, span_str(d->card.name ? d->card.name : d->name), 80));
-        c->value = make_shown(k, span_str(n->declared ? n->declared : n->counted), 400);
-        if (n->contradicts) {
-            c->observed = make_shown(k, span_str(n->counted), 400);
-            c->reason = "declared and counted disagree";
-        }
         struct claim_source s = {.path = d->card.path ? d->card.path : d->name,
                                  .place = n->rule,
                                  .has_digest = d->card.kind != CARD_NONE,
                                  .digest = d->card.digest};
         claim_says(k->s, c, &s);
-        prove_data(k, d, c);
+        prove_card(k, d, c);
+        prove_data(k, d, c, true);
     }
+}
+
+const char *dataset_shown(struct making *k, const struct dataset *d)
+{
+    return make_shown(k, span_str(d->card.name ? d->card.name : d->name), 120);
 }
 
 void claims_from_dataset(struct making *k, const struct dataset *d)
 {
     const struct dataset_card *c = &d->card;
-    k->subject = make_shown(k, span_str(c->name ? c->name : d->name), 120);
+    k->subject = dataset_shown(k, d);
     k->subject_digest = &d->manifest_root;
     struct claim *one =
         counted(k, d, "dataset", make_text(k, "%s, %zu files", k->subject, d->file_count),
@@ -186,17 +207,26 @@ void claims_from_dataset(struct making *k, const struct dataset *d)
 
 /* ---- training ---- */
 
-static void run_claim(struct making *k, const struct training_run *t, const char *property,
-                      const char *value)
+void training_stands(struct making *k, const struct training_run *t, struct claim *c, bool against)
+{
+    for (size_t i = 0; i < t->file_count; i++) {
+        claim_says(k->s, c,
+                   &(struct claim_source){
+                       .path = t->files[i], .has_digest = true, .digest = t->file_digest[i]});
+        (against ? claim_refute : claim_prove)(
+            k->s, c, prove_bytes(k, t->files[i], t->file_bytes[i], &t->file_digest[i]));
+    }
+}
+
+static struct claim *run_claim(struct making *k, const struct training_run *t, const char *property,
+                               const char *value)
 {
     struct claim *c = value ? make_claim(k, property, CLAIM_DECLARED, NULL) : NULL;
     if (!c)
-        return;
+        return NULL;
     c->value = make_shown(k, span_str(value), 600);
-    for (size_t i = 0; i < t->file_count; i++)
-        claim_says(k->s, c,
-                   &(struct claim_source){
-                       .path = t->files[i], .has_digest = t->file_count == 1, .digest = t->config});
+    training_stands(k, t, c, false);
+    return c;
 }
 
 static const char *joined(struct making *k, const char *const *list, size_t n)
@@ -238,18 +268,17 @@ static void estimate(struct making *k, const struct training_run *t)
     if (!t->flops || !text_to_double(span_str(t->flops), &declared_flop) || declared_flop <= 0)
         return;
     double ratio = declared_flop / flop;
-    if (ratio > 3 || ratio < 1.0 / 3) {
-        struct claim *x = make_claim(
-            k, "contradiction", CLAIM_CONTRADICTED,
-            "number 24 of the catalogue: declared compute against 6 x parameters x tokens");
-        if (x) {
-            x->about = "training.compute";
-            x->title = "Compute for training";
-            x->value = make_text(k, "%s FLOP declared", t->flops);
-            x->observed = make_text(k, "about %.2g FLOP", flop);
-            x->tolerance = "a factor of 3";
-            x->reason = "the two are further apart than recomputation and padding explain";
-        }
+    if (ratio <= 3 && ratio >= 1.0 / 3)
+        return;
+    struct claim *x = make_opposed(
+        k, 24, "Compute for training, declared against 6 x parameters x tokens",
+        made_before(k, "training.compute", NULL), made_before(k, "model.parameters", NULL));
+    if (x) {
+        x->observed =
+            make_text(k, "about %.2g FLOP: 6 x %" PRIu64 " parameters x %" PRIu64 " tokens", flop,
+                      n, t->tokens);
+        x->tolerance = "a factor of 3";
+        x->reason = "the two are further apart than recomputation and padding explain";
     }
 }
 
@@ -271,6 +300,11 @@ void claims_from_training(struct making *k, const struct training_run *t)
     if (t->tokens)
         run_claim(k, t, "training.tokens", make_text(k, "%" PRIu64, t->tokens));
     run_claim(k, t, "training.compute", t->flops);
+    for (size_t i = 0; i < t->metric_count; i++) {
+        struct claim *c = run_claim(k, t, "training.metrics",
+                                    make_text(k, "%s %s", t->metrics[i].name, t->metrics[i].value));
+        score_add(k, span_str(t->metrics[i].name), SPAN_EMPTY, span_str(t->metrics[i].value), c);
+    }
     estimate(k, t);
 }
 

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "report/making.h"
+#include "report/scores.h"
 
 static const char covers_calls[] =
     "calls that went through Assay; a call made elsewhere leaves nothing here";
@@ -48,8 +48,9 @@ static void integrity_claims(struct making *k)
     c = make_claim(k, "log.anchor", CLAIM_VERIFIED,
                    "cosignatures of witnesses over a checkpoint of this log, within the range");
     if (c && k->r->anchor.n && k->r->anchored_by) {
-        claim_value(k->s, c, "%zu witnesses vouch for the first %" PRIu64 " of %" PRIu64 " entries",
-                    k->r->anchored_by, k->r->anchor_size, k->r->head.size);
+        claim_value(k->s, c, "%zu witness%s for the first %" PRIu64 " of %" PRIu64 " entries",
+                    k->r->anchored_by, k->r->anchored_by == 1 ? " vouches" : "es vouch",
+                    k->r->anchor_size, k->r->head.size);
         if (k->r->anchor_size < k->r->head.size)
             c->reason = "the entries after that are vouched for by the log's own key alone";
     } else if (c && k->r->anchor.n) {
@@ -57,12 +58,53 @@ static void integrity_claims(struct making *k)
         claim_value(k->s, c,
                     "cosigned up to entry %" PRIu64 " by witnesses whose keys were not given",
                     k->r->anchor_size);
-        c->reason = "give the witnesses' keys by --witness to have their signatures checked";
+        c->reason = "give the witnesses' keys by --trust to have their signatures checked";
     } else if (c) {
         c->status = CLAIM_MISSING;
         c->reason = "self-attested: nobody but the log's own key vouches for its head, so its "
                     "owner could show another history to somebody else";
     }
+}
+
+/* What a run that ended in this model measured, for what a card says of it. */
+static void score_metrics(struct making *k, uint64_t seq, struct claim *c)
+{
+    const struct report_model *m = k->in->model;
+    char hex[DIGEST_HEX + 1];
+    struct span leaf, root, name, value;
+    struct record record;
+    if (!m || !m->identity->has_tensor_root ||
+        !log_reader_leaf(k->reader, seq, k->a, &leaf, NULL) ||
+        !record_decode(&record, leaf, k->a, NULL) ||
+        !json_string(json_get(json_get(record.body, "model"), "tensor_root"), &root) ||
+        !span_is(root, digest_hex(hex, &m->identity->tensor_root)))
+        return;
+    for (struct json x = json_first(json_get(record.body, "metrics")); json_type(x);
+         x = json_next(x))
+        if (json_string(json_get(x, "name"), &name) && json_string(json_get(x, "value"), &value)) {
+            struct claim *one = make_claim(k, "training.metrics", CLAIM_VERIFIED,
+                                           "a training run that ended in these weights has it on "
+                                           "record");
+            if (!one)
+                return;
+            one->value = make_text(k, "%s %s", make_shown(k, name, 80), make_shown(k, value, 40));
+            claim_says(k->s, one,
+                       &(struct claim_source){.path = "log",
+                                              .place = make_text(k, "entry %" PRIu64, seq)});
+            claim_prove(k->s, one, prove_leaf(k, seq));
+            score_add(k, name, SPAN_EMPTY, value, one);
+        }
+    claim_prove(k->s, c, prove_leaf(k, seq));
+}
+
+static void training_claims(struct making *k)
+{
+    const struct activity *y = k->r->activity;
+    if (y->training.count == 0 && y->dataset.count == 0)
+        return;
+    struct claim *c = measured(k, "log.training", "training");
+    for (uint64_t i = 0; i < y->training_end.count && i < ACTIVITY_LISTED; i++)
+        score_metrics(k, y->training_end.entry[i], c);
 }
 
 static void upkeep_claims(struct making *k)
@@ -135,9 +177,30 @@ void claims_from_log(struct making *k)
     integrity_claims(k);
     upkeep_claims(k);
     enrolment_claim(k);
+    training_claims(k);
 }
 
 /* ---- calls ---- */
+
+/* A claim that something is not there is worth what its end is: who else vouches for it? */
+static void say_end(struct making *k, struct claim *c)
+{
+    const struct report *r = k->r;
+    if (!c)
+        return;
+    const char *end = "self-attested: no witness vouches for the end of the range";
+    if (r->anchor.n && r->anchored_by && r->activity->last_call < r->anchor_size)
+        end = make_text(k,
+                        "anchored: witnesses vouch for the first %" PRIu64
+                        " entries, and no call of the period stands after them",
+                        r->anchor_size);
+    else if (r->anchor.n && r->anchored_by)
+        end = make_text(k,
+                        "anchored up to entry %" PRIu64 " alone: calls after it are vouched for "
+                        "by the log's own key",
+                        r->anchor_size);
+    c->reason = c->reason ? make_text(k, "%s; %s", c->reason, end) : end;
+}
 
 static void completeness_claims(struct making *k)
 {
@@ -153,6 +216,7 @@ static void completeness_claims(struct making *k)
             c->status = CLAIM_CONTRADICTED;
             c->reason = "calls stand open, or outcomes close none";
         }
+        say_end(k, c);
     }
     c = measured(k, "calls.unapproved", "unapproved");
     if (c) {
@@ -164,6 +228,7 @@ static void completeness_claims(struct making *k)
                         "before";
         } else if (y->calls == 0)
             c->reason = "no call was made in the period";
+        say_end(k, c);
     }
     c = measured(k, "log.approval", "checks");
     if (c && y->check.count == 0) {
@@ -210,6 +275,26 @@ static void cost_claim(struct making *k)
     claim_prove(k->s, c, prove_range(k, "tokens", activity_measure(y, "tokens", k->a)));
 }
 
+/* What inference took: time as the calls say it, energy by the watts that a person states. */
+static void compute_claim(struct making *k)
+{
+    const struct report_prices *p = &k->in->prices;
+    const struct activity *y = k->r->activity;
+    if (y->computed == 0)
+        return;
+    struct claim *c = measured(k, "calls.energy", "computing");
+    if (!c)
+        return;
+    c->covers = covers_calls;
+    if (!p->watts)
+        return;
+    double hours = (double)y->computing_us / 3.6e9;
+    c->observed = make_text(k, "%.6g kWh at the %" PRIu64 " W of %s",
+                            hours * (double)p->watts / 1e3, p->watts, p->name);
+    c->status = CLAIM_DECLARED;
+    c->reason = "the power is what the price table says, not a measurement";
+}
+
 void claims_from_calls(struct making *k)
 {
     static const struct {
@@ -218,6 +303,7 @@ void claims_from_calls(struct making *k)
         {"calls.outcomes", "outcomes"}, {"calls.tokens", "tokens"},
         {"calls.latency", "latency"},   {"calls.refused", "refused"},
         {"calls.subjects", "subjects"}, {"calls.models", "models"},
+        {"calls.settings", "settings"}, {"calls.answered-by", "answered-by"},
     };
     completeness_claims(k);
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
@@ -226,6 +312,7 @@ void claims_from_calls(struct making *k)
             c->covers = covers_calls;
     }
     cost_claim(k);
+    compute_claim(k);
     const struct activity *y = k->r->activity;
     for (size_t i = 0; i < y->model_count && i < 8; i++) {
         struct claim *c = claims_find(k->s, "calls.models");

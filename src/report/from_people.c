@@ -58,6 +58,7 @@ static const struct config_field attestation_fields[] = {
 struct person {
     const char *file;
     struct span envelope;
+    size_t bytes;         /* of the YAML */
     bool known;           /* the signature holds, and the caller knows the key */
     const char *key;      /* its name */
     const char *trouble;  /* why it does not count */
@@ -109,7 +110,7 @@ static const char *prove_attestation(struct making *k, const struct person *p)
     struct json_writer w;
     char hex[DIGEST_HEX + 1];
     if (!p->envelope.n)
-        return NULL;
+        return prove_bytes(k, p->file, p->bytes, &p->digest);
     buf_init(&text, EVIDENCE_MAX_TEXT);
     buf_init(&b, EVIDENCE_MAX_TEXT);
     base64_put(&b, p->envelope);
@@ -189,6 +190,7 @@ static bool read_one(struct making *k, struct person *p, struct span bytes, stru
         !config_read(&p->a, &y, y.root, attestation_fields, k->a, e))
         return false;
     p->digest = sha256_of(text);
+    p->bytes = text.n;
     const struct statement *items = p->a.statements.items;
     for (size_t i = 0; i < p->a.statements.count; i++) {
         if (!property_find(items[i].property) && !span_starts(items[i].property, "human."))

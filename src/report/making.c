@@ -136,6 +136,20 @@ const char *prove_place(struct making *k, const struct report_model *m, struct o
     return keep(k, EVIDENCE_FILE, &text);
 }
 
+const char *prove_bytes(struct making *k, const char *path, uint64_t bytes,
+                        const struct digest *sha256)
+{
+    struct buf text;
+    struct json_writer w;
+    start(&w, &text);
+    put_count(&w, "bytes", bytes);
+    put_text(&w, "path", path);
+    put_digest(&w, "sha256", sha256);
+    put_text(&w, "type", "file");
+    jw_end_object(&w);
+    return keep(k, EVIDENCE_FILE, &text);
+}
+
 const char *prove_file(struct making *k, const struct report_model *m, uint32_t file)
 {
     return prove_place(k, m, (struct origin){file, 0, 0});

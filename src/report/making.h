@@ -8,6 +8,12 @@
 #include "assay/report.h"
 #include "report/activity.h"
 
+/* The result of an evaluation, and the claim that states it. */
+struct score {
+    struct span metric, dataset, value;
+    const struct claim *claim;
+};
+
 struct making {
     const struct report_input *in;
     struct report *r;
@@ -16,6 +22,8 @@ struct making {
     const char *subject; /* of the claims that are added now */
     const struct digest *subject_digest;
     struct log_reader *reader; /* NULL without a log */
+    struct score *scores;      /* gathered by the makers (scores.h) */
+    size_t score_count, score_cap;
 };
 
 /* A claim about the current subject with the title of its property; NULL when there is no room. */
@@ -32,6 +40,9 @@ const char *prove_file(struct making *k, const struct report_model *m, uint32_t 
 const char *prove_place(struct making *k, const struct report_model *m, struct origin at);
 const char *prove_tensor(struct making *k, const struct report_model *m, size_t tensor);
 const char *prove_leaf(struct making *k, uint64_t seq);
+/* A file that was read whole, beside the model's. */
+const char *prove_bytes(struct making *k, const char *path, uint64_t bytes,
+                        const struct digest *sha256);
 /* The whole range examined with one measure's query and result. */
 const char *prove_range(struct making *k, const char *measure, const char *result);
 
@@ -42,13 +53,26 @@ void claims_from_log(struct making *k);
 void claims_from_calls(struct making *k);
 /* Those of the model's findings, and those that take more than the model. */
 void contradictions_from_model(struct making *k, const struct report_model *m);
-void contradictions_from_all(struct making *k);
+void contradictions_from_data(struct making *k);
+void contradictions_from_calls(struct making *k);
 /* Number `number` of the catalogue, about its property. */
 struct claim *make_contradiction(struct making *k, unsigned number, const char *title,
                                  const char *says, const char *found);
-const char *contradiction_about(unsigned number); /* NULL: none */
+/* The same from two claims: where each stands becomes evidence and counter-evidence. */
+struct claim *make_opposed(struct making *k, unsigned number, const char *title,
+                           const struct claim *said, const struct claim *found);
+/* The first claim with a value about a property, of that subject or (NULL) of any; NULL: none. */
+struct claim *made_before(const struct making *k, const char *property, const char *subject);
+/* Does the text deny? "No", "none of it", "does not". */
+bool says_no(const char *text);
+/* What a data set's claims call it. */
+const char *dataset_shown(struct making *k, const struct dataset *d);
 void claims_from_attestations(struct making *k);
+/* Documents that speak of the model, each held against the rest (documents.c). */
+void claims_from_documents(struct making *k);
 void claims_from_dataset(struct making *k, const struct dataset *d);
+/* The files that a run was read from, as evidence of a claim or against it. */
+void training_stands(struct making *k, const struct training_run *t, struct claim *c, bool against);
 void claims_from_training(struct making *k, const struct training_run *t);
 void claims_from_lineage(struct making *k, const struct lineage *l);
 

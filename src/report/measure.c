@@ -197,6 +197,38 @@ static void put_training(char *text, const struct activity *y)
     put_listed(text, &y->dataset);
 }
 
+static void put_answered_other(char *text, const struct activity *y)
+{
+    put_listed(text, &y->answered_other);
+}
+
+static void put_settings(char *text, const struct activity *y)
+{
+    put(text, "%zu", y->setting_count);
+    for (size_t i = 0; i < y->setting_count && i < 12; i++) {
+        const struct used_setting *u = &y->settings[i];
+        put(text, "; ");
+        put_span(text, span_str(u->text[0] ? u->text : "none given"), SETTING_TEXT);
+        put(text, ": %" PRIu64 " calls", u->calls);
+    }
+    if (y->other_settings)
+        put(text, "; others %" PRIu64 " calls", y->other_settings);
+    for (size_t i = 0; i < y->program_count && i < 8; i++) {
+        put(text, "%s", i ? ", " : "; by ");
+        put_span(text, span_str(y->programs[i].text), 60);
+    }
+}
+
+static void put_computing(char *text, const struct activity *y)
+{
+    if (y->computed == 0) {
+        put(text, "no call says how long was computed");
+        return;
+    }
+    put(text, "%" PRIu64 ".%03" PRIu64 " s of computing in %" PRIu64 " calls",
+        y->computing_us / 1000000, y->computing_us / 1000 % 1000, y->computed);
+}
+
 static const struct measure {
     const char *name, *query;
     void (*put)(char *text, const struct activity *y);
@@ -218,6 +250,13 @@ static const struct measure {
     {"refused", "count outcome=refused; sum kind=refused", put_refused, true},
     {"subjects", "count distinct subject of kind=call-intent", put_subjects, true},
     {"models", "group kind=call-intent by model.name, tensor_root, manifest_root", put_models,
+     true},
+    {"answered-by",
+     "list kind=call-outcome whose model.name neither is nor begins with that of its intent",
+     put_answered_other, true},
+    {"settings", "group kind=call-intent by sampling without seed and lengths; kind=start software",
+     put_settings, true},
+    {"computing", "sum kind=call-outcome timings.prefill_us, timings.decode_us", put_computing,
      true},
     {"changes", "list kind=config; count kind=start, restore, key", put_changes, false},
     {"erasures", "list kind=erasure; list kind=hold", put_erasures, false},

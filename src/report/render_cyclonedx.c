@@ -122,10 +122,11 @@ static void put_component(struct json_writer *w, const struct report *r)
     put_str(w, "bom-ref", "model");
     put_span(w, "name", report_name(r));
     if (m) {
-        if (m->identity->has_manifest_root) {
-            char hex[DIGEST_HEX + 1];
-            put_fmt(w, "version", "%.12s", digest_hex(hex, &m->identity->manifest_root));
-        }
+        char hex[DIGEST_HEX + 1];
+        const char *version = report_value(r, "model.version");
+        if (!version && m->identity->has_manifest_root)
+            version = digest_hex(hex, &m->identity->manifest_root);
+        put_str(w, "version", version);
         put_licence(w, r);
         put_ancestors(w, r);
         put_model_files(w, m);
@@ -218,6 +219,19 @@ static bool usable(const struct report *r, const struct claim *c)
     return claim_visible(r, c) && c->status != CLAIM_MISSING && c->status != CLAIM_NOT_APPLICABLE;
 }
 
+static void put_refs(struct json_writer *w, const char *key, const char *const *ids, size_t count)
+{
+    if (count == 0)
+        return;
+    put_list(w, key);
+    for (size_t i = 0; i < count; i++) {
+        char ref[80];
+        snprintf(ref, sizeof ref, "evidence-%s", ids[i]);
+        jw_str(w, ref);
+    }
+    jw_end_array(w);
+}
+
 static void put_claims(struct json_writer *w, const struct report *r)
 {
     put_list(w, "claims");
@@ -231,15 +245,8 @@ static void put_claims(struct json_writer *w, const struct report *r)
         put_fmt(w, "predicate", "%s%s%.1500s", c->title, c->value ? ": " : "",
                 c->value ? c->value : "");
         put_str(w, "reasoning", c->rule);
-        if (c->evidence_count) {
-            put_list(w, c->status == CLAIM_CONTRADICTED ? "counterEvidence" : "evidence");
-            for (size_t n = 0; n < c->evidence_count; n++) {
-                char ref[80];
-                snprintf(ref, sizeof ref, "evidence-%s", c->evidence[n]);
-                jw_str(w, ref);
-            }
-            jw_end_array(w);
-        }
+        put_refs(w, "evidence", c->evidence, c->evidence_count);
+        put_refs(w, "counterEvidence", c->counter, c->counter_count);
         jw_end_object(w);
     }
     jw_end_array(w);

@@ -26,13 +26,22 @@ bool claim_visible(const struct report *r, const struct claim *c)
     return false;
 }
 
+static bool names(const char *const *ids, size_t n, const char *id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(ids[i], id) == 0)
+            return true;
+    return false;
+}
+
 bool evidence_visible(const struct report *r, const struct claim_evidence *v)
 {
     for (size_t i = 0; i < r->claims.count; i++) {
         const struct claim *c = r->claims.claim[i];
-        for (size_t n = 0; n < c->evidence_count; n++)
-            if (strcmp(c->evidence[n], v->id) == 0 && claim_visible(r, c))
-                return true;
+        if ((names(c->evidence, c->evidence_count, v->id) ||
+             names(c->counter, c->counter_count, v->id)) &&
+            claim_visible(r, c))
+            return true;
     }
     return false;
 }

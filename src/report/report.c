@@ -179,7 +179,10 @@ static bool make(struct making *k, struct err *e)
     if (k->in->lineage)
         claims_from_lineage(k, k->in->lineage);
     claims_from_attestations(k);
-    contradictions_from_all(k);
+    claims_from_documents(k);
+    contradictions_from_data(k);
+    if (k->r->has_log)
+        contradictions_from_calls(k);
     return clauses_make(k, e) && claims_seal(k->s, e) && report_bind(k->r, e);
 }
 

@@ -341,13 +341,19 @@ static bool make_again(struct proving *k, struct report_input *in, struct err *e
     return in->as_of && report_make(&k->again, in, e) && index_claims(k, e);
 }
 
-static bool uses(struct proving *k, struct json claim, const char *type)
+static bool lists(struct proving *k, struct json ids, const char *type)
 {
     struct span id;
-    for (struct json v = json_first(json_get(claim, "evidence")); json_type(v); v = json_next(v))
+    for (struct json v = json_first(ids); json_type(v); v = json_next(v))
         if (json_string(v, &id) && span_is(text_of(json_get_span(k->evidence, id), "type"), type))
             return true;
     return false;
+}
+
+static bool uses(struct proving *k, struct json claim, const char *type)
+{
+    return lists(k, json_get(claim, "evidence"), type) ||
+           lists(k, json_get(claim, "counter_evidence"), type);
 }
 
 static const char *differs(struct proving *k, struct json claim, const struct claim *now)

@@ -80,12 +80,13 @@ static const struct claim_evidence *evidence_of(const struct report *r, const ch
     return NULL;
 }
 
-static void put_evidence(struct json_writer *w, const struct report *r, const struct claim *c)
+static void put_evidence(struct json_writer *w, const struct report *r, const char *key,
+                         const char *const *ids, size_t count)
 {
-    jw_key(w, "evidence");
+    jw_key(w, key);
     jw_array(w);
-    for (size_t i = 0; i < c->evidence_count; i++) {
-        const struct claim_evidence *v = evidence_of(r, c->evidence[i]);
+    for (size_t i = 0; i < count; i++) {
+        const struct claim_evidence *v = evidence_of(r, ids[i]);
         if (!v)
             continue;
         jw_object(w);
@@ -117,9 +118,10 @@ void view_claim(struct json_writer *w, const struct report *r, const struct clai
     view_str(w, "rule", c->rule);
     view_str(w, "expires", c->expires);
     view_str(w, "covers", c->covers);
-    view_flag(w, "how", c->rule || c->source_count || c->evidence_count);
+    view_flag(w, "how", c->rule || c->source_count || c->evidence_count || c->counter_count);
     put_sources(w, c);
-    put_evidence(w, r, c);
+    put_evidence(w, r, "evidence", c->evidence, c->evidence_count);
+    put_evidence(w, r, "counter", c->counter, c->counter_count);
     jw_end_object(w);
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh ASSAY MAKERS [update]: run each case's `cmd` in a folder of its own, where
-# `assay` is on the path, `models/` holds the generated models, `logs/` logs and `bundled/`
+# `assay` is on the path, `models/` holds the generated models, `logs/` and `calls/` logs and `bundled/`
 # the bundled model, and compare standard output and exit status byte for byte with `stdout` and `exit`.
 # With `update` the expectations are rewritten instead; read the diff.
 set -u
@@ -13,12 +13,14 @@ ln -s "$assay" "$work/bin/assay"
 ln -s "$makers/logowner" "$work/bin/logowner"
 "$makers/tinymodel" "$work/models" || exit 2
 "$makers/auditlog" "$work/logs" || exit 2
+"$makers/calllog" "$work/calls" || exit 2
 passed=0 failed=0
 
 run_case() { # name: leaves the output in $work/out and its status in $work/status
     mkdir -p "$work/cases/$1"
     ln -s ../../models "$work/cases/$1/models"
     ln -s ../../logs "$work/cases/$1/logs"
+    ln -s ../../calls "$work/cases/$1/calls"
     ln -s "$here/../../models/bundled" "$work/cases/$1/bundled"
     (
         cd "$work/cases/$1" || exit 2
