@@ -1,4 +1,8 @@
-/* A ring of calls, and chains through it by the hash of their identifiers. */
+/*
+ * A ring of calls, and chains through it by the hash of their identifiers. An upstream chooses
+ * the identifiers, so it may give all of them one: whatever is done per call takes the same
+ * time however long its chain is.
+ */
 #include "serve/ledger.h"
 
 #include <stdlib.h>
@@ -10,9 +14,8 @@ enum { ID_MAX = 160 };
 
 struct entry {
     struct entry *newer, *older; /* of all */
-    struct entry *next;          /* of the bucket, newest first */
+    struct entry *next, **from;  /* of the bucket, newest first; `from` points here */
     struct ledger_call call;
-    uint32_t bucket;
     char id[];
 };
 
@@ -29,10 +32,8 @@ struct ledger *ledger_new(void)
 
 static void drop_oldest(struct ledger *l)
 {
-    struct entry *e = l->oldest, **at = &l->bucket[e->bucket];
-    while (*at != e)
-        at = &(*at)->next;
-    *at = e->next;
+    struct entry *e = l->oldest;
+    *e->from = e->next; /* the oldest of its chain: nothing follows it */
     l->oldest = e->newer;
     if (l->oldest)
         l->oldest->older = NULL;
@@ -61,9 +62,11 @@ void ledger_add(struct ledger *l, const char *id, uint64_t intent, uint64_t outc
         return; /* it can still be asked for by its entry */
     memcpy(e->id, id, n + 1);
     e->call = (struct ledger_call){intent, outcome};
-    e->bucket = map_hash(span_str(id)) % LEDGER_BUCKETS;
-    e->next = l->bucket[e->bucket];
-    l->bucket[e->bucket] = e;
+    e->from = &l->bucket[map_hash(span_str(id)) % LEDGER_BUCKETS];
+    e->next = *e->from;
+    if (e->next)
+        e->next->from = &e->next;
+    *e->from = e;
     e->newer = NULL;
     e->older = l->newest;
     if (l->newest)
