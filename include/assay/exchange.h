@@ -123,12 +123,19 @@ struct exchange_outcome {
 struct exchange_book;
 struct exchange;
 
-/* The log stays the caller's and outlives the book. */
+/* The log stays the caller's and outlives the book; a log has one book at a time. */
 bool exchange_book_open(struct exchange_book **out, struct log *l, struct err *e) ASSAY_MUST_CHECK;
 /* Waits until nothing is on its way (callbacks run). Exchanges must be freed before. NULL is harmless. */
 void exchange_book_close(struct exchange_book *b);
-/* An eventfd that becomes readable when exchange_book_run has callbacks to run; the book's. */
+/* An eventfd that becomes readable when exchange_book_run has callbacks to run; the log's. */
 int exchange_book_fd(const struct exchange_book *b);
+/*
+ * For callers with a loop: records are handed to the commit thread when the loop has done what
+ * it has in hand, all together, so that they share a sync. `soon` is called at the first of
+ * them, and exchange_book_push must follow before the loop waits.
+ */
+void exchange_book_together(struct exchange_book *b, void (*soon)(void *arg), void *arg);
+void exchange_book_push(struct exchange_book *b);
 /* Run the callbacks of what is settled; returns how many there were. */
 size_t exchange_book_run(struct exchange_book *b);
 /* Calls begun and not ended, and records on their way. */

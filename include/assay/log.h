@@ -69,6 +69,7 @@ struct log_entry {
      * ERR_IO, and such outcomes are still taken.
      */
     uint64_t reserve;
+    bool more; /* log_submit: others follow at once; the commit thread is woken by log_push */
 };
 
 /*
@@ -80,6 +81,9 @@ struct log_entry {
  */
 bool log_submit(struct log *l, const struct log_entry *entry, log_done *done, void *arg,
                 struct err *e) ASSAY_MUST_CHECK;
+/* Wake the commit thread for what was submitted with `more`; it may have taken it before. A
+ * client's records are on their way already. */
+void log_push(struct log *l);
 /* Submit and wait. */
 bool log_append(struct log *l, const struct log_entry *entry, struct log_receipt *out,
                 struct err *e) ASSAY_MUST_CHECK;

@@ -1,32 +1,28 @@
 /*
  * Between the log's commit thread and the thread that drives exchanges: a list
- * behind a lock held for a few instructions, and an eventfd.
+ * behind a lock held for a few instructions, and the log's eventfd, which is written once
+ * for all records of a batch.
  */
 #include "exchange/book.h"
 
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-/* In the commit thread. Only the first ticket of a list wakes the other side. */
+/* In the commit thread, which writes to the log's eventfd when all of its batch are told. */
 static void settle(void *arg, const struct log_receipt *r)
 {
     struct ticket *t = arg;
     struct exchange_book *b = t->book;
-    const uint64_t one = 1;
     t->receipt = *r;
     pthread_mutex_lock(&b->lock);
-    bool was_empty = b->first == NULL;
     t->next = NULL;
     *b->last = t;
     b->last = &t->next;
     pthread_mutex_unlock(&b->lock);
-    if (was_empty && write(b->fd, &one, sizeof one) != sizeof one)
-        return; /* the counter is full: it is readable anyway */
 }
 
-bool book_submit(struct exchange_book *b, const struct log_entry *entry, const struct ticket *t,
+bool book_submit(struct exchange_book *b, struct log_entry *entry, const struct ticket *t,
                  struct err *e)
 {
     struct ticket *copy = malloc(sizeof *copy);
@@ -35,11 +31,30 @@ bool book_submit(struct exchange_book *b, const struct log_entry *entry, const s
     *copy = *t;
     copy->book = b;
     b->pending++;
-    if (log_submit(b->log, entry, settle, copy, e))
-        return true;
-    b->pending--;
-    free(copy);
-    return false;
+    entry->more = b->soon != NULL;
+    if (!log_submit(b->log, entry, settle, copy, e)) {
+        b->pending--;
+        free(copy);
+        return false;
+    }
+    if (b->soon && !b->unpushed)
+        b->soon(b->soon_arg);
+    b->unpushed = b->soon != NULL;
+    return true;
+}
+
+void exchange_book_together(struct exchange_book *b, void (*soon)(void *arg), void *arg)
+{
+    exchange_book_push(b);
+    b->soon = soon;
+    b->soon_arg = arg;
+}
+
+void exchange_book_push(struct exchange_book *b)
+{
+    if (b->unpushed)
+        log_push(b->log);
+    b->unpushed = false;
 }
 
 bool exchange_book_open(struct exchange_book **out, struct log *l, struct err *e)
@@ -50,12 +65,10 @@ bool exchange_book_open(struct exchange_book **out, struct log *l, struct err *e
         return err_set(e, ERR_MEMORY, "out of memory for a book");
     b->log = l;
     b->last = &b->first;
-    b->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (b->fd < 0 || pthread_mutex_init(&b->lock, NULL) != 0) {
-        if (b->fd >= 0)
-            close(b->fd);
+    b->fd = log_eventfd(l);
+    if (pthread_mutex_init(&b->lock, NULL) != 0) {
         free(b);
-        return err_errno(e, NULL, "cannot make an eventfd");
+        return err_set(e, ERR_MEMORY, "out of memory for a book");
     }
     *out = b;
     return true;
@@ -100,12 +113,12 @@ void exchange_book_close(struct exchange_book *b)
 {
     if (!b)
         return;
+    exchange_book_push(b);
     while (b->pending) {
         struct pollfd p = {.fd = b->fd, .events = POLLIN};
         if (poll(&p, 1, -1) > 0)
             exchange_book_run(b);
     }
-    close(b->fd);
     pthread_mutex_destroy(&b->lock);
     free(b);
 }

@@ -25,7 +25,10 @@ struct ticket {
 
 struct exchange_book {
     struct log *log;
-    int fd;
+    int fd; /* the log's */
+    void (*soon)(void *arg);
+    void *soon_arg;
+    bool unpushed;        /* the commit thread was not woken for what was submitted last */
     pthread_mutex_t lock; /* around `first` and `last` */
     struct ticket *first, **last;
     size_t pending, open;
@@ -48,7 +51,7 @@ struct exchange {
 };
 
 /* Hand a record to the log; `t` is copied. */
-bool book_submit(struct exchange_book *b, const struct log_entry *entry, const struct ticket *t,
+bool book_submit(struct exchange_book *b, struct log_entry *entry, const struct ticket *t,
                  struct err *e) ASSAY_MUST_CHECK;
 
 #endif

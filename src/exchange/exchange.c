@@ -276,6 +276,7 @@ bool exchange_end(struct exchange *x, const struct exchange_outcome *outcome,
 
 bool exchange_wait(struct exchange *x, struct log_receipt *out, struct err *e)
 {
+    exchange_book_push(x->book);
     while (x->tickets) {
         struct pollfd p = {.fd = x->book->fd, .events = POLLIN};
         if (poll(&p, 1, -1) > 0)

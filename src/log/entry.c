@@ -5,6 +5,7 @@
  */
 #include "log/store.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,11 +51,19 @@ bool entry_index_of(struct entry_index *out, enum record_kind kind, struct span 
 
 /* ---- sealing ---- */
 
-static bool seal_field(struct log *l, struct item *i, const struct seal_key *key,
-                       struct record_field *to, struct span data, struct err *e)
+/* What one entry needs of chance, drawn at once: each draw is a call of the system. */
+struct chance {
+    struct seal_id id;
+    struct seal_key key;
+    uint8_t r[RECORD_MAX_FIELDS][SEAL_SALT];
+};
+
+static bool seal_field(struct log *l, struct item *i, const struct chance *c, size_t k,
+                       struct span data, struct err *e)
 {
+    struct record_field *to = &i->fields[k];
     struct sealed_field f = {.name = to->name};
-    if (!seal_encrypt(&i->content, &f, key, l->origin, &i->id, data, e))
+    if (!seal_encrypt_salted(&i->content, &f, &c->key, l->origin, &i->id, c->r[k], data, e))
         return false;
     to->commitment = f.commitment;
     to->ciphertext = f.ciphertext;
@@ -73,20 +82,20 @@ static struct span data_of(const struct log_entry *entry, struct span name)
 
 static bool seal_item(struct log *l, struct item *i, const struct log_entry *entry, struct err *e)
 {
-    struct seal_key key;
-    if (!seal_random(i->id.b, SEAL_ID, e))
+    struct chance c;
+    size_t count = entry->content_count;
+    size_t drawn = count ? offsetof(struct chance, r) + count * SEAL_SALT : SEAL_ID;
+    if (!seal_random(&c, drawn, e))
         return false;
-    if (entry->subject.n == 0 && entry->content_count == 0)
+    i->id = c.id;
+    if (entry->subject.n == 0 && count == 0)
         return true;
     i->named = entry->subject.n != 0;
-    if (!subject_take(l, entry->subject, &i->subject, e))
-        return false;
-    if (entry->content_count == 0)
-        return true;
-    bool ok = seal_random(key.b, SEAL_KEY, e) && seal_key_wrap(&i->key, &i->subject->key, &key, e);
-    for (size_t k = 0; ok && k < entry->content_count; k++)
-        ok = seal_field(l, i, &key, &i->fields[k], data_of(entry, i->fields[k].name), e);
-    seal_wipe(&key, sizeof key);
+    bool ok = subject_take(l, entry->subject, &i->subject, e) &&
+              (count == 0 || seal_key_wrap(&i->key, &i->subject->key, &c.key, e));
+    for (size_t k = 0; ok && k < count; k++)
+        ok = seal_field(l, i, &c, k, data_of(entry, i->fields[k].name), e);
+    seal_wipe(&c, drawn);
     return ok;
 }
 

@@ -34,7 +34,23 @@ static bool accepts(const struct queue *q, struct err *e)
     return !q->stopping || err_set(e, ERR_IO, "the log is being closed");
 }
 
-bool queue_put(struct queue *q, struct item *i, struct err *e)
+/* Once, however many items come before it runs; under the lock. */
+static void wake(struct queue *q)
+{
+    if (q->asleep)
+        pthread_cond_signal(&q->filled);
+    q->asleep = false;
+}
+
+void queue_push(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    if (q->first)
+        wake(q);
+    pthread_mutex_unlock(&q->lock);
+}
+
+bool queue_put(struct queue *q, struct item *i, bool more, struct err *e)
 {
     pthread_mutex_lock(&q->lock);
     bool ok = accepts(q, e);
@@ -42,14 +58,13 @@ bool queue_put(struct queue *q, struct item *i, struct err *e)
         ok = err_set(e, ERR_LIMIT, "the log's queue is full (%zu records): try again later",
                      q->count);
     if (ok) {
-        bool was_empty = q->count == 0;
         i->next = NULL;
         *q->last = i;
         q->last = &i->next;
         q->count++;
         q->bytes += i->bytes;
-        if (was_empty)
-            pthread_cond_signal(&q->filled);
+        if (!more)
+            wake(q);
     }
     pthread_mutex_unlock(&q->lock);
     return ok;
@@ -84,8 +99,11 @@ struct item *queue_cut(struct queue *q)
 bool queue_take(struct queue *q, struct item **items, struct job **job)
 {
     pthread_mutex_lock(&q->lock);
-    while (!q->first && !q->jobs && !q->stopping)
+    while (!q->first && !q->jobs && !q->stopping) {
+        q->asleep = true;
         pthread_cond_wait(&q->filled, &q->lock);
+    }
+    q->asleep = false;
     *job = q->jobs;
     *items = *job || !q->first ? NULL : cut(q);
     if (*job)

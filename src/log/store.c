@@ -346,7 +346,7 @@ static bool submit(struct log *l, const struct log_entry *entry, struct waiter *
         i->waiter = waiter;
         i->done = done;
         i->arg = arg;
-        ok = queue_put(&l->queue, i, e);
+        ok = queue_put(&l->queue, i, entry->more, e);
         if (!ok)
             item_free(l, i);
     }
@@ -366,6 +366,12 @@ static void answered(void *arg, const struct log_receipt *r)
     struct waiter *w = arg;
     w->receipt = *r;
     waiters_wake(&w, 1);
+}
+
+void log_push(struct log *l)
+{
+    if (!l->client)
+        queue_push(&l->queue);
 }
 
 bool log_append(struct log *l, const struct log_entry *entry, struct log_receipt *out,

@@ -150,14 +150,17 @@ struct queue {
     struct item *first, **last;
     size_t count, bytes;
     struct job *jobs;
+    bool asleep;        /* the commit thread waits, and nobody has woken it yet */
     bool stopping;      /* finish what is queued, then end */
     struct err failure; /* code not ERR_NONE: the log is stopped */
 };
 
 bool queue_open(struct queue *q, struct err *e) ASSAY_MUST_CHECK;
 void queue_close(struct queue *q);
-/* False: full, stopped or closing; the item stays the caller's. */
-bool queue_put(struct queue *q, struct item *i, struct err *e) ASSAY_MUST_CHECK;
+/* False: full, stopped or closing; the item stays the caller's. `more`: others follow, and
+ * queue_push after them. */
+bool queue_put(struct queue *q, struct item *i, bool more, struct err *e) ASSAY_MUST_CHECK;
+void queue_push(struct queue *q);
 /* Wait for items or a job; false when there will be none. */
 bool queue_take(struct queue *q, struct item **items, struct job **job);
 void queue_stop(struct queue *q);

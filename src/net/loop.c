@@ -108,6 +108,11 @@ void loop_timer_start(struct loop_event *t, unsigned ms)
     event_add(t->event, &after);
 }
 
+void loop_timer_now(struct loop_event *t)
+{
+    event_active(t->event, EV_TIMEOUT, 0);
+}
+
 void loop_timer_stop(struct loop_event *t)
 {
     event_del(t->event);

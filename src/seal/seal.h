@@ -16,7 +16,7 @@ struct span seal_length(uint8_t out[8], uint64_t n);
  * more than to seal a short prompt. NULL: out of memory.
  */
 struct seal_tools {
-    EVP_CIPHER_CTX *gcm, *wrap;
+    EVP_CIPHER_CTX *gcm, *wrap, *block; /* block: AES-256 of one block, for wrapping */
 };
 
 struct seal_tools *seal_tools(void);

@@ -9,7 +9,7 @@
 
 #include <openssl/err.h>
 
-static EVP_CIPHER *gcm, *wrap;
+static EVP_CIPHER *gcm, *wrap, *block;
 static pthread_key_t own;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool prepared;
@@ -21,6 +21,7 @@ static void tools_free(void *p)
         return;
     EVP_CIPHER_CTX_free(t->gcm);
     EVP_CIPHER_CTX_free(t->wrap);
+    EVP_CIPHER_CTX_free(t->block);
     free(t);
 }
 
@@ -28,7 +29,8 @@ static void prepare(void)
 {
     gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL);
-    prepared = gcm && wrap && pthread_key_create(&own, tools_free) == 0;
+    block = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
+    prepared = gcm && wrap && block && pthread_key_create(&own, tools_free) == 0;
 }
 
 static EVP_CIPHER_CTX *context(const EVP_CIPHER *algorithm)
@@ -54,7 +56,8 @@ struct seal_tools *seal_tools(void)
         return NULL;
     t->gcm = context(gcm);
     t->wrap = context(wrap);
-    if (t->gcm && t->wrap && pthread_setspecific(own, t) == 0)
+    t->block = context(block);
+    if (t->gcm && t->wrap && t->block && pthread_setspecific(own, t) == 0)
         mine = t;
     else
         tools_free(t);

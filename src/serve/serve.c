@@ -199,6 +199,19 @@ static void on_durable(void *arg)
     s->metrics.rows += n;
 }
 
+/* What this turn of the loop wants written goes to the log together. */
+static void push_soon(void *arg)
+{
+    struct service *s = arg;
+    loop_timer_now(s->push);
+}
+
+static void on_push(void *arg)
+{
+    struct service *s = arg;
+    exchange_book_push(s->book);
+}
+
 /* Outcomes must still fit when the disk runs full: intents stop before. */
 static void look_at_disk(struct service *s)
 {
@@ -413,8 +426,11 @@ static bool watch(struct service *s, struct err *e)
     s->on_hup = loop_signal(l, SIGHUP, on_hup, s);
     s->drain_timer = loop_timer(l, on_drain_over, s);
     s->grave = loop_timer(l, on_grave, s);
-    return (s->grave && s->durable && s->second && s->on_term && s->on_int && s->on_hup &&
-            s->drain_timer) ||
+    s->push = loop_timer(l, on_push, s);
+    if (s->push)
+        exchange_book_together(s->book, push_soon, s);
+    return (s->push && s->grave && s->durable && s->second && s->on_term && s->on_int &&
+            s->on_hup && s->drain_timer) ||
            err_set(e, ERR_MEMORY, "out of memory");
 }
 
@@ -454,6 +470,9 @@ static void close_service(struct service *s)
     loop_event_free(s->on_hup);
     loop_event_free(s->drain_timer);
     loop_event_free(s->grave);
+    if (s->book)
+        exchange_book_together(s->book, NULL, NULL);
+    loop_event_free(s->push);
     exchange_book_close(s->book);
     log_close(s->log);
     loop_free(s->loop);

@@ -251,7 +251,7 @@ struct service {
     struct loop *loop;
     struct listener *server, *admin;
     struct transfers *transfers;
-    struct loop_event *durable, *second, *on_term, *on_int, *on_hup, *drain_timer, *grave;
+    struct loop_event *durable, *second, *on_term, *on_int, *on_hup, *drain_timer, *grave, *push;
     struct seal_key secret; /* under which credentials are hashed */
     struct call *calls, *dead;
     size_t call_count;
