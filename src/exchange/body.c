@@ -1,6 +1,7 @@
 /*
  * The bodies of a call's leaves. What is not known is absent, and the words are
- * those of the table in src/record/kinds.c, which checks them again.
+ * those of the table in src/record/kinds.c, which checks them again. Members are written in
+ * the order of their names: the record module would sort them otherwise, for each call.
  */
 #include "exchange/body.h"
 
@@ -81,17 +82,17 @@ static void put_model(struct json_writer *w, const struct exchange_model *m)
 {
     jw_key(w, "model");
     jw_object(w);
-    jw_key(w, "name");
-    jw_string(w, m->name);
     put_digests(w, "adapters", m->adapters, m->adapter_count);
     put_digest(w, "architecture", m->architecture);
+    if (m->enrolled)
+        put_u64(w, "entry", m->entry);
     put_digest(w, "manifest_root", m->manifest_root);
+    jw_key(w, "name");
+    jw_string(w, m->name);
+    put_text(w, "numerics", m->numerics);
     put_digest(w, "template", m->chat_template);
     put_digest(w, "tensor_root", m->tensor_root);
     put_digest(w, "tokenizer", m->tokenizer);
-    put_text(w, "numerics", m->numerics);
-    if (m->enrolled)
-        put_u64(w, "entry", m->entry);
     jw_end_object(w);
 }
 
@@ -101,10 +102,10 @@ static void put_upstream(struct json_writer *w, const struct exchange_upstream *
         return;
     jw_key(w, "upstream");
     jw_object(w);
+    put_digest(w, "certificate", u->certificate);
+    put_text(w, "fingerprint", u->fingerprint);
     put_text(w, "name", u->name);
     put_text(w, "url", u->url);
-    put_text(w, "fingerprint", u->fingerprint);
-    put_digest(w, "certificate", u->certificate);
     jw_end_object(w);
 }
 
@@ -169,10 +170,10 @@ static void put_tokens(struct json_writer *w, const struct exchange_tokens *t)
         return;
     jw_key(w, "tokens");
     jw_object(w);
+    put_known(w, "cached", t->cached);
     put_bool(w, "estimated", t->estimated);
     put_u64(w, "input", t->input);
     put_u64(w, "output", t->output);
-    put_known(w, "cached", t->cached);
     put_known(w, "reasoning", t->reasoning);
     jw_end_object(w);
 }
@@ -220,53 +221,52 @@ bool body_of_outcome(struct buf *out, const struct exchange_outcome *o,
 
 /* ---- parameters ---- */
 
-static void put_key(struct buf *out, bool *any, const char *name)
+/* A member of `sampling`: a decimal as it was written, for its text is never read and written
+ * again, or a count, with the names by which the APIs ask for it. */
+struct parameter {
+    const char *name;
+    const char *asked[4]; /* empty: a decimal */
+};
+
+static void put_parameter(struct buf *out, bool *any, const struct parameter *p,
+                          struct json request)
 {
-    buf_printf(out, "%s\"%s\":", *any ? "," : "{", name);
+    struct json v = json_get(request, p->name);
+    bool decimal = p->asked[0] == NULL;
+    bool found = decimal && json_type(v) == JSON_NUMBER && json_text(v).n <= SAMPLING_MAX_TEXT;
+    uint64_t n = 0;
+    for (size_t i = 0; !found && p->asked[i]; i++)
+        found = json_u64(json_get(request, p->asked[i]), &n) && n <= RECORD_MAX_INTEGER;
+    if (!found)
+        return;
+    buf_put_str(out, *any ? ",\"" : "{\"");
+    buf_put_str(out, p->name);
     *any = true;
-}
-
-/* As it was written: a decimal's text is never read and written again. */
-static void put_decimals(struct buf *out, struct json request, bool *any)
-{
-    static const char *const names[] = {
-        "frequency_penalty", "min_p", "presence_penalty", "repetition_penalty", "seed",
-        "temperature",       "top_p"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct json v = json_get(request, names[i]);
-        if (json_type(v) != JSON_NUMBER || json_text(v).n > SAMPLING_MAX_TEXT)
-            continue;
-        put_key(out, any, names[i]);
-        buf_put_u8(out, '"');
-        buf_put_span(out, json_text(v));
-        buf_put_u8(out, '"');
+    if (!decimal) {
+        buf_printf(out, "\":%llu", (unsigned long long)n);
+        return;
     }
-}
-
-static bool first_count(struct json request, const char *const *names, uint64_t *n)
-{
-    for (; *names; names++)
-        if (json_u64(json_get(request, *names), n) && *n <= RECORD_MAX_INTEGER)
-            return true;
-    return false;
+    buf_put_str(out, "\":\"");
+    buf_put_span(out, json_text(v));
+    buf_put_u8(out, '"');
 }
 
 void exchange_sampling(struct buf *out, struct json request)
 {
-    /* Each name, then those by which the APIs ask for it. */
-    static const char *const counts[][5] = {
-        {"max_tokens", "max_completion_tokens", "max_tokens", "max_output_tokens"},
-        {"n", "n"},
-        {"top_k", "top_k"}};
+    static const struct parameter parameters[] = {
+        {"frequency_penalty", {NULL}},
+        {"max_tokens", {"max_completion_tokens", "max_tokens", "max_output_tokens"}},
+        {"min_p", {NULL}},
+        {"n", {"n"}},
+        {"presence_penalty", {NULL}},
+        {"repetition_penalty", {NULL}},
+        {"seed", {NULL}},
+        {"temperature", {NULL}},
+        {"top_k", {"top_k"}},
+        {"top_p", {NULL}}};
     bool any = false;
-    put_decimals(out, request, &any);
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        uint64_t n;
-        if (!first_count(request, counts[i] + 1, &n))
-            continue;
-        put_key(out, &any, counts[i][0]);
-        buf_printf(out, "%llu", (unsigned long long)n);
-    }
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
+        put_parameter(out, &any, &parameters[i], request);
     if (any)
         buf_put_u8(out, '}');
 }

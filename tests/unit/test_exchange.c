@@ -316,8 +316,8 @@ static void sampling_has_numbers_as_they_were_written(void **state)
     assert_true(json_parse(&root, span_str(request), JSON_STRICT, a, &e));
     exchange_sampling(&out, root);
     assert_string_equal(buf_cstr(&out),
-                        "{\"seed\":\"18446744073709551615\",\"temperature\":\"0.10\","
-                        "\"top_p\":\"1e-2\",\"max_tokens\":7,\"n\":2}");
+                        "{\"max_tokens\":7,\"n\":2,\"seed\":\"18446744073709551615\","
+                        "\"temperature\":\"0.10\",\"top_p\":\"1e-2\"}");
     buf_free(&out);
     arena_free(a);
 }
