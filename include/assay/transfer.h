@@ -21,10 +21,11 @@ struct transfer;
 struct transfer_request {
     const char *url; /* http or https */
     bool post;
-    const char *const
-        *fields;         /* "Name: value" lines, NULL-ended; nothing else is sent but the length */
-    struct span body;    /* borrowed until the end */
-    const char *ca_file; /* PEM; NULL: the system's */
+    /* "Name: value" lines, NULL-ended; nothing else is sent but the length. Borrowed until the
+     * end, or until the loop has gone on after transfer_cancel, as the body is. */
+    const char *const *fields;
+    struct span body;
+    const char *ca_file;                         /* PEM; NULL: the system's */
     unsigned connect_ms, first_byte_ms, idle_ms; /* 0: none */
 };
 

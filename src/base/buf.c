@@ -28,6 +28,8 @@ bool buf_ok(const struct buf *b)
     return !b->failed;
 }
 
+enum { FIRST_CAP = 256 }; /* what most need, in one allocation */
+
 /* Room for n more bytes and a NUL, or failed. */
 static bool reserve(struct buf *b, size_t n)
 {
@@ -37,7 +39,7 @@ static bool reserve(struct buf *b, size_t n)
     }
     if (b->n + n < b->cap)
         return true;
-    size_t cap = b->cap ? b->cap : 64;
+    size_t cap = b->cap ? b->cap : FIRST_CAP;
     while (cap <= b->n + n && cap < SIZE_MAX / 2)
         cap *= 2;
     uint8_t *p = cap > b->n + n ? realloc(b->p, cap) : NULL;

@@ -1,7 +1,8 @@
 /*
  * libcurl's multi interface on the loop: it says which descriptors and which time it waits
- * for, and is told when they come. Handles are kept for reuse. A cancelled transfer
- * is only marked while libcurl is in a callback, and removed afterwards.
+ * for, and is told when they come. Transfers are kept for reuse with handles that are set up
+ * but for what differs from request to request. A cancelled transfer is only marked while
+ * libcurl is in a callback, and removed afterwards.
  */
 #include "assay/transfer.h"
 
@@ -14,13 +15,18 @@
 #include "net/loop.h"
 #include "net/tls.h"
 
-enum { CONNECTIONS_KEPT = 2048, RECEIVE_BUFFER = 8192, SPARE_HANDLES = 256, WATCH_MS = 500 };
+enum { CONNECTIONS_KEPT = 2048, RECEIVE_BUFFER = 8192, SPARE_MOST = 256, WATCH_MS = 500 };
 
 struct transfer {
     struct transfer *next, *previous;
     struct transfers *all;
     CURL *easy;
+    bool in_multi;
+    bool post;     /* what the handle is set up for: otherwise it is set up anew */
+    char *ca_file; /* and this; NULL: the system's */
+    char *url;     /* that it has now */
     struct curl_slist *fields;
+    size_t fields_cap;
     struct transfer_calls calls;
     void *arg;
     struct buf head;
@@ -38,7 +44,7 @@ struct transfers {
     struct event *timer;
     struct loop_event *watch;
     struct transfer *first, *dead;
-    CURL *spare[SPARE_HANDLES];
+    struct transfer *spare;
     size_t spare_count;
     unsigned depth; /* within libcurl, or a walk over the transfers */
     bool resuming;
@@ -67,23 +73,31 @@ static void unlink_transfer(struct transfer *t)
 /* libcurl looks at neither body nor fields any more. */
 static void take_out(struct transfer *t)
 {
-    if (t->easy)
+    if (t->in_multi)
         curl_multi_remove_handle(t->all->multi, t->easy);
-    if (t->easy && t->all->spare_count < SPARE_HANDLES) {
-        curl_easy_reset(t->easy);
-        t->all->spare[t->all->spare_count++] = t->easy;
-    } else {
-        curl_easy_cleanup(t->easy);
-    }
-    t->easy = NULL;
+    t->in_multi = false;
 }
 
 static void free_transfer(struct transfer *t)
 {
     take_out(t);
-    curl_slist_free_all(t->fields);
+    curl_easy_cleanup(t->easy);
     buf_free(&t->head);
+    free(t->fields);
+    free(t->ca_file);
+    free(t->url);
     free(t);
+}
+
+static void keep_transfer(struct transfer *t)
+{
+    if (t->all->spare_count == SPARE_MOST) {
+        free_transfer(t);
+        return;
+    }
+    t->next = t->all->spare;
+    t->all->spare = t;
+    t->all->spare_count++;
 }
 
 /* Never from within libcurl. Its memory goes when nobody up the stack looks at it any more. */
@@ -103,7 +117,7 @@ static void bury(struct transfers *all)
     all->dead = NULL;
     for (struct transfer *next; t; t = next) {
         next = t->next;
-        free_transfer(t);
+        keep_transfer(t);
     }
 }
 
@@ -347,8 +361,10 @@ void transfers_close(struct transfers *all)
         free_transfer(t);
     }
     bury(all);
-    while (all->spare_count)
-        curl_easy_cleanup(all->spare[--all->spare_count]);
+    for (struct transfer *next, *t = all->spare; t; t = next) {
+        next = t->next;
+        free_transfer(t);
+    }
     curl_multi_cleanup(all->multi);
     if (all->timer)
         event_free(all->timer);
@@ -358,16 +374,23 @@ void transfers_close(struct transfers *all)
 
 /* ---- one transfer ---- */
 
+/* False: the handle cannot be used. */
+#define SET(option, value) (ok = ok && curl_easy_setopt(c, option, value) == CURLE_OK)
+
+/* What is the same for all requests of this kind to servers judged by this file. */
 static bool set_up(struct transfer *t, const struct transfer_request *r)
 {
     CURL *c = t->easy;
     bool ok = true;
-#define SET(option, value) ok = ok && curl_easy_setopt(c, option, value) == CURLE_OK
-    SET(CURLOPT_URL, r->url);
+    free(t->url);
+    free(t->ca_file);
+    t->url = NULL;
+    t->ca_file = r->ca_file ? strdup(r->ca_file) : NULL;
+    t->post = r->post;
+    curl_easy_reset(c);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_NOPROXY, "*");
-    SET(CURLOPT_HTTPHEADER, t->fields);
     SET(CURLOPT_PRIVATE, (char *)t);
     SET(CURLOPT_HEADERFUNCTION, take_head);
     SET(CURLOPT_HEADERDATA, t);
@@ -377,55 +400,108 @@ static bool set_up(struct transfer *t, const struct transfer_request *r)
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     SET(CURLOPT_TCP_NODELAY, 1L);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_ms);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     if (r->ca_file)
         SET(CURLOPT_CAINFO, r->ca_file);
-    if (r->post) {
+    if (r->post)
         SET(CURLOPT_POST, 1L);
+    return ok && (!r->ca_file || t->ca_file);
+}
+
+static bool set_request(struct transfer *t, const struct transfer_request *r)
+{
+    CURL *c = t->easy;
+    bool ok = true;
+    if (!t->url || strcmp(t->url, r->url) != 0) {
+        free(t->url);
+        t->url = strdup(r->url);
+        ok = t->url != NULL;
+        SET(CURLOPT_URL, r->url);
+    }
+    SET(CURLOPT_HTTPHEADER, t->fields);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_ms);
+    if (r->post) {
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
         SET(CURLOPT_POSTFIELDS, r->body.n ? (const char *)r->body.p : "");
     }
-#undef SET
     return ok;
 }
+#undef SET
 
+static bool is_set_up(const struct transfer *t, const struct transfer_request *r)
+{
+    bool same_ca =
+        t->ca_file && r->ca_file ? strcmp(t->ca_file, r->ca_file) == 0 : t->ca_file == r->ca_file;
+    return t->url && t->post == r->post && same_ca;
+}
+
+/* A list over the caller's lines: libcurl only reads it. */
 static bool list_fields(struct transfer *t, const char *const *fields)
 {
-    for (; *fields; fields++) {
-        struct curl_slist *more = curl_slist_append(t->fields, *fields);
+    size_t n = 0;
+    while (fields[n])
+        n++;
+    if (n > t->fields_cap) {
+        struct curl_slist *more = realloc(t->fields, n * sizeof *more);
         if (!more)
             return false;
         t->fields = more;
+        t->fields_cap = n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&t->fields[i].data, &fields[i], sizeof fields[i]); /* which has no const */
+        t->fields[i].next = i + 1 < n ? &t->fields[i + 1] : NULL;
     }
     return true;
+}
+
+static struct transfer *take_spare(struct transfers *all)
+{
+    struct transfer *t = all->spare;
+    if (!t) {
+        t = calloc(1, sizeof *t);
+        if (t)
+            buf_init(&t->head, TRANSFER_HEAD_MAX);
+        return t;
+    }
+    all->spare = t->next;
+    all->spare_count--;
+    struct transfer fresh = {.easy = t->easy,
+                             .post = t->post,
+                             .ca_file = t->ca_file,
+                             .url = t->url,
+                             .fields = t->fields,
+                             .fields_cap = t->fields_cap,
+                             .head = t->head};
+    *t = fresh;
+    buf_clear(&t->head);
+    return t;
 }
 
 bool transfer_start(struct transfer **out, struct transfers *all, const struct transfer_request *r,
                     const struct transfer_calls *calls, void *arg, struct err *e)
 {
-    struct transfer *t = calloc(1, sizeof *t);
+    struct transfer *t = take_spare(all);
     *out = NULL;
     if (!t)
         return err_set(e, ERR_MEMORY, "out of memory for a request");
     t->all = all;
-    t->easy = all->spare_count ? all->spare[--all->spare_count] : curl_easy_init();
     t->calls = *calls;
     t->arg = arg;
     t->first_byte_ms = r->first_byte_ms;
     t->idle_ms = r->idle_ms;
     t->last_ms = loop_now_ms(all->loop);
-    buf_init(&t->head, TRANSFER_HEAD_MAX);
-    bool ok = t->easy && list_fields(t, r->fields) && set_up(t, r) &&
-              curl_multi_add_handle(all->multi, t->easy) == CURLM_OK;
+    if (!t->easy)
+        t->easy = curl_easy_init();
+    bool ok = t->easy && list_fields(t, r->fields) && (is_set_up(t, r) || set_up(t, r)) &&
+              set_request(t, r) && curl_multi_add_handle(all->multi, t->easy) == CURLM_OK;
     if (!ok) {
-        curl_easy_cleanup(t->easy);
-        curl_slist_free_all(t->fields);
-        free(t);
+        free_transfer(t);
         return err_set(e, ERR_MEMORY, "out of memory for a request, or its URL is none");
     }
+    t->in_multi = true;
     t->next = all->first;
     if (t->next)
         t->next->previous = t;
