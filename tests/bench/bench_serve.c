@@ -2,6 +2,7 @@
  * The proxy beside nginx on the same core in the same run: the proxy alone on the last core,
  * the upstream and the load on the first. BENCH_SECONDS a line, 4 unless said.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -182,6 +183,28 @@ static double resident_mib(pid_t p)
     return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1048576;
 }
 
+/* Time on a core of all threads of a process. */
+static double cpu_us(pid_t p)
+{
+    char path[64];
+    double us = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)p);
+    DIR *d = opendir(path);
+    for (struct dirent *t; d && (t = readdir(d));) {
+        unsigned long long ns;
+        char at[384];
+        snprintf(at, sizeof at, "%s/%s/schedstat", path, t->d_name);
+        FILE *f = fopen(at, "re");
+        if (f && fscanf(f, "%llu", &ns) == 1)
+            us += (double)ns / 1e3;
+        if (f)
+            fclose(f);
+    }
+    if (d)
+        closedir(d);
+    return us;
+}
+
 /* ---- lines ---- */
 
 static void line(const char *name, double figure, const char *unit, double reference, double target,
@@ -203,13 +226,16 @@ static struct load_result load(unsigned port, unsigned connections, double rate)
     return r;
 }
 
-static void calls(unsigned port)
+static void calls(unsigned port, pid_t server)
 {
     pid_t nginx = start_nginx(18766);
     struct load_result reference = {0}, direct = load(STUB_PORT, 20, 5000), r;
     if (nginx > 0)
         reference = load(18766, 32, 0);
+    double used = cpu_us(server);
     r = load(port, 32, 0);
+    used = (cpu_us(server) - used) / (double)(r.answers ? r.answers : 1);
+    line("serve_call_cpu", used, "us", 100, 100, true);
     line("serve_calls_32", r.rate, "/s", reference.rate, 10000, false);
     line("serve_calls_32_of_nginx", reference.rate > 0 ? r.rate / reference.rate : 0, "", 1, 0.17,
          false);
@@ -258,7 +284,16 @@ static void growth(unsigned port, pid_t server)
     line("serve_growth", resident_mib(server) - before, "MiB", before, 4, true);
 }
 
-int main(void)
+/* Without words every part runs; with words those that are named: calls, streams, growth. */
+static bool wanted_part(int argc, char **argv, const char *name)
+{
+    bool found = argc < 2;
+    for (int i = 1; i < argc; i++)
+        found = found || strcmp(argv[i], name) == 0;
+    return found;
+}
+
+int main(int argc, char **argv)
 {
     struct err e = ERR_INIT;
     struct rlimit r;
@@ -281,9 +316,12 @@ int main(void)
     pin(0);
     usleep(300000);
     line("serve_idle_memory", resident_mib(server), "MiB", 20, 20, true);
-    calls(port);
-    streams(port, server);
-    growth(port, server);
+    if (wanted_part(argc, argv, "calls"))
+        calls(port, server);
+    if (wanted_part(argc, argv, "streams"))
+        streams(port, server);
+    if (wanted_part(argc, argv, "growth"))
+        growth(port, server);
     end(server, SIGTERM);
     end(stub, SIGKILL);
     folder_remove(&place);
