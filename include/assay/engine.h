@@ -96,6 +96,16 @@ bool engine_chats(const struct engine *g, struct err *e);
 bool engine_chat_prompt(const struct engine *g, struct json variables, int64_t now,
                         struct tokens *out, struct buf *text, struct err *e) ASSAY_MUST_CHECK;
 
+/* How a model writes that it wants a tool to be called, as its template tells. */
+enum engine_tools {
+    ENGINE_TOOLS_NONE,    /* the template has no place for tools */
+    ENGINE_TOOLS_HERMES,  /* <tool_call>{"name": ..., "arguments": ...}</tool_call> */
+    ENGINE_TOOLS_LLAMA,   /* {"name": ..., "parameters": ...}, which may follow <|python_tag|> */
+    ENGINE_TOOLS_MISTRAL, /* [TOOL_CALLS][{"name": ..., "arguments": ...}], or name[ARGS]{...} */
+    ENGINE_TOOLS_UNKNOWN  /* in none of these forms */
+};
+enum engine_tools engine_chat_tools(const struct engine *g);
+
 /* ---- requests ------------------------------------------------------------- */
 
 struct engine_bias {

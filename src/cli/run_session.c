@@ -182,7 +182,7 @@ static bool begin(struct flow *f, struct exchange **x, const struct engine_reque
     struct tape_model room;
     struct buf sampling;
     buf_init(&sampling, 4096);
-    tape_sampling(&sampling, request);
+    tape_sampling(&sampling, request, 1);
     struct exchange_call call = {.api = EXCHANGE_RUN,
                                  .route = EXCHANGE_ENGINE,
                                  .durability = EXCHANGE_END,
@@ -254,8 +254,8 @@ bool session_call(struct session *s, const struct engine_request *request, struc
     struct exchange *x = NULL;
     *r = (struct reply){.receipt = {.ok = false}};
     buf_init(&r->text, 256 << 20);
-    bool ok = tape_start(&f.tape, s->engine, request, e) && begin(&f, &x, request, prompt, e) &&
-              compute(&f, request, e) && end(&f, x, e);
+    bool ok = tape_start(&f.tape, s->engine, request, NULL, e) &&
+              begin(&f, &x, request, prompt, e) && compute(&f, request, e) && end(&f, x, e);
     if (ok && r->result.finish == ENGINE_FAILED) {
         *e = r->result.error;
         ok = false;

@@ -4,6 +4,39 @@
  */
 #include "engine/state.h"
 
+#include <string.h>
+
+static bool is_tools(void *arg, const struct template_node *node, unsigned depth)
+{
+    (void)arg;
+    (void)depth;
+    return !(node->kind == TEMPLATE_NAME && span_is(node->name, "tools"));
+}
+
+static bool mentions(struct span source, const char *word)
+{
+    return source.n && memmem(source.p, source.n, word, strlen(word)) != NULL;
+}
+
+static enum engine_tools tools_of(const struct template *t, struct span source)
+{
+    if (template_walk(template_root(t), is_tools, NULL))
+        return ENGINE_TOOLS_NONE;
+    if (mentions(source, "<tool_call>") && !mentions(source, "<function="))
+        return ENGINE_TOOLS_HERMES;
+    if (mentions(source, "[TOOL_CALLS]"))
+        return ENGINE_TOOLS_MISTRAL;
+    if (mentions(source, "<|python_tag|>") ||
+        mentions(source, "\"parameters\": dictionary of argument"))
+        return ENGINE_TOOLS_LLAMA;
+    return ENGINE_TOOLS_UNKNOWN;
+}
+
+enum engine_tools engine_chat_tools(const struct engine *g)
+{
+    return g->tools;
+}
+
 void chat_load(struct engine *g)
 {
     const struct model *m = g->model;
@@ -12,6 +45,8 @@ void chat_load(struct engine *g)
             continue;
         if (!template_new(&g->template, m->templates[i].bytes, &g->no_template))
             g->template = NULL;
+        else
+            g->tools = tools_of(g->template, m->templates[i].bytes);
         return;
     }
     err_set(&g->no_template, ERR_UNSUPPORTED, "the model has no chat template");

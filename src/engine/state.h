@@ -55,6 +55,7 @@ struct engine {
     struct tokenizer *tokenizer;
     struct template *template; /* NULL: no_template says why */
     struct err no_template;
+    enum engine_tools tools;
     float *hidden, *logits; /* HEADS_AT_ONCE rows */
     struct sha256 *sha;
     struct slot *slots;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { RECORDED_MAX = 512 << 20, CONTENT_MAX = 256 << 20 };
+enum { RECORDED_MAX = 512 << 20, CONTENT_MAX = 256 << 20, ANSWERS_MAX = 4096 };
 
 static bool leaf_at(const struct recorded *c, struct log_reader *r, uint64_t seq,
                     struct record *out, struct err *e)
@@ -134,17 +134,59 @@ static bool ids(struct recorded *c, struct span bytes, uint32_t **out, size_t *n
     return true;
 }
 
+/* Where each answer begins and ends. What was sealed is ours, and still not believed. */
+static bool parts(struct recorded *c, struct span answers, struct err *e)
+{
+    struct json prompts = json_get(c->parameters, "prompts"), list = JSON_NOTHING, a;
+    uint64_t each = 1, n = 0, of = c->count_out;
+    size_t in = 0, out = 0, count = json_count(prompts) ? json_count(prompts) : 1;
+    (void)json_u64(json_get(c->parameters, "answers"), &each);
+    if (answers.n && !json_parse(&list, answers, JSON_STRICT, c->arena, e))
+        return false;
+    struct json p = json_first(prompts);
+    a = json_first(list);
+    if (each == 0 || each > ANSWERS_MAX || count > ANSWERS_MAX)
+        return err_set(e, ERR_INTEGRITY, "the call has more than %d prompts or answers",
+                       ANSWERS_MAX);
+    c->parts = arena_array(c->arena, count * each, sizeof *c->parts);
+    if (c->parts == NULL)
+        return err_set(e, ERR_MEMORY, "no memory for a call's answers");
+    for (size_t i = 0; i < count * each; i++) {
+        n = c->count_in;
+        of = answers.n ? 0 : c->count_out;
+        if (json_type(p) && !json_u64(p, &n))
+            break;
+        if (answers.n)
+            (void)json_u64(json_get(a, "tokens"), &of);
+        if (n > c->count_in - in || of > c->count_out - out)
+            break;
+        c->parts[c->part_count++] = (struct recorded_part){c->tokens_in + in, (size_t)n, out,
+                                                           (size_t)of, (uint32_t)(i % each)};
+        out += (size_t)of;
+        a = json_next(a);
+        if ((i + 1) % each == 0) {
+            in += (size_t)n;
+            p = json_next(p);
+        }
+    }
+    return (c->part_count == count * each && out == c->count_out) ||
+           err_set(e, ERR_INTEGRITY, "what was recorded of the call's answers does not fit them");
+}
+
 bool recorded_open(struct recorded *c, struct log *l, struct log_reader *r, struct err *e)
 {
-    struct span parameters, in, out;
+    struct span parameters, in, out, answers;
     if (!content(c, l, r, "parameters", &parameters, e) || !content(c, l, r, "tokens_in", &in, e) ||
         !content(c, l, r, "tokens_out", &out, e) || !content(c, l, r, "digests", &c->digests, e) ||
-        !content(c, l, r, "logits", &c->logits, e))
+        !content(c, l, r, "answers", &answers, e) || !content(c, l, r, "logits", &c->logits, e))
         return false;
-    return ids(c, in, &c->tokens_in, &c->count_in, e) &&
-           ids(c, out, &c->tokens_out, &c->count_out, e) &&
-           json_parse(&c->parameters, parameters.n ? parameters : span_str("{}"), JSON_STRICT,
-                      c->arena, e);
+    if (!ids(c, in, &c->tokens_in, &c->count_in, e) ||
+        !ids(c, out, &c->tokens_out, &c->count_out, e) ||
+        !json_parse(&c->parameters, parameters.n ? parameters : span_str("{}"), JSON_STRICT,
+                    c->arena, e))
+        return false;
+    (void)json_bool(json_get(c->parameters, "embed"), &c->embed);
+    return parts(c, answers, e);
 }
 
 /* ---- the request ---------------------------------------------------------- */
@@ -177,15 +219,17 @@ static bool biases(const struct recorded *c, struct json list, struct engine_sam
     return true;
 }
 
-bool recorded_request(const struct recorded *c, struct engine_request *out, struct err *e)
+bool recorded_request(const struct recorded *c, const struct recorded_part *part,
+                      struct engine_request *out, struct err *e)
 {
     struct json s = json_get(c->parameters, "sampling");
     if (json_type(s) != JSON_OBJECT)
         return err_set(e, ERR_FORMAT, "the call's parameters were not recorded");
-    *out = (struct engine_request){.tokens = c->tokens_in,
-                                   .count = c->count_in,
-                                   .answer = c->tokens_out,
-                                   .answer_count = c->count_out,
+    *out = (struct engine_request){.tokens = part->prompt,
+                                   .count = part->prompt_count,
+                                   .answer = c->tokens_out + part->first,
+                                   .answer_count = part->count,
+                                   .embed = c->embed,
                                    .sampling = engine_greedy()};
     out->sampling.temperature = number(s, "temperature", 0);
     out->sampling.top_k = (uint32_t)whole(s, "top_k");
@@ -196,6 +240,6 @@ bool recorded_request(const struct recorded *c, struct engine_request *out, stru
     out->sampling.frequency = number(s, "frequency", 0);
     out->sampling.presence = number(s, "presence", 0);
     out->sampling.penalty_last = (uint32_t)whole(s, "penalty_last");
-    out->sampling.seed = whole(s, "seed");
+    out->sampling.seed = whole(s, "seed") + part->choice;
     return biases(c, json_get(s, "bias"), &out->sampling, e);
 }

@@ -5,15 +5,28 @@
  */
 #include "replay/replay.h"
 
-#include <math.h>
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "assay/numerics.h"
 
+enum { PATIENCE_MS = 50 }; /* between two looks at whether to stop */
+
+/* What happens to a request; told in the thread that steps the engine. */
 struct run {
     const struct recorded *c;
+    const struct recorded_part *part;
     struct replay *out;
-    struct engine_result result;
+    struct engine *g;
+    bool beside; /* another thread steps */
+    const atomic_bool *stop;
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    /* until `ended`, which stands behind the lock, of the other thread */
+    enum engine_finish finish;
+    struct err error;
+    struct digest embedding;
     bool differs, ended;
 };
 
@@ -75,9 +88,10 @@ static bool possible(const struct recorded *c, const struct engine *g, struct re
         return impossible(out, "the call was computed with another context size");
     if (!adapters_are(c, i))
         return impossible(out, "the adapters are others than the call's");
-    if (c->count_out == 0)
+    size_t given = c->embed ? c->part_count : c->count_out;
+    if (given == 0 || (c->embed && c->digests.n == 0))
         return impossible(out, "the call gave no token that could be compared");
-    if (c->digests.n != c->count_out * DIGEST_SIZE || c->logits.n != c->count_out * 4)
+    if (c->digests.n != given * DIGEST_SIZE || c->logits.n != c->count_out * 4)
         return impossible(out, "the call's positions were not recorded whole");
     return true;
 }
@@ -88,11 +102,11 @@ static bool compare(void *arg, const struct engine_token *t)
 {
     struct run *r = arg;
     const struct recorded *c = r->c;
-    uint64_t i = t->index;
+    uint64_t i = r->part->first + t->index;
     uint32_t bits = load_u32le(c->logits.p + 4 * i);
     bool state = memcmp(c->digests.p + DIGEST_SIZE * i, t->digest.b, DIGEST_SIZE) == 0;
     if (state && t->drawn == t->id) {
-        r->out->compared = i + 1;
+        r->out->compared++;
         return true;
     }
     r->differs = true;
@@ -108,39 +122,101 @@ static bool compare(void *arg, const struct engine_token *t)
 static void finish(void *arg, const struct engine_result *result)
 {
     struct run *r = arg;
-    r->result = *result;
+    (void)pthread_mutex_lock(&r->lock);
+    r->finish = result->finish;
+    r->error = result->error;
+    if (result->embedding != NULL)
+        r->embedding = embedding_digest(result);
+    r->out->prefill_us += result->prefill_us + result->decode_us;
     r->ended = true;
+    (void)pthread_cond_signal(&r->over);
+    (void)pthread_mutex_unlock(&r->lock);
 }
 
-static bool execute(struct run *r, struct engine *g, struct err *e)
+/* ---- computing ------------------------------------------------------------ */
+
+static bool step_until_over(struct run *r, struct err *e)
+{
+    bool work = true;
+    while (!r->ended && work) {
+        if (!engine_step(r->g, &work, e))
+            return false;
+    }
+    return true;
+}
+
+/* The request is the engine's until it says that it is over, also when nobody wants it any more. */
+static bool wait_until_over(struct run *r, uint64_t id)
+{
+    bool stopped = false;
+    (void)pthread_mutex_lock(&r->lock);
+    while (!r->ended) {
+        struct timespec until;
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += PATIENCE_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        (void)pthread_cond_timedwait(&r->over, &r->lock, &until);
+        if (!r->ended && !stopped && atomic_load(r->stop)) {
+            stopped = true;
+            engine_cancel(r->g, id);
+        }
+    }
+    (void)pthread_mutex_unlock(&r->lock);
+    return !stopped;
+}
+
+static bool run_part(struct run *r, struct err *e)
 {
     struct engine_request request;
-    struct replay *out = r->out;
     uint64_t id;
-    bool work = true;
     struct err why = ERR_INIT;
-    if (!recorded_request(r->c, &request, &why)) {
-        (void)impossible(out, why.text);
+    r->ended = false;
+    if (!recorded_request(r->c, r->part, &request, &why)) {
+        (void)impossible(r->out, why.text);
         return true;
     }
     request.token = compare;
     request.done = finish;
     request.arg = r;
-    if (!engine_submit(g, &request, &id, &why)) {
-        (void)impossible(out, why.text);
+    if (!engine_submit(r->g, &request, &id, &why)) {
+        (void)impossible(r->out, why.text);
         return true;
     }
-    while (!r->ended && work) {
-        if (!engine_step(g, &work, e))
-            return false;
-    }
-    if (r->result.finish == ENGINE_FAILED) {
-        *e = r->result.error;
+    if (!r->beside && !step_until_over(r, e))
+        return false;
+    if (r->beside && !wait_until_over(r, id))
+        return err_set(e, ERR_INTERRUPTED, "the replay was interrupted");
+    if (r->finish == ENGINE_FAILED) {
+        *e = r->error;
         return false;
     }
-    out->verdict = r->differs ? REPLAY_MISMATCH : REPLAY_MATCH;
-    out->prefill_us = r->result.prefill_us + r->result.decode_us;
     return true;
+}
+
+static void compare_embedding(struct run *r, uint64_t i)
+{
+    r->differs = memcmp(r->c->digests.p + DIGEST_SIZE * i, r->embedding.b, DIGEST_SIZE) != 0;
+    r->out->compared += !r->differs;
+    r->out->first = i;
+}
+
+/* Answer for answer, until one differs; those that were not begun have nothing to compare. */
+static bool execute(struct run *r, struct err *e)
+{
+    bool ok = true;
+    r->out->verdict = REPLAY_MATCH;
+    for (size_t i = 0; ok && i < r->c->part_count && r->out->verdict == REPLAY_MATCH; i++) {
+        r->part = &r->c->parts[i];
+        if (r->part->count == 0 && !r->c->embed)
+            continue;
+        ok = run_part(r, e);
+        if (ok && r->c->embed && r->out->verdict == REPLAY_MATCH)
+            compare_embedding(r, i);
+        if (r->differs)
+            r->out->verdict = REPLAY_MISMATCH;
+    }
+    return ok;
 }
 
 /* ---- its own entry -------------------------------------------------------- */
@@ -197,32 +273,80 @@ static bool record(struct replay *out, struct log *l, const struct recorded *c,
     return ok;
 }
 
-bool replay_run(struct replay *out, struct log *l, struct log_reader *r, uint64_t seq,
-                struct engine *g, struct err *e)
+/* The log's words tell erased content from damaged content; its code does not. */
+static bool was_erased(const struct err *why)
+{
+    return why->code == ERR_INTEGRITY && strstr(why->text, "erased") != NULL;
+}
+
+static bool open_and_execute(struct run *run, struct recorded *c, struct log *l,
+                             struct log_reader *r, struct err *e)
+{
+    struct err why = ERR_INIT;
+    struct replay *out = run->out;
+    if (c->call.route != EXCHANGE_ENGINE) {
+        (void)impossible(out, "the call was computed by an upstream");
+        return true;
+    }
+    if (!recorded_open(c, l, r, &why)) {
+        out->erased = was_erased(&why);
+        if (why.code == ERR_INTEGRITY || why.code == ERR_USAGE) {
+            (void)impossible(out, why.text);
+            return true;
+        }
+        *e = why;
+        return false;
+    }
+    return !possible(c, run->g, out) || execute(run, e);
+}
+
+static bool replay(struct run *run, struct log *l, struct log_reader *r, uint64_t seq,
+                   struct err *e)
 {
     struct recorded c;
+    struct replay *out = run->out;
     *out = (struct replay){.verdict = REPLAY_IMPOSSIBLE};
+    run->c = &c;
+    if (pthread_mutex_init(&run->lock, NULL) != 0)
+        return err_set(e, ERR_MEMORY, "no memory for a replay");
+    (void)pthread_cond_init(&run->over, NULL);
     bool ok = recorded_find(&c, r, seq, e);
-    struct run run = {.c = &c, .out = out};
     if (ok) {
-        struct err why = ERR_INIT;
         out->outcome = c.outcome_seq;
         out->intent = c.intent_seq;
         out->logged_us = c.outcome.timings.prefill + c.outcome.timings.decode;
-        if (c.call.route != EXCHANGE_ENGINE)
-            (void)impossible(out, "the call was computed by an upstream");
-        else if (!recorded_open(&c, l, r, &why)) {
-            if (why.code == ERR_INTEGRITY || why.code == ERR_USAGE)
-                (void)impossible(out, why.text);
-            else {
-                *e = why;
-                ok = false;
-            }
-        } else if (possible(&c, g, out))
-            ok = execute(&run, g, e);
+        ok = open_and_execute(run, &c, l, r, e);
         out->prompt = c.count_in;
     }
-    ok = ok && record(out, l, &c, g, e);
+    ok = ok && record(out, l, &c, run->g, e);
+    arena_free(c.arena);
+    (void)pthread_cond_destroy(&run->over);
+    (void)pthread_mutex_destroy(&run->lock);
+    return ok;
+}
+
+bool replay_run(struct replay *out, struct log *l, struct log_reader *r, uint64_t seq,
+                struct engine *g, struct err *e)
+{
+    struct run run = {.out = out, .g = g};
+    return replay(&run, l, r, seq, e);
+}
+
+bool replay_beside(struct replay *out, struct log *l, struct log_reader *r, uint64_t seq,
+                   struct engine *g, const atomic_bool *stop, struct err *e)
+{
+    struct run run = {.out = out, .g = g, .beside = true, .stop = stop};
+    return replay(&run, l, r, seq, e);
+}
+
+bool replay_weights(struct digest *tensor_root, bool *found, struct log_reader *r, uint64_t seq,
+                    struct err *e)
+{
+    struct recorded c;
+    bool ok = recorded_find(&c, r, seq, e);
+    *found = ok && c.call.route == EXCHANGE_ENGINE && c.call.model.tensor_root != NULL;
+    if (*found)
+        *tensor_root = *c.call.model.tensor_root;
     arena_free(c.arena);
     return ok;
 }

@@ -64,8 +64,21 @@ static void put_adapters(struct json_writer *w, const struct engine_info *info)
     jw_end_array(w);
 }
 
+/* What is not there is one prompt and one answer. */
+static void put_shape(struct json_writer *w, const struct tape_shape *shape)
+{
+    if (shape == NULL || (shape->prompt_count == 1 && shape->answers == 1))
+        return;
+    put_count(w, "answers", shape->answers);
+    jw_key(w, "prompts");
+    jw_array(w);
+    for (size_t i = 0; i < shape->prompt_count; i++)
+        jw_u64(w, shape->prompts[i]);
+    jw_end_array(w);
+}
+
 static void put_parameters(struct buf *out, const struct engine_info *info,
-                           const struct engine_request *r)
+                           const struct engine_request *r, const struct tape_shape *shape)
 {
     struct json_writer w;
     jw_init(&w, json_sink_buf, out, false);
@@ -74,10 +87,15 @@ static void put_parameters(struct buf *out, const struct engine_info *info,
     jw_key(&w, "cache");
     jw_str(&w, dtype_name(info->cache));
     put_count(&w, "context", info->context);
+    if (r->embed) {
+        jw_key(&w, "embed");
+        jw_bool(&w, true);
+    }
     jw_key(&w, "ignore_end");
     jw_bool(&w, r->ignore_end);
     put_count(&w, "max_tokens", r->max_tokens);
     put_count(&w, "numerics", info->numerics);
+    put_shape(&w, shape);
     put_sampling(&w, &r->sampling);
     jw_key(&w, "special");
     jw_bool(&w, r->special);
@@ -89,17 +107,23 @@ static void put_parameters(struct buf *out, const struct engine_info *info,
     jw_end_object(&w);
 }
 
-bool tape_start(struct tape *t, const struct engine *g, const struct engine_request *r,
-                struct err *e)
+void tape_part(struct tape *part)
 {
-    *t = (struct tape){0};
-    buf_init(&t->parameters, TAPE_MAX);
-    buf_init(&t->tokens_in, TAPE_MAX);
-    buf_init(&t->text, TAPE_MAX);
-    buf_init(&t->tokens_out, TAPE_MAX);
-    buf_init(&t->digests, TAPE_MAX);
-    buf_init(&t->logits, TAPE_MAX);
-    put_parameters(&t->parameters, engine_info(g), r);
+    *part = (struct tape){0};
+    buf_init(&part->parameters, TAPE_MAX);
+    buf_init(&part->tokens_in, TAPE_MAX);
+    buf_init(&part->text, TAPE_MAX);
+    buf_init(&part->tokens_out, TAPE_MAX);
+    buf_init(&part->digests, TAPE_MAX);
+    buf_init(&part->logits, TAPE_MAX);
+    buf_init(&part->answers, TAPE_MAX);
+}
+
+bool tape_start(struct tape *t, const struct engine *g, const struct engine_request *r,
+                const struct tape_shape *shape, struct err *e)
+{
+    tape_part(t);
+    put_parameters(&t->parameters, engine_info(g), r, shape);
     for (size_t i = 0; i < r->count; i++)
         buf_put_u32le(&t->tokens_in, r->tokens[i]);
     return tape_ok(t) || err_set(e, ERR_MEMORY, "no memory to record a call");
@@ -115,9 +139,42 @@ void tape_token(struct tape *t, const struct engine_token *token)
     buf_put_u32le(&t->logits, bits);
 }
 
+struct digest embedding_digest(const struct engine_result *r)
+{
+    static const char domain[] = "assay/embedding/v1";
+    const struct span parts[] = {
+        {(const uint8_t *)domain, sizeof domain},
+        {(const uint8_t *)r->embedding, r->embedding_size * sizeof *r->embedding}};
+    return sha256_of_parts(parts, 2);
+}
+
 void tape_end(struct tape *t, const struct engine_result *r)
 {
     buf_put_span(&t->text, r->text);
+    if (r->embedding != NULL) {
+        struct digest d = embedding_digest(r);
+        buf_put(&t->digests, d.b, DIGEST_SIZE);
+    }
+}
+
+void tape_join(struct tape *t, const struct tape *part, enum engine_finish finish)
+{
+    struct json_writer w;
+    buf_put_u8(&t->answers, t->answers.n == 0 ? '[' : ',');
+    jw_init(&w, json_sink_buf, &t->answers, false);
+    jw_object(&w);
+    put_count(&w, "bytes", part->text.n);
+    jw_key(&w, "finish");
+    jw_str(&w, engine_finish_name(finish));
+    put_count(&w, "tokens", part->tokens_out.n / 4);
+    jw_end_object(&w);
+    buf_put_span(&t->text, buf_span(&part->text));
+    buf_put_span(&t->tokens_out, buf_span(&part->tokens_out));
+    buf_put_span(&t->digests, buf_span(&part->digests));
+    buf_put_span(&t->logits, buf_span(&part->logits));
+    t->joined++;
+    if (!tape_ok(part))
+        t->answers.failed = true;
 }
 
 static size_t add(struct log_content *out, size_t n, const char *field, struct span data)
@@ -134,9 +191,13 @@ size_t tape_intent(const struct tape *t, struct span prompt, struct log_content 
     return add(out, n, "tokens_in", buf_span(&t->tokens_in));
 }
 
-size_t tape_outcome(const struct tape *t, struct log_content out[TAPE_OUTCOME])
+size_t tape_outcome(struct tape *t, struct log_content out[TAPE_OUTCOME])
 {
     size_t n = add(out, 0, "answer", buf_span(&t->text));
+    if (t->joined > 1) {
+        buf_put_u8(&t->answers, ']');
+        n = add(out, n, "answers", buf_span(&t->answers));
+    }
     n = add(out, n, "digests", buf_span(&t->digests));
     n = add(out, n, "logits", buf_span(&t->logits));
     return add(out, n, "tokens_out", buf_span(&t->tokens_out));
@@ -145,7 +206,8 @@ size_t tape_outcome(const struct tape *t, struct log_content out[TAPE_OUTCOME])
 bool tape_ok(const struct tape *t)
 {
     return buf_ok(&t->parameters) && buf_ok(&t->tokens_in) && buf_ok(&t->text) &&
-           buf_ok(&t->tokens_out) && buf_ok(&t->digests) && buf_ok(&t->logits);
+           buf_ok(&t->tokens_out) && buf_ok(&t->digests) && buf_ok(&t->logits) &&
+           buf_ok(&t->answers);
 }
 
 void tape_free(struct tape *t)
@@ -156,6 +218,7 @@ void tape_free(struct tape *t)
     buf_free(&t->tokens_out);
     buf_free(&t->digests);
     buf_free(&t->logits);
+    buf_free(&t->answers);
 }
 
 struct exchange_model tape_identity(const struct engine *g, struct span name,
@@ -194,7 +257,7 @@ static void put_decimal(struct json_writer *w, const char *key, double v, double
     buf_free(&b);
 }
 
-void tape_sampling(struct buf *out, const struct engine_request *r)
+void tape_sampling(struct buf *out, const struct engine_request *r, uint32_t answers)
 {
     const struct engine_sampling *s = &r->sampling;
     struct json_writer w;
@@ -204,6 +267,8 @@ void tape_sampling(struct buf *out, const struct engine_request *r)
     if (r->max_tokens != 0)
         put_count(&w, "max_tokens", r->max_tokens);
     put_decimal(&w, "min_p", (double)s->min_p, 0);
+    if (answers > 1)
+        put_count(&w, "n", answers);
     put_decimal(&w, "presence_penalty", (double)s->presence, 0);
     put_decimal(&w, "repetition_penalty", (double)s->repetition, 1);
     struct buf seed;

@@ -111,9 +111,19 @@ static void refuse(struct call *c, enum refusal what, unsigned status, const cha
     reply_error(conn, status, type, code, message);
 }
 
+/* The caller's fault: which field, and why. */
+static void refuse_wrong(struct call *c, const char *code, const struct err *why)
+{
+    struct conn *conn = c->conn;
+    const struct complaint w = c->wrong;
+    refused_count(c->service, REFUSED_MALFORMED);
+    call_free(c);
+    reply_wrong(conn, &w, code, why->text);
+}
+
 /* ---- the beginning ---- */
 
-static struct exchange_call describe(struct call *c, const struct buf *sampling)
+static struct exchange_call describe(struct call *c)
 {
     const struct enrolled *known = enrolled_find(c->settings, c->model);
     struct exchange_call what = {
@@ -127,7 +137,7 @@ static struct exchange_call describe(struct call *c, const struct buf *sampling)
         .policy = c->settings->enrolled_only ? span_str("enrolled_only") : SPAN_EMPTY,
         .subject = c->caller.key ? c->caller.key->name : SPAN_EMPTY,
         .credential = c->caller.has_credential ? &c->caller.credential : NULL,
-        .sampling = buf_span(sampling),
+        .sampling = c->sampling,
     };
     c->backend->describe(c, &what);
     what.model.enrolled = known != NULL;
@@ -135,11 +145,11 @@ static struct exchange_call describe(struct call *c, const struct buf *sampling)
     return what;
 }
 
-static bool write_intent(struct call *c, const struct buf *sampling, struct err *e)
+static bool write_intent(struct call *c, struct err *e)
 {
     struct log_content content[2 + BACKEND_FIELDS];
     size_t n = 0;
-    struct exchange_call what = describe(c, sampling);
+    struct exchange_call what = describe(c);
     content[n++] = (struct log_content){span_str("request"), buf_span(&c->body)};
     content[n++] = (struct log_content){span_str("request_header"), buf_span(&c->client_head)};
     n += c->backend->intent(c, content + n);
@@ -188,6 +198,41 @@ static bool may_begin(struct call *c, const struct model_config **m)
     return true;
 }
 
+void call_prepared(struct call *c, bool ok, const struct err *e)
+{
+    struct err why = *e;
+    c->state = CALL_INTENT;
+    if (!c->conn) {
+        call_free(c); /* nothing was asked of anybody, and nobody waits */
+    } else if (c->service->drained) {
+        refuse(c, REFUSED_LIMITED, 503, "shutting_down", "The server is shutting down.");
+    } else if (!ok && why.code == ERR_LIMIT) {
+        c->service->metrics.refused[REASON_LOG]++;
+        refuse(c, REFUSED_LIMITED, 503, "engine_busy", "Too many calls wait for the engine.");
+    } else if (!ok && why.code != ERR_MEMORY) {
+        refuse_wrong(c, "unsupported_request", &why);
+    } else if (!ok || !write_intent(c, &why)) {
+        no_log(c, &why);
+    }
+}
+
+static void prepare(struct call *c)
+{
+    struct err e = ERR_INIT;
+    if (!request_head_record(c->service, c->conn, &c->client_head)) {
+        err_set(&e, ERR_MEMORY, "out of memory for a request");
+        no_log(c, &e);
+        return;
+    }
+    if (c->backend->begin) {
+        c->state = CALL_PREPARING;
+        c->backend->begin(c);
+        return;
+    }
+    bool ok = c->backend->prepare(c, &e);
+    call_prepared(c, ok, &e);
+}
+
 void call_begin(struct service *s, struct conn *conn, const struct endpoint *ep,
                 const struct caller *who)
 {
@@ -200,18 +245,16 @@ void call_begin(struct service *s, struct conn *conn, const struct endpoint *ep,
         return;
     }
     buf_init(&sampling, 4096);
-    if (!request_read(c, buf_span(&c->body), &sampling, &e)) {
-        refuse(c, REFUSED_MALFORMED, 400, "invalid_body", e.text);
+    bool ok = request_read(c, buf_span(&c->body), &sampling, &e);
+    c->sampling = arena_span(c->arena, buf_span(&sampling));
+    buf_free(&sampling);
+    if (!ok) {
+        refuse_wrong(c, "invalid_body", &e);
     } else if (may_begin(c, &m)) {
         pick_targets(c, m);
         c->backend = c->targets[0]->engine ? &engine_backend : &upstream_backend;
-        if (!c->backend->prepare(c, &e) && e.code != ERR_MEMORY)
-            refuse(c, REFUSED_MALFORMED, 400, "unsupported_request", e.text);
-        else if (e.code != ERR_NONE || !request_head_record(s, conn, &c->client_head) ||
-                 !write_intent(c, &sampling, &e))
-            no_log(c, &e);
+        prepare(c);
     }
-    buf_free(&sampling);
 }
 
 /* ---- the end ---- */

@@ -1,7 +1,7 @@
 /*
  * Private to src/serve: a call that the bundled engine answers. A job is made and freed in the
- * loop's thread; while the engine has it, the engine's thread writes tape, result and, under
- * the worker's lock, the octets of a stream.
+ * loop's thread. While it is read, a reader's thread has it; while the engine has it, the
+ * engine's thread writes answers and, under the worker's lock, the octets of a stream.
  */
 #ifndef SERVE_ENGINE_H
 #define SERVE_ENGINE_H
@@ -11,34 +11,98 @@
 
 #include "assay/replay.h"
 #include "serve/service.h"
+#include "serve/tool_calls.h"
 
-enum { JOB_ID = 48, JOB_FINGERPRINT = 96 };
+enum {
+    JOB_ID = 48,
+    JOB_FINGERPRINT = 96,
+    JOB_RANDOM = 12,
+    ANSWERS_MAX = 128, /* of a call: choices, times prompts */
+    VECTORS_MAX = 2048 /* inputs of an embeddings call */
+};
+
+/* One sequence of a call: an answer or, of embeddings, a vector. */
+struct engine_answer {
+    struct engine_job *job;
+    uint32_t index;         /* among the call's */
+    const uint32_t *prompt; /* in the job's tokens */
+    size_t prompt_count;
+    struct tape tape;    /* what the log gets of it; its text and tokens are also the answer's */
+    struct buf marked;   /* with tools: the text with the marks of calls */
+    struct buf logprobs; /* JSON, of those that were asked for: items of a list */
+    struct buf texts, offsets; /* the same in the form of the older API */
+    struct buf tops;
+    struct buf vector;       /* f32le */
+    struct tool_calls calls; /* when it is over */
+    struct span content;     /* when it is over: what it says, without calls */
+    size_t shown;            /* bytes of the text that the stream has */
+    size_t characters;       /* of the text */
+    bool opened;             /* the stream has its beginning */
+    struct engine_result result;
+    uint64_t number; /* the engine's */
+    bool submitted;
+};
+
+/* Something new of an answer. */
+struct engine_piece {
+    struct span text;                 /* may be empty */
+    const struct engine_token *token; /* NULL: none, only text that was held back */
+};
+
+/* How an API asks and is answered. */
+struct dialect {
+    const char *id_prefix;
+    const char *prompt; /* the parameter that holds what the model reads */
+    /* Tokens and prompts of the job. */
+    bool (*read)(struct engine_job *j, struct json root, struct err *e);
+    /* Octets of a stream, appended: its beginning; a piece; the end of an answer; its own end. */
+    void (*begin)(struct buf *out, struct engine_job *j);
+    void (*piece)(struct buf *out, struct engine_answer *a, const struct engine_piece *p);
+    void (*end)(struct buf *out, struct engine_answer *a);
+    void (*finish)(struct buf *out, struct engine_job *j);
+    void (*whole)(struct buf *out, struct engine_job *j);
+};
 
 struct engine_job {
+    struct errand errand;
     struct engine_job *next, *previous; /* of all */
     struct engine_job *next_ready;
     struct worker *worker;
     struct call *call; /* NULL: it is no more */
     struct arena *arena;
+    const struct dialect *dialect;
     /* what was asked */
-    struct engine_request request;
-    struct tokens tokens;
+    enum exchange_api api;
+    struct json root;
+    struct engine_request request; /* what all answers have in common */
+    struct tokens tokens;          /* of all prompts */
+    size_t *prompts;               /* tokens of each */
+    size_t prompt_count;
     struct buf prompt; /* what the model reads, as text */
-    bool chat, stream, include_usage;
+    uint32_t choices;  /* of each prompt */
+    uint32_t top;
+    bool stream, include_usage, logprobs, token_ids, base64;
+    struct json tools, tool_choice, parallel, chat_variables;
+    enum engine_tools form; /* of calls of tools; NONE: none were offered */
     struct span model;
+    uint8_t random[JOB_RANDOM];
     char id[JOB_ID], fingerprint[JOB_FINGERPRINT];
     uint64_t created;
+    uint64_t events; /* of a stream, numbered */
+    bool asked;      /* it was read whole: err says why not */
+    struct err err;
     /* what the log gets */
     struct tape tape;
     struct tape_model identity;
     struct buf sampling;
     /* the computation */
-    uint64_t number; /* the engine's */
-    bool submitted, over;
-    struct engine_result result;
+    struct engine_answer *answers;
+    size_t answer_count;
+    bool reading, submitted, over;
     /* under the worker's lock */
+    size_t left; /* answers that are not over */
     struct buf fresh;
-    bool ready, ended;
+    bool ready, ended, broken; /* broken: an answer failed, the others are to be stopped */
 };
 
 struct worker {
@@ -50,25 +114,75 @@ struct worker {
     pthread_mutex_t lock;
     struct engine_job *ready; /* newest first */
     struct engine_job *jobs;
+    size_t job_count;
     int fd; /* an eventfd: something is ready */
     struct loop_event *event;
 };
 
+/* ---- engine_call.c: in the loop's thread ---- */
+
+void engine_job_free(struct engine_job *j);
+void engine_on_ready(void *worker);
+
+/* ---- engine_worker.c: callbacks of the engine, whose argument is an answer ---- */
+
+bool engine_on_token(void *answer, const struct engine_token *t);
+void engine_on_done(void *answer, const struct engine_result *r);
+/* So many answers were not submitted: the others are to be stopped. */
+void engine_not_submitted(struct engine_job *j, size_t count);
+
 /* ---- engine_request.c ---- */
 
-/* Fill the job from the call's body; on failure the error says which parameter. */
-bool engine_request_read(struct engine_job *j, struct call *c, struct err *e) ASSAY_MUST_CHECK;
+/* Fill the job from its call's body; on failure the call's complaint says which parameter. */
+bool engine_request_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
+/* Another prompt: a text, or ids; `param` is what a complaint names. */
+bool engine_add_text(struct engine_job *j, struct span text, const char *param,
+                     struct err *e) ASSAY_MUST_CHECK;
+bool engine_add_ids(struct engine_job *j, struct json ids, const char *param,
+                    struct err *e) ASSAY_MUST_CHECK;
+/* The prompt's tokens from `from` on are a prompt of their own. */
+bool engine_add_prompt(struct engine_job *j, size_t from, struct err *e) ASSAY_MUST_CHECK;
+/* A string, ids, or several of either: `prompt` of completions, `input` of embeddings. */
+bool engine_read_inputs(struct engine_job *j, struct json root, struct err *e) ASSAY_MUST_CHECK;
 
-/* A chat's prompt: the template sees the messages and nothing else of the request. */
-bool engine_messages(struct engine *g, struct json messages, uint64_t now, struct arena *a,
-                     struct tokens *out, struct buf *prompt, struct err *e) ASSAY_MUST_CHECK;
+/* ---- engine_chat.c ---- */
 
-/* ---- engine_answer.c ---- */
+struct engine_chat {
+    struct json messages, tools, variables; /* as OpenAI's chat has them */
+    uint64_t now;
+    struct arena *a;
+    struct complaint *wrong;
+};
+/* A chat's prompt: the template sees messages, tools and variables, and nothing else of the
+ * request. */
+bool engine_chat_read(const struct engine *g, const struct engine_chat *c, struct tokens *out,
+                      struct buf *prompt, struct err *e) ASSAY_MUST_CHECK;
+/* Of a job whose messages are these. */
+bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e) ASSAY_MUST_CHECK;
+bool engine_tools_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 
-/* Octets of the answer, appended. */
-void engine_answer_begin(struct buf *out, const struct engine_job *j);
-void engine_answer_piece(struct buf *out, const struct engine_job *j, struct span text);
-void engine_answer_end(struct buf *out, const struct engine_job *j);
-void engine_answer_whole(struct buf *out, const struct engine_job *j);
+/* ---- dialects ---- */
+
+extern const struct dialect chat_dialect, completions_dialect, responses_dialect,
+    embeddings_dialect;
+
+/* A call of a tool gets a name that every family's template takes: nine letters and digits. */
+enum { CALL_ID = 10 };
+const char *engine_call_id(char out[CALL_ID], const struct engine_answer *a, size_t k);
+uint64_t engine_answer_tokens(const struct engine_job *j);
+uint64_t engine_cached_tokens(const struct engine_job *j);
+/* A list of items that were written before; ids. */
+void engine_put_items(struct json_writer *w, const struct buf *items);
+void engine_put_ids(struct json_writer *w, const char *key, const uint32_t *ids, size_t n);
+/* Why it ended, in OpenAI's words. */
+const char *engine_finish(const struct engine_answer *a);
+
+/* ---- engine_logprobs.c ---- */
+
+/* Of the piece's token: an item of a chat's list. Nothing for a token that ends an answer. */
+void logprobs_chat(struct buf *items, const struct engine_answer *a, const struct engine_token *t);
+/* The same in the four lists of the older API. */
+void logprobs_older(struct engine_answer *a, const struct engine_token *t);
+void logprobs_older_write(struct json_writer *w, const struct engine_answer *a);
 
 #endif

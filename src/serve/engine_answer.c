@@ -1,9 +1,81 @@
 /*
- * The bundled engine's answers as OpenAI's clients read them: one object, or an event for
- * every piece of text, the role first, then why it ended, the usage if it was asked for,
- * and [DONE].
+ * The bundled engine's answers as OpenAI's clients read them, of chats and of the older
+ * completions: one object, or an event for every piece of an answer, its role first, then why it
+ * ended, the usage when every answer is over and it was asked for, and [DONE].
  */
+#include <string.h>
+
 #include "serve/engine.h"
+
+enum { ITEMS_MAX = 64 << 20 };
+
+/* ---- common to all dialects ---- */
+
+const char *engine_call_id(char out[CALL_ID], const struct engine_answer *a, size_t k)
+{
+    static const char hex[] = "0123456789abcdef";
+    const struct engine_job *j = a->job;
+    size_t number = (size_t)a->index * TOOL_CALLS_MAX + k, n = 0;
+    for (size_t i = 0; i < 3; i++) {
+        out[n++] = hex[j->random[i] >> 4];
+        out[n++] = hex[j->random[i] & 15];
+    }
+    for (; n < CALL_ID - 1; number /= 36)
+        out[n++] = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36];
+    out[n] = '\0';
+    return out;
+}
+
+uint64_t engine_answer_tokens(const struct engine_job *j)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < j->answer_count; i++)
+        n += j->answers[i].result.answer;
+    return n;
+}
+
+/* Of the first answer to each prompt: the others find what that one left. */
+uint64_t engine_cached_tokens(const struct engine_job *j)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < j->answer_count; i += j->choices)
+        n += j->answers[i].result.cached;
+    return n;
+}
+
+const char *engine_finish(const struct engine_answer *a)
+{
+    return a->calls.count ? "tool_calls" : engine_finish_name(a->result.finish);
+}
+
+void engine_put_items(struct json_writer *w, const struct buf *items)
+{
+    struct buf list;
+    buf_init(&list, ITEMS_MAX);
+    buf_put_u8(&list, '[');
+    buf_put_span(&list, buf_span(items));
+    buf_put_u8(&list, ']');
+    if (buf_ok(&list))
+        jw_raw(w, buf_span(&list));
+    w->failed = w->failed || !buf_ok(&list);
+    buf_free(&list);
+}
+
+void engine_put_ids(struct json_writer *w, const char *key, const uint32_t *ids, size_t n)
+{
+    jw_key(w, key);
+    jw_array(w);
+    for (size_t i = 0; i < n; i++)
+        jw_u64(w, ids[i]);
+    jw_end_array(w);
+}
+
+/* ---- both APIs ---- */
+
+static bool is_chat(const struct engine_job *j)
+{
+    return j->api == EXCHANGE_CHAT;
+}
 
 static void put_top(struct json_writer *w, const struct engine_job *j)
 {
@@ -12,121 +84,268 @@ static void put_top(struct json_writer *w, const struct engine_job *j)
     jw_key(w, "id");
     jw_str(w, j->id);
     jw_key(w, "object");
-    jw_str(w, j->chat ? chats : "text_completion");
+    jw_str(w, is_chat(j) ? chats : "text_completion");
     jw_key(w, "created");
     jw_u64(w, j->created);
     jw_key(w, "model");
     jw_string(w, j->model);
     jw_key(w, "system_fingerprint");
     jw_str(w, j->fingerprint);
-    jw_key(w, "choices");
-    jw_array(w);
 }
 
-static void put_usage(struct json_writer *w, const struct engine_result *r)
+static void put_usage(struct json_writer *w, const struct engine_job *j)
 {
+    uint64_t in = j->tokens.n, out = engine_answer_tokens(j);
     jw_key(w, "usage");
     jw_object(w);
     jw_key(w, "prompt_tokens");
-    jw_u64(w, r->prompt);
+    jw_u64(w, in);
     jw_key(w, "completion_tokens");
-    jw_u64(w, r->answer);
+    jw_u64(w, out);
     jw_key(w, "total_tokens");
-    jw_u64(w, (uint64_t)r->prompt + r->answer);
+    jw_u64(w, in + out);
     jw_key(w, "prompt_tokens_details");
     jw_object(w);
     jw_key(w, "cached_tokens");
-    jw_u64(w, r->cached);
+    jw_u64(w, engine_cached_tokens(j));
     jw_end_object(w);
     jw_end_object(w);
 }
 
-/* What a chat's message or delta holds; NULL and nothing where it is not there. */
-static void put_message(struct json_writer *w, const char *key, const char *role,
-                        const struct span *text)
+/* A chat's prompt is the call's; a completion's is its choice's. */
+static void put_prompt_ids(struct json_writer *w, const struct engine_answer *a)
 {
-    jw_key(w, key);
+    if (a->job->token_ids)
+        engine_put_ids(w, "prompt_token_ids", a->prompt, a->prompt_count);
+}
+
+/* ---- a choice ---- */
+
+/* What a choice is told with: of a stream, this moment's; of a whole answer, all. */
+struct saying {
+    const char *role; /* of a chat */
+    const struct span *text;
+    bool calls;
+    const struct engine_token *token;
+    const char *finish;
+    bool whole, begins; /* begins: the first that is said of this choice */
+};
+
+static void put_calls(struct json_writer *w, const struct engine_answer *a)
+{
+    char id[CALL_ID];
+    jw_key(w, "tool_calls");
+    jw_array(w);
+    for (size_t i = 0; i < a->calls.count; i++) {
+        jw_object(w);
+        if (a->job->stream) {
+            jw_key(w, "index");
+            jw_u64(w, i);
+        }
+        jw_key(w, "id");
+        jw_str(w, engine_call_id(id, a, i));
+        jw_key(w, "type");
+        jw_str(w, "function");
+        jw_key(w, "function");
+        jw_object(w);
+        jw_key(w, "name");
+        jw_string(w, a->calls.call[i].name);
+        jw_key(w, "arguments");
+        jw_string(w, a->calls.call[i].arguments);
+        jw_end_object(w);
+        jw_end_object(w);
+    }
+    jw_end_array(w);
+}
+
+static void put_message(struct json_writer *w, const struct engine_answer *a,
+                        const struct saying *s)
+{
+    jw_key(w, s->whole ? "message" : "delta");
     jw_object(w);
-    if (role) {
+    if (s->role) {
         jw_key(w, "role");
-        jw_str(w, role);
+        jw_str(w, s->role);
     }
-    if (text) {
+    if (s->text && s->calls && s->text->n == 0) {
         jw_key(w, "content");
-        jw_string(w, *text);
+        jw_null(w);
+    } else if (s->text) {
+        jw_key(w, "content");
+        jw_string(w, *s->text);
+    }
+    if (s->calls)
+        put_calls(w, a);
+    if (s->whole) {
+        jw_key(w, "refusal");
+        jw_null(w);
     }
     jw_end_object(w);
 }
 
-static void put_choice(struct json_writer *w, const struct engine_job *j, const char *role,
-                       const struct span *text, const char *finish)
+static void put_logprobs(struct json_writer *w, struct engine_answer *a, const struct saying *s)
 {
+    const struct engine_job *j = a->job;
+    if (!j->logprobs || (!s->whole && !s->token)) {
+        jw_key(w, "logprobs");
+        jw_null(w);
+    } else if (!is_chat(j)) {
+        logprobs_older_write(w, a);
+    } else {
+        jw_key(w, "logprobs");
+        jw_object(w);
+        jw_key(w, "content");
+        engine_put_items(w, &a->logprobs);
+        jw_key(w, "refusal");
+        jw_null(w);
+        jw_end_object(w);
+    }
+}
+
+static void put_token_ids(struct json_writer *w, const struct engine_answer *a,
+                          const struct saying *s)
+{
+    struct span given = s->whole ? buf_span(&a->tape.tokens_out) : SPAN_EMPTY;
+    jw_key(w, "token_ids");
+    jw_array(w);
+    for (size_t i = 0; i < given.n; i += 4)
+        jw_u64(w, load_u32le(given.p + i));
+    if (!s->whole && s->token)
+        jw_u64(w, s->token->id);
+    jw_end_array(w);
+}
+
+static void put_choice(struct json_writer *w, struct engine_answer *a, const struct saying *s)
+{
+    const struct engine_job *j = a->job;
     jw_object(w);
     jw_key(w, "index");
-    jw_u64(w, 0);
-    if (j->chat) {
-        put_message(w, j->stream ? "delta" : "message", role, text);
+    jw_u64(w, a->index);
+    if (is_chat(j)) {
+        put_message(w, a, s);
     } else {
         jw_key(w, "text");
-        jw_string(w, text ? *text : SPAN_EMPTY);
+        jw_string(w, s->text ? *s->text : SPAN_EMPTY);
     }
-    jw_key(w, "logprobs");
-    jw_null(w);
+    put_logprobs(w, a, s);
     jw_key(w, "finish_reason");
-    jw_str(w, finish);
+    jw_str(w, s->finish);
+    if (j->token_ids)
+        put_token_ids(w, a, s);
+    if (!is_chat(j) && (s->whole || s->begins))
+        put_prompt_ids(w, a);
     jw_end_object(w);
 }
 
-/* `usage`: the event of the usage, which has no choice. */
-static void put_event(struct buf *out, const struct engine_job *j, const char *role,
-                      const struct span *text, const char *finish, bool usage)
+/* ---- streams ---- */
+
+/* `a` NULL: the event of the usage, which has no choice. */
+static void put_event(struct buf *out, struct engine_job *j, struct engine_answer *a,
+                      const struct saying *s)
 {
     struct json_writer w;
     buf_put_str(out, "data: ");
     jw_init(&w, json_sink_buf, out, false);
     put_top(&w, j);
-    if (!usage)
-        put_choice(&w, j, role, text, finish);
+    jw_key(&w, "choices");
+    jw_array(&w);
+    if (a)
+        put_choice(&w, a, s);
     jw_end_array(&w);
-    if (usage) {
-        put_usage(&w, &j->result);
+    if (a && s->begins && is_chat(j))
+        put_prompt_ids(&w, a);
+    if (!a) {
+        put_usage(&w, j);
     } else if (j->include_usage) {
         jw_key(&w, "usage");
         jw_null(&w);
     }
     jw_end_object(&w);
     buf_put_str(out, "\n\n");
+    out->failed = out->failed || w.failed;
 }
 
-void engine_answer_begin(struct buf *out, const struct engine_job *j)
+static void begin(struct buf *out, struct engine_job *j)
 {
-    const struct span none = SPAN_EMPTY;
-    if (j->chat)
-        put_event(out, j, "assistant", &none, NULL, false);
+    static const struct span none = {(const uint8_t *)"", 0};
+    for (size_t i = 0; is_chat(j) && i < j->answer_count; i++)
+        put_event(out, j, &j->answers[i],
+                  &(struct saying){.role = "assistant", .text = &none, .begins = i == 0});
 }
 
-void engine_answer_piece(struct buf *out, const struct engine_job *j, struct span text)
+static void piece(struct buf *out, struct engine_answer *a, const struct engine_piece *p)
 {
-    if (text.n)
-        put_event(out, j, NULL, &text, NULL, false);
+    const struct engine_job *j = a->job;
+    struct saying s = {.text = p->text.n ? &p->text : NULL, .token = p->token};
+    if (p->token && j->logprobs) {
+        buf_clear(&a->logprobs);
+        buf_clear(&a->texts);
+        buf_clear(&a->offsets);
+        buf_clear(&a->tops);
+        if (is_chat(j))
+            logprobs_chat(&a->logprobs, a, p->token);
+        else
+            logprobs_older(a, p->token);
+    }
+    if (p->token && !j->logprobs && !j->token_ids)
+        s.token = NULL;
+    if (!s.text && !s.token)
+        return;
+    s.begins = !is_chat(j) && !a->opened;
+    a->opened = true;
+    put_event(out, a->job, a, &s);
 }
 
-void engine_answer_end(struct buf *out, const struct engine_job *j)
+static void end(struct buf *out, struct engine_answer *a)
 {
-    put_event(out, j, NULL, NULL, engine_finish_name(j->result.finish), false);
+    struct saying calls = {.calls = true}, last = {.finish = engine_finish(a)};
+    last.begins = !is_chat(a->job) && !a->opened;
+    if (a->calls.count)
+        put_event(out, a->job, a, &calls);
+    put_event(out, a->job, a, &last);
+}
+
+static void finish(struct buf *out, struct engine_job *j)
+{
     if (j->include_usage)
-        put_event(out, j, NULL, NULL, NULL, true);
+        put_event(out, j, NULL, NULL);
     buf_put_str(out, "data: [DONE]\n\n");
 }
 
-void engine_answer_whole(struct buf *out, const struct engine_job *j)
+/* ---- whole answers ---- */
+
+static void whole(struct buf *out, struct engine_job *j)
 {
     struct json_writer w;
-    struct span text = buf_span(&j->tape.text);
     jw_init(&w, json_sink_buf, out, false);
     put_top(&w, j);
-    put_choice(&w, j, "assistant", &text, engine_finish_name(j->result.finish));
+    jw_key(&w, "choices");
+    jw_array(&w);
+    for (size_t i = 0; i < j->answer_count; i++) {
+        struct engine_answer *a = &j->answers[i];
+        struct saying s = {.role = "assistant",
+                           .text = &a->content,
+                           .calls = a->calls.count > 0,
+                           .finish = engine_finish(a),
+                           .whole = true};
+        put_choice(&w, a, &s);
+    }
     jw_end_array(&w);
-    put_usage(&w, &j->result);
+    if (is_chat(j))
+        put_prompt_ids(&w, &j->answers[0]);
+    put_usage(&w, j);
     jw_end_object(&w);
+    out->failed = out->failed || w.failed;
 }
+
+/* ---- */
+
+static bool read_chat(struct engine_job *j, struct json root, struct err *e)
+{
+    return engine_chat_job(j, json_get(root, "messages"), e);
+}
+
+const struct dialect chat_dialect = {"chatcmpl-", "messages", read_chat, begin,
+                                     piece,       end,        finish,    whole};
+const struct dialect completions_dialect = {
+    "cmpl-", "prompt", engine_read_inputs, begin, piece, end, finish, whole};

@@ -1,20 +1,30 @@
 /*
- * Calls that the bundled engine answers. Its thread computes and does nothing else; what
- * comes of it crosses to the loop's thread in the jobs, announced by an eventfd, and
- * goes through the gate like an upstream's answer.
+ * Calls that the bundled engine answers, as the loop's thread sees them: read by a reader's
+ * thread, computed by the engine's, and what comes of them goes through the gate like
+ * an upstream's answer.
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "serve/engine.h"
 
-enum { JOB_ARENA = 512 << 20, PROMPT_MAX = 256 << 20, SAMPLING_MAX = 65536, ID_BYTES = 12 };
+enum { JOB_ARENA = 512 << 20, PROMPT_MAX = 256 << 20, SAMPLING_MAX = 65536, ITEMS_MAX = 64 << 20 };
 
 /* ---- jobs ---- */
 
-static void job_free(struct engine_job *j)
+static void answer_free(struct engine_answer *a)
+{
+    tape_free(&a->tape);
+    buf_free(&a->marked);
+    buf_free(&a->logprobs);
+    buf_free(&a->texts);
+    buf_free(&a->offsets);
+    buf_free(&a->tops);
+    buf_free(&a->vector);
+}
+
+void engine_job_free(struct engine_job *j)
 {
     struct worker *w = j->worker;
     if (j->previous)
@@ -23,6 +33,8 @@ static void job_free(struct engine_job *j)
         w->jobs = j->next;
     if (j->next)
         j->next->previous = j->previous;
+    for (size_t i = 0; i < j->answer_count; i++)
+        answer_free(&j->answers[i]);
     tape_free(&j->tape);
     tokens_free(&j->tokens);
     buf_free(&j->prompt);
@@ -30,6 +42,16 @@ static void job_free(struct engine_job *j)
     buf_free(&j->fresh);
     arena_free(j->arena);
     free(j);
+}
+
+static const struct dialect *dialect_of(enum exchange_api api)
+{
+    static const struct dialect *const all[EXCHANGE_APIS] = {
+        [EXCHANGE_CHAT] = &chat_dialect,
+        [EXCHANGE_COMPLETIONS] = &completions_dialect,
+        [EXCHANGE_RESPONSES] = &responses_dialect,
+        [EXCHANGE_EMBEDDINGS] = &embeddings_dialect};
+    return all[api];
 }
 
 static struct engine_job *job_new(struct worker *w, struct call *c)
@@ -44,6 +66,9 @@ static struct engine_job *job_new(struct worker *w, struct call *c)
     j->worker = w;
     j->call = c;
     j->arena = a;
+    j->api = c->endpoint->api;
+    j->dialect = dialect_of(j->api);
+    j->stream = c->stream;
     j->created = c->start_us / 1000000;
     buf_init(&j->prompt, PROMPT_MAX);
     buf_init(&j->sampling, SAMPLING_MAX);
@@ -56,21 +81,21 @@ static struct engine_job *job_new(struct worker *w, struct call *c)
     return j;
 }
 
+/* ---- in a reader's thread ---- */
+
 /* The response's identifier, and what computed: the numerics and the weights. */
 static bool name_job(struct engine_job *j, struct err *e)
 {
     static const char hex[] = "0123456789abcdef";
     const struct engine_info *i = engine_info(j->worker->engine);
-    const char *begin = j->chat ? "chatcmpl-" : "cmpl-";
-    size_t n = strlen(begin), at;
-    uint8_t random[ID_BYTES];
+    size_t n = strlen(j->dialect->id_prefix), at;
     struct buf b;
-    if (!seal_random(random, sizeof random, e))
+    if (!seal_random(j->random, sizeof j->random, e))
         return false;
-    memcpy(j->id, begin, n);
-    for (size_t k = 0; k < sizeof random; k++) {
-        j->id[n++] = hex[random[k] >> 4];
-        j->id[n++] = hex[random[k] & 15];
+    memcpy(j->id, j->dialect->id_prefix, n);
+    for (size_t k = 0; k < sizeof j->random; k++) {
+        j->id[n++] = hex[j->random[k] >> 4];
+        j->id[n++] = hex[j->random[k] & 15];
     }
     j->id[n] = '\0';
     buf_init(&b, sizeof j->fingerprint - DIGEST_HEX - 1);
@@ -82,85 +107,75 @@ static bool name_job(struct engine_job *j, struct err *e)
     return true;
 }
 
-/* ---- the engine's thread ---- */
-
-static void announce(struct engine_job *j)
+static void start_answer(struct engine_job *j, size_t i)
 {
-    struct worker *w = j->worker;
-    uint64_t one = 1;
-    if (j->ready)
-        return;
-    j->ready = true;
-    j->next_ready = w->ready;
-    w->ready = j;
-    if (write(w->fd, &one, sizeof one) < 0)
-        return; /* its counter is full: the loop will be woken anyway */
+    struct engine_answer *a = &j->answers[i];
+    a->job = j;
+    a->index = (uint32_t)i;
+    a->prompt_count = j->prompts[i / j->choices];
+    a->prompt = i == 0                ? j->tokens.id
+                : i % j->choices == 0 ? a[-1].prompt + a[-1].prompt_count
+                                      : a[-1].prompt;
+    tape_part(&a->tape);
+    buf_init(&a->marked, ITEMS_MAX);
+    buf_init(&a->logprobs, ITEMS_MAX);
+    buf_init(&a->texts, ITEMS_MAX);
+    buf_init(&a->offsets, ITEMS_MAX);
+    buf_init(&a->tops, ITEMS_MAX);
+    buf_init(&a->vector, ITEMS_MAX);
 }
 
-static bool on_token(void *arg, const struct engine_token *t)
+static bool read_job(struct engine_job *j, struct err *e)
 {
-    struct engine_job *j = arg;
-    tape_token(&j->tape, t);
-    if (!j->stream || t->text.n == 0)
-        return tape_ok(&j->tape);
-    pthread_mutex_lock(&j->worker->lock);
-    engine_answer_piece(&j->fresh, j, t->text);
-    announce(j);
-    bool ok = buf_ok(&j->fresh);
-    pthread_mutex_unlock(&j->worker->lock);
-    return ok && tape_ok(&j->tape);
+    struct tape_shape shape;
+    if (!engine_request_read(j, e) || !name_job(j, e))
+        return false;
+    size_t n = j->prompt_count * j->choices;
+    j->model = arena_span(j->arena, j->call->model);
+    j->answers = arena_array(j->arena, n, sizeof *j->answers);
+    if (!j->answers || !j->model.p)
+        return err_set(e, ERR_MEMORY, "out of memory for a call's answers");
+    for (; j->answer_count < n; j->answer_count++)
+        start_answer(j, j->answer_count);
+    shape = (struct tape_shape){j->prompts, j->prompt_count, j->choices};
+    tape_sampling(&j->sampling, &j->request, j->choices);
+    return tape_start(&j->tape, j->worker->engine, &j->request, &shape, e);
 }
 
-static void on_done(void *arg, const struct engine_result *r)
+static void work(struct errand *x)
 {
-    struct engine_job *j = arg;
-    bool whole = r->finish != ENGINE_FAILED && r->finish != ENGINE_CANCELLED;
-    tape_end(&j->tape, r);
-    j->result = *r;
-    j->result.text = SPAN_EMPTY;
-    j->result.embedding = NULL;
-    pthread_mutex_lock(&j->worker->lock);
-    if (whole && j->stream) {
-        engine_answer_piece(&j->fresh, j, r->text);
-        engine_answer_end(&j->fresh, j);
-    } else if (whole) {
-        engine_answer_whole(&j->fresh, j);
-    }
-    j->ended = true;
-    announce(j);
-    pthread_mutex_unlock(&j->worker->lock);
+    struct engine_job *j = (struct engine_job *)(void *)x;
+    j->asked = read_job(j, &j->err);
 }
 
-static void *compute(void *arg)
-{
-    struct worker *w = arg;
-    while (!atomic_load(&w->stop)) {
-        bool work = false;
-        /* A step that fails has ended every request with its reason. */
-        if (!engine_step(w->engine, &work, NULL) || !work)
-            engine_wait(w->engine, 0);
-    }
-    return NULL;
-}
-
-/* ---- the loop's thread ---- */
+/* ---- what is told to a call ---- */
 
 static void answer_ended(struct engine_job *j)
 {
     struct call *c = j->call;
-    const struct engine_result *r = &j->result;
+    const struct engine_result *bad = NULL;
+    for (size_t i = 0; i < j->answer_count && !bad; i++)
+        if (j->answers[i].result.finish == ENGINE_FAILED)
+            bad = &j->answers[i].result;
     c->facts.reported = true;
-    c->facts.input = r->prompt;
-    c->facts.output = r->answer;
-    c->facts.cached = r->cached;
+    c->facts.input = j->tokens.n;
+    c->facts.output = engine_answer_tokens(j);
+    c->facts.cached = engine_cached_tokens(j);
     if (c->stopping)
         call_stopped(c);
-    else if (r->finish == ENGINE_FAILED)
-        call_give_up(c, EXCHANGE_ERROR, err_name(r->error.code));
-    else if (r->finish == ENGINE_CANCELLED)
+    else if (bad)
+        call_give_up(c, EXCHANGE_ERROR, err_name(bad->error.code));
+    else if (j->broken)
         call_give_up(c, EXCHANGE_ERROR, "answer_too_large");
     else
         call_answer_whole(c);
+}
+
+static void cancel(struct engine_job *j)
+{
+    for (size_t i = 0; i < j->answer_count; i++)
+        if (j->answers[i].submitted)
+            engine_cancel(j->worker->engine, j->answers[i].number);
 }
 
 /* A call may be over after each word that is said to it; its job stays until it is marked as over. */
@@ -180,10 +195,10 @@ static void tell(struct engine_job *j, const struct buf *octets, bool ended)
     if (j->call)
         answer_ended(j);
     else
-        job_free(j);
+        engine_job_free(j);
 }
 
-static void on_ready(void *arg)
+void engine_on_ready(void *arg)
 {
     struct worker *w = arg;
     struct engine_job *next, *j, *in_order = NULL;
@@ -204,9 +219,11 @@ static void on_ready(void *arg)
         pthread_mutex_lock(&w->lock);
         octets = j->fresh;
         buf_init(&j->fresh, w->service->settings->limits.answer);
-        bool ended = j->ended;
+        bool ended = j->ended, broken = j->broken;
         j->ready = false;
         pthread_mutex_unlock(&w->lock);
+        if (broken && !ended)
+            cancel(j);
         tell(j, &octets, ended);
         buf_free(&octets);
     }
@@ -214,20 +231,42 @@ static void on_ready(void *arg)
 
 /* ---- the backend ---- */
 
+static void told(struct errand *x, bool over)
+{
+    struct engine_job *j = (struct engine_job *)(void *)x;
+    j->reading = false;
+    if (!over)
+        call_prepared(j->call, j->asked, &j->err);
+}
+
+static void begin(struct call *c)
+{
+    struct service *s = c->service;
+    struct engine_job *j = NULL;
+    struct err e = ERR_INIT;
+    if (!dialect_of(c->endpoint->api))
+        complain(&c->wrong, &e, "not_served", "model",
+                 "is the bundled engine's, which does not answer %s: ask for a model of an "
+                 "upstream, through which it is relayed",
+                 c->endpoint->path);
+    else if (!(j = job_new(s->worker, c)))
+        err_set(&e, ERR_MEMORY, "out of memory for a call");
+    if (j) {
+        j->errand.work = work;
+        j->errand.told = told;
+        j->reading = errands_add(s->readers, &j->errand);
+    }
+    if (j && !j->reading)
+        err_set(&e, ERR_LIMIT, "too many calls wait for the engine");
+    if (!j || !j->reading)
+        call_prepared(c, false, &e);
+}
+
+/* A call has one engine, which is asked once: nothing is prepared again. */
 static bool prepare(struct call *c, struct err *e)
 {
-    struct engine_job *j = job_new(c->service->worker, c);
-    if (!j)
-        return err_set(e, ERR_MEMORY, "out of memory for a call");
-    j->model = c->model;
-    if (!engine_request_read(j, c, e) || !name_job(j, e))
-        return false;
-    j->model = arena_span(j->arena, c->model);
-    j->request.token = on_token;
-    j->request.done = on_done;
-    j->request.arg = j;
-    tape_sampling(&j->sampling, &j->request);
-    return tape_start(&j->tape, j->worker->engine, &j->request, e);
+    (void)c;
+    return err_set(e, ERR_UNSUPPORTED, "the engine is asked once");
 }
 
 static void describe(struct call *c, struct exchange_call *out)
@@ -246,7 +285,31 @@ static size_t intent(struct call *c, struct log_content content[BACKEND_FIELDS])
 
 static size_t sealed(struct call *c, struct log_content content[BACKEND_FIELDS])
 {
-    return tape_outcome(&c->job->tape, content);
+    struct engine_job *j = c->job;
+    for (size_t i = 0; i < j->answer_count; i++)
+        tape_join(&j->tape, &j->answers[i].tape, j->answers[i].result.finish);
+    return tape_outcome(&j->tape, content);
+}
+
+static bool submit(struct engine_job *j, struct err *e)
+{
+    for (size_t i = 0; i < j->answer_count; i++) {
+        struct engine_answer *a = &j->answers[i];
+        struct engine_request r = j->request;
+        r.tokens = a->prompt;
+        r.count = a->prompt_count;
+        r.sampling.seed += i % j->choices;
+        r.token = engine_on_token;
+        r.done = engine_on_done;
+        r.arg = a;
+        a->submitted = engine_submit(j->worker->engine, &r, &a->number, e);
+        if (!a->submitted) {
+            engine_not_submitted(j, j->answer_count - i);
+            return false;
+        }
+        j->submitted = true;
+    }
+    return true;
 }
 
 /* The answer's head is ours: it says what an upstream's would. */
@@ -257,10 +320,11 @@ static bool ask(struct call *c, struct err *e)
                          span_str(j->stream ? "Content-Type: text/event-stream\r\n"
                                             : "Content-Type: application/json\r\n"));
     if (j->stream)
-        engine_answer_begin(&j->fresh, j);
-    j->submitted = engine_submit(j->worker->engine, &j->request, &j->number, e);
-    c->upstream_status = j->submitted ? 200 : 0;
-    return j->submitted;
+        j->dialect->begin(&j->fresh, j);
+    j->left = j->answer_count;
+    bool ok = submit(j, e);
+    c->upstream_status = ok ? 200 : 0;
+    return ok;
 }
 
 /* True: the engine does not have it (any more). */
@@ -268,7 +332,7 @@ static bool stop_job(struct engine_job *j)
 {
     if (!j->submitted || j->over)
         return true;
-    engine_cancel(j->worker->engine, j->number);
+    cancel(j);
     return false;
 }
 
@@ -279,12 +343,19 @@ static bool stop(struct call *c)
 
 static void outcome(struct call *c, struct exchange_outcome *o)
 {
-    const struct engine_result *r = &c->job->result;
+    const struct engine_job *j = c->job;
+    uint64_t queue = 0, prefill = 0, decode = 0;
+    for (size_t i = 0; i < j->answer_count; i++) {
+        const struct engine_result *r = &j->answers[i].result;
+        queue = i == 0 ? r->queue_us : queue;
+        prefill = r->prefill_us > prefill ? r->prefill_us : prefill;
+        decode = r->decode_us > decode ? r->decode_us : decode;
+    }
     o->upstream_status = 0;
     o->model.name = SPAN_EMPTY;
-    o->timings.queue += r->queue_us;
-    o->timings.prefill = r->prefill_us;
-    o->timings.decode = r->decode_us;
+    o->timings.queue += queue;
+    o->timings.prefill = prefill;
+    o->timings.decode = decode;
 }
 
 static void forget(struct call *c)
@@ -296,60 +367,8 @@ static void forget(struct call *c)
     j->call = NULL;
     if (!stop_job(j))
         return; /* freed when the engine has let go of it */
-    job_free(j);
+    engine_job_free(j);
 }
 
 const struct backend engine_backend = {
-    EXCHANGE_ENGINE, prepare, describe, intent, sealed, ask, stop, outcome, forget};
-
-/* ---- the worker ---- */
-
-bool worker_start(struct service *s, struct err *e)
-{
-    const struct engine_config *c = &s->settings->engine;
-    struct engine_options o = {.threads = (unsigned)c->threads,
-                               .context = (uint32_t)c->context,
-                               .sequences = c->sequences ? (uint32_t)c->sequences : 4};
-    if (c->path.n == 0)
-        return true;
-    struct worker *w = s->worker = calloc(1, sizeof *w);
-    if (!w)
-        return err_set(e, ERR_MEMORY, "out of memory for the engine");
-    w->service = s;
-    w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    (void)pthread_mutex_init(&w->lock, NULL);
-    if (w->fd < 0)
-        return err_errno(e, NULL, "cannot make an eventfd");
-    if (!engine_load(&w->engine, c->path_text, &o, e))
-        return false;
-    if (!engine_tokenizer(w->engine))
-        return err_at(e, ERR_UNSUPPORTED, c->path_text, ERR_NO_OFFSET,
-                      "the model has no tokenizer: it reads no text");
-    w->event = loop_readable(s->loop, w->fd, on_ready, w);
-    w->running = w->event && pthread_create(&w->thread, NULL, compute, w) == 0;
-    return w->running || err_set(e, ERR_MEMORY, "cannot start the engine's thread");
-}
-
-/* The calls are gone. */
-void worker_stop(struct service *s)
-{
-    struct worker *w = s->worker;
-    if (!w)
-        return;
-    atomic_store(&w->stop, true);
-    if (w->running) {
-        engine_interrupt(w->engine);
-        (void)pthread_join(w->thread, NULL);
-    }
-    engine_free(w->engine);
-    for (struct engine_job *next, *j = w->jobs; j; j = next) {
-        next = j->next;
-        job_free(j);
-    }
-    loop_event_free(w->event);
-    if (w->fd >= 0)
-        close(w->fd);
-    (void)pthread_mutex_destroy(&w->lock);
-    free(w);
-    s->worker = NULL;
-}
+    EXCHANGE_ENGINE, prepare, describe, intent, sealed, ask, stop, outcome, forget, begin};

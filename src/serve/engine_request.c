@@ -1,185 +1,468 @@
 /*
- * A request to the bundled engine. A parameter that is not known here is refused by its
- * name: an answer that silently ignored one would be recorded as if it had not.
+ * A request to the bundled engine, read by one table of parameters. One that is not known
+ * for its API is refused by its name: an answer that silently ignored it would be
+ * recorded as if it had not. Runs in a reader's thread.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "serve/engine.h"
 
-enum { STOPS = ENGINE_MAX_STOPS };
+enum { STOPS = ENGINE_MAX_STOPS, WORD = 32 };
 
-static const char *const common[] = {
-    "model", "stream", "stream_options", "max_tokens",        "temperature",      "top_p", "top_k",
-    "min_p", "seed",   "stop",           "frequency_penalty", "presence_penalty", "n",     "user",
-    NULL};
+#define ON(api) (1U << EXCHANGE_##api)
+enum {
+    WRITES = ON(CHAT) | ON(COMPLETIONS) | ON(RESPONSES),
+    CHATS = ON(CHAT) | ON(RESPONSES),
+    OPENAI = ON(CHAT) | ON(COMPLETIONS),
+    ALL = WRITES | ON(EMBEDDINGS)
+};
 
-static bool in(const char *const *names, struct span name)
+struct parameter {
+    const char *name;
+    unsigned apis;
+    bool (*read)(struct engine_job *j, const struct parameter *p, struct json v, struct err *e);
+    size_t at; /* in struct engine_job */
+    double min, max;
+    const char *word; /* the only one that is taken */
+};
+
+static struct complaint *wrong(struct engine_job *j)
 {
-    while (*names && !span_is(name, *names))
-        names++;
-    return *names != NULL;
+    return &j->call->wrong;
 }
 
-static bool all_known(struct json root, bool chat, struct err *e)
+/* ---- single values ---- */
+
+static bool known(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
 {
-    static const char *const chats[] = {"messages", "max_completion_tokens", NULL};
-    static const char *const plain[] = {"prompt", NULL};
-    for (struct json m = json_first(root); json_type(m); m = json_next(m)) {
-        struct span name = json_key(m);
-        if (json_type(m) != JSON_NULL && !in(common, name) && !in(chat ? chats : plain, name))
-            return err_set(e, ERR_UNSUPPORTED, "'%.*s' is not supported by the bundled engine",
-                           name.n < 64 ? (int)name.n : 64, (const char *)name.p);
-    }
+    (void)j, (void)p, (void)v, (void)e;
     return true;
 }
 
-/* ---- numbers ---- */
-
-static bool absent(struct json v)
+static bool decimal(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
 {
-    return json_type(v) == JSON_MISSING || json_type(v) == JSON_NULL;
-}
-
-static bool decimal(struct json root, const char *name, float *out, struct err *e)
-{
-    struct json v = json_get(root, name);
     double d;
-    if (absent(v))
-        return true;
-    if (!json_double(v, &d) || !isfinite(d))
-        return err_set(e, ERR_FORMAT, "'%s' must be a number", name);
-    *out = (float)d;
+    if (!json_double(v, &d) || !isfinite(d) || d < p->min || d > p->max)
+        return complain(wrong(j), e, "invalid_value", p->name, "must be a number from %g to %g",
+                        p->min, p->max);
+    float f = (float)d;
+    memcpy((char *)j + p->at, &f, sizeof f);
     return true;
 }
 
-static bool whole(struct json root, const char *name, uint64_t min, uint64_t max, uint64_t *out,
-                  struct err *e)
+static bool whole(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
 {
-    struct json v = json_get(root, name);
     uint64_t n;
-    if (absent(v))
+    if (!json_u64(v, &n) || n < (uint64_t)p->min || n > (uint64_t)p->max)
+        return complain(wrong(j), e, "invalid_value", p->name,
+                        "must be a whole number from %.0f to %.0f", p->min, p->max);
+    uint32_t small = (uint32_t)n;
+    memcpy((char *)j + p->at, &small, sizeof small);
+    return true;
+}
+
+/* A negative one is its two's complement, as clients have them that count in 64 bits. */
+static bool seed(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    int64_t n;
+    if (json_u64(v, &j->request.sampling.seed))
         return true;
-    if (!json_u64(v, &n) || n < min || n > max)
-        return err_set(e, ERR_FORMAT, "'%s' must be a whole number from %llu to %llu", name,
-                       (unsigned long long)min, (unsigned long long)max);
-    *out = n;
+    if (!json_i64(v, &n))
+        return complain(wrong(j), e, "invalid_value", p->name, "must be a whole number of 64 bits");
+    j->request.sampling.seed = (uint64_t)n;
     return true;
 }
 
-/* OpenAI's presets: temperature 1, top_p 1. A seed that is not given is 0. */
-static bool read_sampling(struct engine_job *j, struct json root, struct err *e)
+static bool boolean(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
 {
-    struct engine_sampling *s = &j->request.sampling;
-    uint64_t top_k = 0, seed = 0, max = 0, n = 1;
-    *s = engine_greedy();
-    s->temperature = 1;
-    if (!decimal(root, "temperature", &s->temperature, e) ||
-        !decimal(root, "top_p", &s->top_p, e) || !decimal(root, "min_p", &s->min_p, e) ||
-        !decimal(root, "frequency_penalty", &s->frequency, e) ||
-        !decimal(root, "presence_penalty", &s->presence, e) ||
-        !whole(root, "top_k", 0, UINT32_MAX, &top_k, e) ||
-        !whole(root, "seed", 0, INT64_MAX, &seed, e) || !whole(root, "n", 1, 1, &n, e) ||
-        !whole(root, "max_tokens", 1, UINT32_MAX, &max, e) ||
-        !whole(root, "max_completion_tokens", 1, UINT32_MAX, &max, e))
-        return false;
-    s->top_k = (uint32_t)top_k;
-    s->seed = seed;
-    j->request.max_tokens = (uint32_t)max;
+    bool b;
+    if (!json_bool(v, &b))
+        return complain(wrong(j), e, "invalid_type", p->name, "must be a boolean");
+    memcpy((char *)j + p->at, &b, sizeof b);
     return true;
 }
 
-/* ---- the rest ---- */
-
-static bool read_stops(struct engine_job *j, struct json v, struct err *e)
+/* Kept, to be judged with others. */
+static bool kept(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
 {
-    struct span *stops = arena_array(j->arena, STOPS, sizeof *stops);
+    (void)e;
+    memcpy((char *)j + p->at, &v, sizeof v);
+    return true;
+}
+
+static bool unsupported(struct engine_job *j, const char *name, struct err *e)
+{
+    return complain(wrong(j), e, "unsupported_parameter", name,
+                    "is not supported by the bundled engine: an upstream may know it");
+}
+
+static bool refused(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    (void)v;
+    return unsupported(j, p->name, e);
+}
+
+static bool only_false(struct engine_job *j, const struct parameter *p, struct json v,
+                       struct err *e)
+{
+    bool b = true;
+    return (json_bool(v, &b) && !b) || complain(wrong(j), e, "unsupported_value", p->name,
+                                                "can only be false with the bundled engine");
+}
+
+static bool only_word(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    struct span s;
+    return (json_string(v, &s) && span_is(s, p->word)) ||
+           complain(wrong(j), e, "unsupported_value", p->name,
+                    "can only be \"%s\" with the bundled engine", p->word);
+}
+
+/* ---- structured ones ---- */
+
+static bool stops(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    struct span *list = arena_array(j->arena, STOPS, sizeof *list);
     bool one = json_type(v) == JSON_STRING;
     size_t n = 0;
-    if (absent(v))
-        return true;
-    if (!stops)
+    if (!list)
         return err_set(e, ERR_MEMORY, "out of memory for a request");
-    for (struct json s = one ? v : json_first(v); json_type(s);
-         s = one ? JSON_NOTHING : json_next(s))
-        if (n == STOPS || !json_string(s, &stops[n++]))
-            return err_set(e, ERR_FORMAT, "'stop' must be a string or up to %d of them", STOPS);
-    j->request.stops = stops;
+    if (!one && json_type(v) != JSON_ARRAY)
+        n = STOPS + 1;
+    for (struct json s = one ? v : json_first(v); n <= STOPS && json_type(s);
+         s = one ? JSON_NOTHING : json_next(s)) {
+        bool fits =
+            n < STOPS && json_string(s, &list[n]) && list[n].n > 0 && list[n].n <= ENGINE_MAX_STOP;
+        n = fits ? n + 1 : STOPS + 1;
+    }
+    if (n > STOPS)
+        return complain(wrong(j), e, "invalid_value", p->name,
+                        "must be a string of 1 to %d bytes, or up to %d of them", ENGINE_MAX_STOP,
+                        STOPS);
+    j->request.stops = list;
     j->request.stop_count = n;
     return true;
 }
 
-static bool read_stream(struct engine_job *j, struct json options, struct err *e)
+/* The key is a token's id. */
+static bool bias_item(struct engine_job *j, struct json v, struct engine_bias *out)
 {
-    for (struct json m = json_first(options); json_type(m); m = json_next(m))
-        if (!span_is(json_key(m), "include_usage") ||
-            (!absent(m) && !json_bool(m, &j->include_usage)))
-            return err_set(e, ERR_FORMAT, "'stream_options' holds include_usage alone, a boolean");
-    return absent(options) || j->stream ||
-           err_set(e, ERR_FORMAT, "'stream_options' is for streams: set 'stream'");
+    uint64_t id = 0;
+    double d = 0;
+    struct span key = json_key(v);
+    size_t n = 0;
+    for (; n < key.n && n < 10 && key.p[n] >= '0' && key.p[n] <= '9'; n++)
+        id = id * 10 + (uint64_t)(key.p[n] - '0');
+    bool ok = n > 0 && n == key.n && id < engine_info(j->worker->engine)->vocabulary &&
+              json_double(v, &d) && d >= -100 && d <= 100;
+    *out = (struct engine_bias){(uint32_t)id, (float)d};
+    return ok;
 }
 
-bool engine_messages(struct engine *g, struct json messages, uint64_t now, struct arena *a,
-                     struct tokens *out, struct buf *prompt, struct err *e)
+static bool biases(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
 {
-    struct buf text;
-    struct json root;
-    struct span source = json_text(messages);
-    buf_init(&text, source.n + 64);
-    buf_put_str(&text, "{\"messages\":");
-    buf_put_span(&text, source);
-    buf_put_u8(&text, '}');
-    struct span copy = arena_span(a, buf_span(&text));
-    bool ok = (buf_ok(&text) && copy.p) || err_set(e, ERR_MEMORY, "out of memory for a request");
-    buf_free(&text);
-    return ok && engine_chats(g, e) && json_parse(&root, copy, JSON_STRICT, a, e) &&
-           engine_chat_prompt(g, root, (int64_t)now, out, prompt, e);
+    size_t n = 0, count = json_count(v);
+    bool ok = json_type(v) == JSON_OBJECT && count <= ENGINE_MAX_BIAS;
+    struct engine_bias *list = ok ? arena_array(j->arena, count + 1, sizeof *list) : NULL;
+    if (ok && !list)
+        return err_set(e, ERR_MEMORY, "out of memory for a request");
+    for (struct json m = json_first(v); ok && json_type(m); m = json_next(m))
+        ok = bias_item(j, m, &list[n++]);
+    if (!ok)
+        return complain(wrong(j), e, "invalid_value", p->name,
+                        "must map up to %d token ids of the model to numbers from -100 to 100",
+                        ENGINE_MAX_BIAS);
+    j->request.sampling.bias = list;
+    j->request.sampling.bias_count = n;
+    return true;
 }
 
-static bool read_ids(struct engine_job *j, struct json list, struct err *e)
+static bool stream_options(struct engine_job *j, const struct parameter *p, struct json v,
+                           struct err *e)
 {
-    for (struct json v = json_first(list); json_type(v); v = json_next(v)) {
+    bool obfuscation = false;
+    if (!j->stream)
+        return complain(wrong(j), e, "invalid_value", p->name, "is for streams: set 'stream'");
+    for (struct json m = json_first(v); json_type(m); m = json_next(m)) {
+        bool usage = span_is(json_key(m), "include_usage") && j->api != EXCHANGE_RESPONSES;
+        bool *to = usage ? &j->include_usage : &obfuscation;
+        bool can = usage || span_is(json_key(m), "include_obfuscation");
+        if (!can || (json_type(m) != JSON_NULL && !json_bool(m, to)) || obfuscation)
+            return complain(wrong(j), e, "invalid_value", p->name,
+                            "holds include_usage alone, a boolean");
+    }
+    return json_type(v) == JSON_OBJECT ||
+           complain(wrong(j), e, "invalid_type", p->name, "must be an object");
+}
+
+/* Answers are not held to a grammar: only free text is promised. */
+static bool text_alone(struct engine_job *j, const char *name, struct json format, struct err *e)
+{
+    struct span type;
+    if (json_type(format) == JSON_MISSING || json_type(format) == JSON_NULL ||
+        (json_string(json_get(format, "type"), &type) && span_is(type, "text")))
+        return true;
+    return complain(wrong(j), e, "unsupported_value", name,
+                    "can only be {\"type\":\"text\"} with the bundled engine, which does not hold "
+                    "its answers to a grammar");
+}
+
+static bool response_format(struct engine_job *j, const struct parameter *p, struct json v,
+                            struct err *e)
+{
+    return text_alone(j, p->name, v, e);
+}
+
+static bool text_format(struct engine_job *j, const struct parameter *p, struct json v,
+                        struct err *e)
+{
+    (void)p;
+    for (struct json m = json_first(v); json_type(m); m = json_next(m))
+        if (!span_is(json_key(m), "format") && json_type(m) != JSON_NULL)
+            return unsupported(j, "text.verbosity", e);
+    return text_alone(j, "text.format", json_get(v, "format"), e);
+}
+
+static bool include(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    for (struct json m = json_first(v); json_type(m); m = json_next(m)) {
+        struct span s;
+        if (!json_string(m, &s) || !span_is(s, "message.output_text.logprobs"))
+            return complain(wrong(j), e, "unsupported_value", p->name,
+                            "can only hold \"message.output_text.logprobs\"");
+        j->logprobs = true;
+    }
+    return true;
+}
+
+/* Of the older API: how many beside the chosen one. */
+static bool older_logprobs(struct engine_job *j, const struct parameter *p, struct json v,
+                           struct err *e)
+{
+    j->logprobs = true;
+    return whole(j, p, v, e);
+}
+
+static bool encoding(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    struct span s = SPAN_EMPTY;
+    (void)json_string(v, &s);
+    j->base64 = span_is(s, "base64");
+    return j->base64 || span_is(s, "float") ||
+           complain(wrong(j), e, "invalid_value", p->name, "must be \"float\" or \"base64\"");
+}
+
+/* The vector is the model's; a part of it would be another vector. */
+static bool dimensions(struct engine_job *j, const struct parameter *p, struct json v,
+                       struct err *e)
+{
+    uint64_t n, width = engine_info(j->worker->engine)->width;
+    return (json_u64(v, &n) && n == width) ||
+           complain(wrong(j), e, "unsupported_value", p->name,
+                    "can only be %llu, the width of this model", (unsigned long long)width);
+}
+
+/* ---- the table ---- */
+
+#define JOB(member) offsetof(struct engine_job, member)
+#define SAMPLING(member) offsetof(struct engine_job, request.sampling.member)
+#define MAX_TOKENS offsetof(struct engine_job, request.max_tokens), 1, UINT32_MAX
+
+/* clang-format off */
+static const struct parameter parameters[] = {
+    {.name = "model", ALL, known},
+    {.name = "user", ALL, known},
+    {.name = "stream", WRITES, known},
+    {.name = "messages", ON(CHAT), known},
+    {.name = "prompt", ON(COMPLETIONS), known},
+    {.name = "input", ON(RESPONSES) | ON(EMBEDDINGS), known},
+    {.name = "instructions", ON(RESPONSES), known},
+    {.name = "metadata", CHATS, known}, /* labels for the caller's own use */
+    {.name = "safety_identifier", CHATS, known},
+    {.name = "prompt_cache_key", CHATS, known},
+    {.name = "stream_options", WRITES, stream_options},
+    {.name = "max_tokens", OPENAI, whole, MAX_TOKENS},
+    {.name = "max_completion_tokens", ON(CHAT), whole, MAX_TOKENS},
+    {.name = "max_output_tokens", ON(RESPONSES), whole, MAX_TOKENS},
+    {.name = "temperature", WRITES, decimal, SAMPLING(temperature), 0, 2},
+    {.name = "top_p", WRITES, decimal, SAMPLING(top_p), 0, 1},
+    {.name = "min_p", WRITES, decimal, SAMPLING(min_p), 0, 1},
+    {.name = "top_k", WRITES, whole, SAMPLING(top_k), 0, UINT32_MAX},
+    {.name = "frequency_penalty", OPENAI, decimal, SAMPLING(frequency), -2, 2},
+    {.name = "presence_penalty", OPENAI, decimal, SAMPLING(presence), -2, 2},
+    {.name = "repetition_penalty", OPENAI, decimal, SAMPLING(repetition), 0.01, 100},
+    {.name = "seed", WRITES, seed},
+    {.name = "stop", WRITES, stops},
+    {.name = "logit_bias", WRITES, biases},
+    {.name = "n", OPENAI, whole, JOB(choices), 1, ANSWERS_MAX},
+    {.name = "logprobs", ON(CHAT), boolean, JOB(logprobs)},
+    {.name = "logprobs", ON(COMPLETIONS), older_logprobs, JOB(top), 0, ENGINE_MAX_TOP},
+    {.name = "top_logprobs", CHATS, whole, JOB(top), 0, ENGINE_MAX_TOP},
+    {.name = "include", ON(RESPONSES), include},
+    {.name = "return_token_ids", WRITES, boolean, JOB(token_ids)},
+    {.name = "tools", CHATS, kept, JOB(tools)},
+    {.name = "tool_choice", CHATS, kept, JOB(tool_choice)},
+    {.name = "parallel_tool_calls", CHATS, kept, JOB(parallel)},
+    {.name = "chat_template_kwargs", CHATS, kept, JOB(chat_variables)},
+    {.name = "response_format", CHATS, response_format},
+    {.name = "text", ON(RESPONSES), text_format},
+    {.name = "store", CHATS, only_false},
+    {.name = "background", ON(RESPONSES), only_false},
+    {.name = "truncation", ON(RESPONSES), only_word, .word = "disabled"},
+    {.name = "service_tier", CHATS, only_word, .word = "auto"},
+    {.name = "previous_response_id", ON(RESPONSES), refused}, /* nothing is kept to go on from */
+    {.name = "encoding_format", ON(EMBEDDINGS), encoding},
+    {.name = "dimensions", ON(EMBEDDINGS), dimensions},
+};
+/* clang-format on */
+
+static bool read_member(struct engine_job *j, struct json m, struct err *e)
+{
+    char name[WORD * 2];
+    struct span key = json_key(m);
+    if (json_type(m) == JSON_NULL)
+        return true;
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
+        const struct parameter *p = &parameters[i];
+        if ((p->apis >> j->api & 1) && span_is(key, p->name))
+            return p->read(j, p, m, e);
+    }
+    (void)snprintf(name, sizeof name, "%.*s", key.n < WORD ? (int)key.n : WORD,
+                   (const char *)key.p);
+    return unsupported(j, name, e);
+}
+
+/* What one parameter alone does not show. OpenAI's presets: temperature 1, top_p 1; a seed that is
+ * not given is 0. */
+static bool read_members(struct engine_job *j, struct err *e)
+{
+    j->request.sampling = engine_greedy();
+    j->request.sampling.temperature = 1;
+    j->choices = 1;
+    for (struct json m = json_first(j->root); json_type(m); m = json_next(m))
+        if (!read_member(j, m, e))
+            return false;
+    if (j->top && j->api == EXCHANGE_CHAT && !j->logprobs)
+        return complain(wrong(j), e, "invalid_value", "top_logprobs",
+                        "needs 'logprobs' to be true");
+    j->logprobs = j->logprobs || j->top;
+    j->request.sampling.top = j->top;
+    return true;
+}
+
+/* ---- prompts ---- */
+
+bool engine_add_prompt(struct engine_job *j, size_t from, struct err *e)
+{
+    const struct engine_info *i = engine_info(j->worker->engine);
+    size_t n = j->tokens.n - from, most = j->api == EXCHANGE_EMBEDDINGS ? VECTORS_MAX : ANSWERS_MAX;
+    size_t room = i->context - (j->api != EXCHANGE_EMBEDDINGS);
+    const char *param = j->dialect->prompt;
+    if (n == 0)
+        return complain(wrong(j), e, "invalid_value", param,
+                        "is empty: there is nothing to go on from");
+    if (n > room)
+        return complain(wrong(j), e, "context_length_exceeded", param,
+                        "has %zu tokens, and the model takes at most %zu", n, room);
+    if (!j->prompts)
+        j->prompts = arena_array(j->arena, most, sizeof *j->prompts);
+    if (!j->prompts)
+        return err_set(e, ERR_MEMORY, "out of memory for a request");
+    if (j->prompt_count == most)
+        return complain(wrong(j), e, "invalid_value", param, "has more than %zu items", most);
+    j->prompts[j->prompt_count++] = n;
+    return true;
+}
+
+bool engine_add_text(struct engine_job *j, struct span text, const char *param, struct err *e)
+{
+    size_t from = j->tokens.n;
+    struct err why = ERR_INIT;
+    buf_put_span(&j->prompt, text);
+    if (!tokenizer_encode_text(&j->tokens, engine_tokenizer(j->worker->engine), text, false,
+                               ENCODE_SPECIAL | ENCODE_PROTOCOL, &why)) {
+        if (why.code == ERR_MEMORY)
+            return err_set(e, ERR_MEMORY, "out of memory for a request");
+        return complain(wrong(j), e, "invalid_value", param, "cannot be read: %s", why.text);
+    }
+    return engine_add_prompt(j, from, e);
+}
+
+bool engine_add_ids(struct engine_job *j, struct json ids, const char *param, struct err *e)
+{
+    size_t from = j->tokens.n;
+    uint32_t words = engine_info(j->worker->engine)->vocabulary;
+    for (struct json v = json_first(ids); json_type(v); v = json_next(v)) {
         uint64_t id;
-        if (!json_u64(v, &id) || id > UINT32_MAX)
-            return err_set(e, ERR_UNSUPPORTED,
-                           "'prompt' must be a string or an array of token ids");
+        if (!json_u64(v, &id) || id >= words)
+            return complain(wrong(j), e, "invalid_value", param,
+                            "must be a string, token ids below %u, or several of either", words);
         if (!tokens_add(&j->tokens, (uint32_t)id, e))
+            return false;
+    }
+    return engine_add_prompt(j, from, e);
+}
+
+static bool read_item(struct engine_job *j, struct json v, const char *param, struct err *e)
+{
+    struct span text;
+    if (json_string(v, &text))
+        return engine_add_text(j, text, param, e);
+    if (json_type(v) == JSON_ARRAY)
+        return engine_add_ids(j, v, param, e);
+    return complain(wrong(j), e, "invalid_type", param,
+                    "must be a string or an array of token ids");
+}
+
+bool engine_read_inputs(struct engine_job *j, struct json root, struct err *e)
+{
+    const char *name = j->dialect->prompt;
+    struct json v = json_get(root, name), first = json_first(v);
+    char param[PARAM_MAX];
+    size_t i = 0;
+    if (json_type(v) == JSON_STRING || json_type(first) == JSON_NUMBER)
+        return read_item(j, v, name, e);
+    if (!json_type(first))
+        return complain(wrong(j), e, "invalid_value", name, "must hold something");
+    for (; json_type(first); first = json_next(first)) {
+        (void)snprintf(param, sizeof param, "%s[%zu]", name, i++);
+        if (!read_item(j, first, param, e))
             return false;
     }
     return true;
 }
 
-static bool read_prompt(struct engine_job *j, struct json prompt, struct err *e)
+/* ---- the whole ---- */
+
+/* Nothing is left for the engine to refuse once the intent is written. */
+static bool all_taken(struct engine_job *j, struct err *e)
 {
-    struct span text;
-    if (!json_string(prompt, &text))
-        return read_ids(j, prompt, e);
-    buf_put_span(&j->prompt, text);
-    return tokenizer_encode_text(&j->tokens, engine_tokenizer(j->worker->engine), text, false,
-                                 ENCODE_SPECIAL | ENCODE_PROTOCOL, e);
+    struct engine_request one = j->request;
+    struct err why = ERR_INIT;
+    for (size_t i = 0; i < j->prompt_count; i++) {
+        one.count = j->prompts[i];
+        if (!engine_check(j->worker->engine, &one, &why))
+            return complain(wrong(j), e, "invalid_value", j->dialect->prompt, "is refused: %s",
+                            why.text);
+        one.tokens += one.count;
+    }
+    return true;
 }
 
-bool engine_request_read(struct engine_job *j, struct call *c, struct err *e)
+bool engine_request_read(struct engine_job *j, struct err *e)
 {
-    struct json root;
-    j->chat = c->endpoint->api == EXCHANGE_CHAT;
-    j->stream = c->stream;
-    if (!j->chat && c->endpoint->api != EXCHANGE_COMPLETIONS)
-        return err_set(e, ERR_UNSUPPORTED,
-                       "the bundled engine answers /v1/chat/completions and /v1/completions");
-    if (!json_parse(&root, buf_span(&c->body), JSON_STRICT, j->arena, e) ||
-        !all_known(root, j->chat, e) || !read_sampling(j, root, e) ||
-        !read_stops(j, json_get(root, "stop"), e) ||
-        !read_stream(j, json_get(root, "stream_options"), e))
+    if (!json_parse(&j->root, buf_span(&j->call->body), JSON_STRICT, j->arena, e) ||
+        !read_members(j, e) || !engine_tools_read(j, e) || !j->dialect->read(j, j->root, e))
         return false;
-    bool ok = j->chat ? engine_messages(j->worker->engine, json_get(root, "messages"), j->created,
-                                        j->arena, &j->tokens, &j->prompt, e)
-                      : read_prompt(j, json_get(root, "prompt"), e);
-    if (!ok)
-        return false;
-    j->request.tokens = j->tokens.id;
-    j->request.count = j->tokens.n;
     if (!buf_ok(&j->prompt))
         return err_set(e, ERR_MEMORY, "out of memory for a prompt");
-    return engine_check(j->worker->engine, &j->request, e);
+    if (j->prompt_count * j->choices > ANSWERS_MAX && j->api != EXCHANGE_EMBEDDINGS)
+        return complain(wrong(j), e, "invalid_value", "n", "asks for more than %d answers",
+                        ANSWERS_MAX);
+    j->request.tokens = j->tokens.id;
+    j->request.count = j->tokens.n;
+    j->request.embed = j->api == EXCHANGE_EMBEDDINGS;
+    return all_taken(j, e);
 }

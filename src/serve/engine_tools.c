@@ -1,48 +1,68 @@
 /*
  * How the bundled engine reads a text or a chat: token ids and prompts, as llama-server gives
- * them. Nothing is computed, and so nothing is recorded.
+ * them. Nothing is computed, and so nothing is recorded. Read in a reader's thread.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "serve/engine.h"
 
 enum { TOOL_ARENA = 512 << 20, TOOL_MAX = 256 << 20 };
 
-static bool tokenize(struct engine *g, struct json root, struct buf *out, struct err *e)
+struct tool {
+    struct errand errand;
+    struct guest guest;
+    struct conn *conn; /* NULL: the client left */
+    const struct engine *engine;
+    bool tokenize;
+    struct buf body, out;
+    struct complaint wrong;
+    struct err err;
+    bool ok;
+};
+
+static void put_ids(struct buf *out, const struct tokens *ids)
+{
+    struct json_writer w;
+    jw_init(&w, json_sink_buf, out, false);
+    jw_object(&w);
+    engine_put_ids(&w, "tokens", ids->id, ids->n);
+    jw_end_object(&w);
+}
+
+static bool tokenize(struct tool *t, struct json root, struct err *e)
 {
     struct json special = json_get(root, "add_special");
     struct tokens ids = {0};
     struct span text;
-    struct json_writer w;
     bool add = false;
     if (!json_string(json_get(root, "content"), &text))
-        return err_set(e, ERR_FORMAT, "'content' must be a string");
+        return complain(&t->wrong, e, "invalid_type", "content", "must be a string");
     if (json_type(special) > JSON_NULL && !json_bool(special, &add))
-        return err_set(e, ERR_FORMAT, "'add_special' must be a boolean");
-    bool ok = tokenizer_encode_text(&ids, engine_tokenizer(g), text, false,
+        return complain(&t->wrong, e, "invalid_type", "add_special", "must be a boolean");
+    bool ok = tokenizer_encode_text(&ids, engine_tokenizer(t->engine), text, false,
                                     ENCODE_PROTOCOL | (add ? ENCODE_SPECIAL : 0U), e);
-    jw_init(&w, json_sink_buf, out, false);
-    jw_object(&w);
-    jw_key(&w, "tokens");
-    jw_array(&w);
-    for (size_t i = 0; ok && i < ids.n; i++)
-        jw_u64(&w, ids.id[i]);
-    jw_end_array(&w);
-    jw_end_object(&w);
+    put_ids(&t->out, &ids);
     tokens_free(&ids);
     return ok;
 }
 
-static bool apply_template(struct engine *g, struct json root, struct arena *a, struct buf *out,
-                           struct err *e)
+static bool apply_template(struct tool *t, struct json root, struct arena *a, struct err *e)
 {
     struct tokens ids = {0};
     struct buf prompt;
     struct json_writer w;
-    struct json messages = json_get(root, "messages");
-    if (json_type(messages) != JSON_ARRAY)
-        return err_set(e, ERR_FORMAT, "'messages' must be an array");
+    struct engine_chat c = {.messages = json_get(root, "messages"),
+                            .tools = json_get(root, "tools"),
+                            .variables = json_get(root, "chat_template_kwargs"),
+                            .now = service_now_us() / 1000000,
+                            .a = a,
+                            .wrong = &t->wrong};
+    if (json_type(c.messages) != JSON_ARRAY)
+        return complain(&t->wrong, e, "invalid_type", "messages", "must be an array");
     buf_init(&prompt, TOOL_MAX);
-    bool ok = engine_messages(g, messages, service_now_us() / 1000000, a, &ids, &prompt, e);
-    jw_init(&w, json_sink_buf, out, false);
+    bool ok = engine_chat_read(t->engine, &c, &ids, &prompt, e);
+    jw_init(&w, json_sink_buf, &t->out, false);
     jw_object(&w);
     jw_key(&w, "prompt");
     jw_string(&w, buf_span(&prompt));
@@ -52,32 +72,69 @@ static bool apply_template(struct engine *g, struct json root, struct arena *a, 
     return ok;
 }
 
+static void work(struct errand *x)
+{
+    struct tool *t = (struct tool *)(void *)x;
+    struct json root;
+    struct arena *a = arena_new(TOOL_ARENA);
+    t->ok = (a || err_set(&t->err, ERR_MEMORY, "out of memory")) &&
+            json_parse(&root, buf_span(&t->body), JSON_STRICT, a, &t->err) &&
+            (t->tokenize ? tokenize(t, root, &t->err) : apply_template(t, root, a, &t->err)) &&
+            (buf_ok(&t->out) || err_set(&t->err, ERR_LIMIT, "the answer is too large"));
+    arena_free(a);
+}
+
+static void tool_free(struct tool *t)
+{
+    buf_free(&t->body);
+    buf_free(&t->out);
+    free(t);
+}
+
+static void told(struct errand *x, bool over)
+{
+    struct tool *t = (struct tool *)(void *)x;
+    if (t->conn && !over) {
+        conn_set_user(t->conn, NULL);
+        if (t->ok)
+            reply_large(t->conn, "application/json", buf_span(&t->out));
+        else
+            reply_wrong(t->conn, &t->wrong, "invalid_body", t->err.text);
+    }
+    tool_free(t);
+}
+
+static void on_gone(struct guest *g)
+{
+    struct tool *t = (struct tool *)(void *)((char *)g - offsetof(struct tool, guest));
+    conn_set_user(t->conn, NULL);
+    t->conn = NULL;
+}
+
 void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep)
 {
-    struct buf body = {0}, out;
-    struct json root;
-    struct err e = ERR_INIT;
     if (!s->worker || ep->admin) {
         reply_error(c, 501, "invalid_request_error", s->worker ? "not_served" : "no_engine",
                     s->worker ? "A server replays nothing: use assay replay."
                               : "Only the bundled engine answers this, and none is configured.");
         return;
     }
-    struct arena *a = arena_new(TOOL_ARENA);
-    conn_take_body(c, &body);
-    buf_init(&out, TOOL_MAX);
-    bool ok = (a || err_set(&e, ERR_MEMORY, "out of memory")) &&
-              json_parse(&root, buf_span(&body), JSON_STRICT, a, &e);
-    if (ok && span_is(span_str(ep->path), "/tokenize"))
-        ok = tokenize(s->worker->engine, root, &out, &e);
-    else if (ok)
-        ok = apply_template(s->worker->engine, root, a, &out, &e);
-    if (ok && buf_ok(&out))
-        reply_large(c, "application/json", buf_span(&out));
-    else
-        reply_error(c, 400, "invalid_request_error", "invalid_body",
-                    ok ? "The answer is too large." : e.text);
-    buf_free(&out);
-    buf_free(&body);
-    arena_free(a);
+    struct tool *t = calloc(1, sizeof *t);
+    if (t) {
+        t->errand.work = work;
+        t->errand.told = told;
+        t->guest.gone = on_gone;
+        t->conn = c;
+        t->engine = s->worker->engine;
+        t->tokenize = span_is(span_str(ep->path), "/tokenize");
+        conn_take_body(c, &t->body);
+        buf_init(&t->out, TOOL_MAX);
+    }
+    if (!t || !errands_add(s->readers, &t->errand)) {
+        if (t)
+            tool_free(t);
+        reply_error(c, 503, "server_error", "busy", "The server is busy; try again later.");
+        return;
+    }
+    conn_set_user(c, &t->guest);
 }

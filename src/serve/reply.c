@@ -2,13 +2,16 @@
  * What the server itself says: errors in OpenAI's shape, lists, texts. Nothing of a
  * model's answer passes here.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "serve/service.h"
 
 enum { REPLY_MAX = 4 << 20 };
 
-void reply_error_body(struct buf *out, const char *type, const char *code, const char *message)
+static void put_error_body(struct buf *out, const char *type, const char *code, const char *param,
+                           const char *message)
 {
     struct json_writer w;
     jw_init(&w, json_sink_buf, out, false);
@@ -20,11 +23,16 @@ void reply_error_body(struct buf *out, const char *type, const char *code, const
     jw_key(&w, "type");
     jw_str(&w, type);
     jw_key(&w, "param");
-    jw_null(&w);
+    jw_str(&w, param);
     jw_key(&w, "code");
     jw_str(&w, code);
     jw_end_object(&w);
     jw_end_object(&w);
+}
+
+void reply_error_body(struct buf *out, const char *type, const char *code, const char *message)
+{
+    put_error_body(out, type, code, NULL, message);
 }
 
 static void put(struct conn *c, unsigned status, const char *content_type, const char *more,
@@ -55,7 +63,7 @@ static bool may_keep(const struct conn *c, unsigned status)
 }
 
 static void put_error(struct conn *c, unsigned status, const char *type, const char *code,
-                      const char *message, bool keep)
+                      const char *param, const char *message, bool keep)
 {
     const char *more = status == 429 || status == 503 ? "Retry-After: 1\r\n"
                        : status == 401                ? "WWW-Authenticate: Bearer\r\n"
@@ -63,7 +71,7 @@ static void put_error(struct conn *c, unsigned status, const char *type, const c
                                                       : "";
     struct buf body;
     buf_init(&body, REPLY_MAX);
-    reply_error_body(&body, type, code, message);
+    put_error_body(&body, type, code, param, message);
     put(c, status, "application/json", more, buf_span(&body), keep);
     buf_free(&body);
 }
@@ -71,12 +79,31 @@ static void put_error(struct conn *c, unsigned status, const char *type, const c
 void reply_error(struct conn *c, unsigned status, const char *type, const char *code,
                  const char *message)
 {
-    put_error(c, status, type, code, message, may_keep(c, status));
+    put_error(c, status, type, code, NULL, message, may_keep(c, status));
+}
+
+void reply_wrong(struct conn *c, const struct complaint *w, const char *code, const char *message)
+{
+    put_error(c, 400, "invalid_request_error", w->code ? w->code : code,
+              w->param[0] ? w->param : NULL, message, may_keep(c, 400));
+}
+
+bool complain(struct complaint *c, struct err *e, const char *code, const char *param,
+              const char *fmt, ...)
+{
+    char text[384];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    (void)snprintf(c->param, sizeof c->param, "%s", param);
+    c->code = code;
+    return err_set(e, ERR_FORMAT, "'%s' %s", c->param, n < 0 ? "is wrong" : text);
 }
 
 void reply_malformed(struct conn *c, unsigned status, const char *why)
 {
-    put_error(c, status, "invalid_request_error", "invalid_request", why, false);
+    put_error(c, status, "invalid_request_error", "invalid_request", NULL, why, false);
 }
 
 void reply_json(struct conn *c, struct span body)

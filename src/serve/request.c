@@ -3,6 +3,7 @@
  * of a body with duplicate keys or bad UTF-8 could see two requests. Members that are
  * not known here are passed on and recorded.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "serve/service.h"
@@ -42,17 +43,19 @@ static const char *type_words(const char *types)
     return "of another type";
 }
 
-static bool judge_member(struct json root, const char *rule, struct err *why)
+static bool judge_member(struct call *c, struct json root, const char *rule, struct err *why)
 {
+    char text[PARAM_MAX];
     struct span name = {(const uint8_t *)rule, strcspn(rule, ":")};
     const char *types = rule + name.n + 1;
     bool must = *types == '!';
     types += must;
     char found = letter(json_type(json_get_span(root, name)));
+    (void)snprintf(text, sizeof text, "%.*s", (int)name.n, rule);
     if (found == '-')
-        return !must || err_set(why, ERR_FORMAT, "'%.*s' is missing", (int)name.n, rule);
+        return !must || complain(&c->wrong, why, "missing_required_parameter", text, "is missing");
     return strchr(types, found) ||
-           err_set(why, ERR_FORMAT, "'%.*s' must be %s", (int)name.n, rule, type_words(types));
+           complain(&c->wrong, why, "invalid_type", text, "must be %s", type_words(types));
 }
 
 static bool read_members(struct call *c, struct json root, struct err *why)
@@ -60,14 +63,15 @@ static bool read_members(struct call *c, struct json root, struct err *why)
     struct json model = json_get(root, "model"), stream = json_get(root, "stream");
     struct span name;
     if (!json_string(model, &name) || name.n == 0 || name.n > 256)
-        return err_set(why, ERR_FORMAT, "'model' must be a string of 1 to 256 bytes");
+        return complain(&c->wrong, why, json_type(model) ? NULL : "missing_required_parameter",
+                        "model", "must be a string of 1 to 256 bytes");
     c->model = arena_span(c->arena, name);
     c->model_at = json_offset(model);
     c->model_end = json_end(model);
     if (json_type(stream) > JSON_NULL && !json_bool(stream, &c->stream))
-        return err_set(why, ERR_FORMAT, "'stream' must be a boolean");
+        return complain(&c->wrong, why, "invalid_type", "stream", "must be a boolean");
     for (const char *const *rule = c->endpoint->wanted; rule && *rule; rule++)
-        if (!judge_member(root, *rule, why))
+        if (!judge_member(c, root, *rule, why))
             return false;
     return true;
 }

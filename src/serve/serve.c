@@ -15,7 +15,7 @@
 #include "serve/receipts.h"
 #include "serve/service.h"
 
-enum { LINE_MAX_BYTES = 4096, SECOND_MS = 1000 };
+enum { LINE_MAX_BYTES = 4096, SECOND_MS = 1000, RECEIPTS_MAX = 64 };
 
 uint64_t service_now_us(void)
 {
@@ -216,10 +216,8 @@ static void on_push(void *arg)
 static void look_at_disk(struct service *s)
 {
     struct statvfs v;
-    char *folder = strndup((const char *)s->settings->log.p, s->settings->log.n);
-    bool full = folder && statvfs(folder, &v) == 0 &&
+    bool full = statvfs(s->folder, &v) == 0 &&
                 (uint64_t)v.f_bavail * v.f_frsize < s->settings->limits.reserve;
-    free(folder);
     if (full != s->disk_full)
         service_say(s, full ? "disk_full" : "disk_free", "\"reserve\":%llu",
                     (unsigned long long)s->settings->limits.reserve);
@@ -371,16 +369,14 @@ static bool load_secret(struct service *s, const char *folder, struct err *e)
 static bool open_log(struct service *s, struct err *e)
 {
     struct log_paths paths = {s->options->key, s->options->operator_key};
-    char *folder = strndup((const char *)s->settings->log.p, s->settings->log.n);
-    bool ok = folder || err_set(e, ERR_MEMORY, "out of memory");
-    ok = ok && log_open(&s->log, folder, &paths, e);
+    s->folder = strndup((const char *)s->settings->log.p, s->settings->log.n);
+    bool ok = s->folder || err_set(e, ERR_MEMORY, "out of memory");
+    ok = ok && log_open(&s->log, s->folder, &paths, e);
     if (ok && !log_is_owner(s->log))
         ok = err_set(e, ERR_USAGE, "another process owns the log in %s: a server owns its log",
-                     folder);
-    ok = ok && load_secret(s, folder, e) && record_settings(s, "start", e) &&
-         exchange_book_open(&s->book, s->log, e);
-    free(folder);
-    return ok;
+                     s->folder);
+    return ok && load_secret(s, s->folder, e) && record_settings(s, "start", e) &&
+           exchange_book_open(&s->book, s->log, e);
 }
 
 static struct listener_limits limits_of(const struct settings *s)
@@ -451,12 +447,13 @@ static void raise_limits(void)
 
 static void close_service(struct service *s)
 {
+    errands_close(s->readers); /* calls that are prepared end here */
+    errands_close(s->receipts);
     for (struct call *next, *c = s->calls; c; c = next) {
         next = c->next;
         call_free(c);
     }
     call_bury(s);
-    receipts_stop(s);
     worker_stop(s);
     listener_close(s->server);
     listener_close(s->admin);
@@ -477,6 +474,7 @@ static void close_service(struct service *s)
     log_close(s->log);
     loop_free(s->loop);
     budgets_free(s);
+    free(s->folder);
     ledger_free(s->ledger);
     serve_settings_release(s->settings);
     seal_wipe(&s->secret, sizeof s->secret);
@@ -495,7 +493,8 @@ bool serve_run(const struct serve_options *o, struct err *e)
               serve_settings_read(&s->settings, o, e) && loop_new(&s->loop, e) &&
               listen_all(s, e) && privileges_drop(s->settings, e) && open_log(s, e) &&
               enrolled_read(s->settings, e) && transfers_open(&s->transfers, s->loop, e) &&
-              watch(s, e) && receipts_start(s, e) && worker_start(s, e);
+              watch(s, e) && errands_open(&s->receipts, s->loop, 1, RECEIPTS_MAX, e) &&
+              worker_start(s, e);
     if (ok) {
         look_at_disk(s);
         service_say(s, "listening", "\"port\":%u", listener_port(s->server));

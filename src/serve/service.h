@@ -9,6 +9,7 @@
 #include "assay/seal.h"
 #include "assay/listener.h"
 #include "assay/transfer.h"
+#include "serve/errands.h"
 #include "serve/facts.h"
 #include "serve/gate.h"
 #include "serve/ledger.h"
@@ -20,9 +21,17 @@ struct call;
 struct worker;
 struct engine_job;
 
-struct receipts;
+enum { BACKEND_FIELDS = 5, PARAM_MAX = 96 };
 
-enum { BACKEND_FIELDS = 4 };
+/* What a caller did wrong, for the error that they get: its text is in the struct err. */
+struct complaint {
+    char param[PARAM_MAX]; /* the field, like "messages[2].role"; empty: the body as a whole */
+    const char *code;      /* NULL: the general one of where it was found */
+};
+
+/* Fills both and returns false. The text begins with the field's name, in quotes, by itself. */
+bool complain(struct complaint *c, struct err *e, const char *code, const char *param,
+              const char *fmt, ...) ASSAY_PRINTF(5, 6);
 
 /* Whoever works for a connection: the first member of what conn_user points to. */
 struct guest {
@@ -117,15 +126,18 @@ struct backend {
     bool (*stop)(struct call *c);
     void (*outcome)(struct call *c, struct exchange_outcome *o);
     void (*forget)(struct call *c); /* the call is no more */
+    /* NULL, or what is called instead of prepare: call_prepared is called later. */
+    void (*begin)(struct call *c);
 };
 extern const struct backend upstream_backend, engine_backend;
 
 /* ---- a call: call.c ---- */
 
 enum call_state {
-    CALL_INTENT, /* the intent is on its way to the disk */
-    CALL_ASKING, /* an upstream works */
-    CALL_ENDING  /* the outcome is on its way */
+    CALL_PREPARING, /* in a thread; its memory stays until call_prepared */
+    CALL_INTENT,    /* the intent is on its way to the disk */
+    CALL_ASKING,    /* an upstream works */
+    CALL_ENDING     /* the outcome is on its way */
 };
 
 enum { TARGETS_MAX = 64 };
@@ -142,6 +154,8 @@ struct call {
     struct arena *arena;
     enum call_state state;
     struct span model;          /* as asked for; in the arena */
+    struct span sampling;       /* as the leaf has it; in the arena */
+    struct complaint wrong;     /* with the request */
     size_t model_at, model_end; /* where its name stands in the body, quotes included */
     bool stream, body_rewritten;
     const char **lines;      /* what the upstream gets as fields, NULL-ended */
@@ -174,6 +188,8 @@ struct call {
 /* A request to an endpoint of kind ENDPOINT_CALL, whole and with a caller. */
 void call_begin(struct service *s, struct conn *c, const struct endpoint *ep,
                 const struct caller *who);
+/* What the backend's `begin` came to; not ok: e says why. */
+void call_prepared(struct call *c, bool ok, const struct err *e);
 void call_shut_down(struct call *c);
 void call_free(struct call *c);
 void call_bury(struct service *s);
@@ -223,6 +239,8 @@ bool request_head_record(struct service *s, const struct conn *c, struct buf *ou
 void reply_error_body(struct buf *out, const char *type, const char *code, const char *message);
 void reply_error(struct conn *c, unsigned status, const char *type, const char *code,
                  const char *message);
+/* 400, with the field that is wrong. `code` stands where the complaint has none. */
+void reply_wrong(struct conn *c, const struct complaint *w, const char *code, const char *message);
 /* To what was no request; the connection ends. */
 void reply_malformed(struct conn *c, unsigned status, const char *why);
 /* With a body that was made before; the connection goes on. */
@@ -260,7 +278,8 @@ struct service {
     struct worker *worker;        /* the engine and its thread; NULL: there is none */
     struct refused refused;
     struct ledger *ledger;
-    struct receipts *receipts;
+    struct errands *receipts, *readers; /* readers: engine_call.c */
+    char *folder;                       /* of the log */
     struct metrics metrics;
     bool draining, drained; /* drained: the time for calls in flight is over */
     bool disk_full, log_stopped;

@@ -268,7 +268,7 @@ static bool stop(struct call *c)
 }
 
 const struct backend upstream_backend = {
-    EXCHANGE_UPSTREAM, prepare, describe, intent, sealed, ask, stop, outcome, forget};
+    EXCHANGE_UPSTREAM, prepare, describe, intent, sealed, ask, stop, outcome, forget, NULL};
 
 /* ---- the head of the answer ---- */
 

@@ -64,24 +64,30 @@ static void extra_numbers(struct gguf_writer *w, const char *arch, const char *f
     *count += 3;
 }
 
-static void vocabulary(struct gguf_writer *w)
+static const char *word_of(const struct family_change *c, unsigned i, char text[16])
+{
+    size_t k = i - 3, n = sizeof c->words / sizeof *c->words;
+    if (i >= 3 && k < n && c->words[k] != NULL)
+        return c->words[k];
+    (void)snprintf(text, 16, i == 0 ? "<unk>" : i == 1 ? "<s>" : "</s>");
+    if (i >= 3)
+        (void)snprintf(text, 16, "%c%u", i < 200 ? 'a' : 'b', i); /* no bytes: each is whole text */
+    return text;
+}
+
+static void vocabulary(struct gguf_writer *w, const struct family_change *c)
 {
     char text[16];
     gw_kv_string(w, "tokenizer.ggml.model", "llama");
     gw_kv_array(w, "tokenizer.ggml.tokens", VALUE_STRING, FAMILY_WORDS);
-    for (unsigned i = 0; i < FAMILY_WORDS; i++) {
-        (void)snprintf(text, sizeof text, i == 0 ? "<unk>" : i == 1 ? "<s>" : "</s>");
-        if (i >= 3)
-            (void)snprintf(text, sizeof text, "%c%u", i < 200 ? 'a' : 'b',
-                           i); /* no bytes: each is whole text */
-        gw_string(w, text);
-    }
+    for (unsigned i = 0; i < FAMILY_WORDS; i++)
+        gw_string(w, word_of(c, i, text));
     gw_kv_array(w, "tokenizer.ggml.scores", VALUE_F32, FAMILY_WORDS);
     for (unsigned i = 0; i < FAMILY_WORDS; i++)
         gw_f32(w, 0.0f);
     gw_kv_array(w, "tokenizer.ggml.token_type", VALUE_I32, FAMILY_WORDS);
     for (unsigned i = 0; i < FAMILY_WORDS; i++)
-        gw_u32(w, i == 0 ? 2 : i < 3 ? 3 : 1);
+        gw_u32(w, i == 0 ? 2 : i < 3 || (i == 3 && c->control) ? 3 : 1);
     gw_kv_u32(w, "tokenizer.ggml.bos_token_id", 1);
     gw_kv_u32(w, "tokenizer.ggml.eos_token_id", 2);
 }
@@ -202,7 +208,7 @@ bool family_write(const char *path, const char *family, const struct family_chan
     put_metadata(&body, &t);
     extra_numbers(&body, tiny_name(family), family, c->rope_base != 0 ? c->rope_base : 10000.0f,
                   &extra);
-    vocabulary(&body);
+    vocabulary(&body, c);
     if (c->template != NULL)
         gw_kv_string(&body, "tokenizer.chat_template", c->template);
     gw_init(&w);

@@ -23,6 +23,8 @@ struct family_change {
     float rope_base;      /* 0: 10000 */
     const char *template; /* of chats; NULL: none */
     enum dtype type;      /* of matrices; DTYPE_F32 (0), DTYPE_F16, DTYPE_BF16, DTYPE_Q8_0 */
+    const char *words[4]; /* texts of tokens 3, 4 ...; NULL: the usual ones */
+    bool control;         /* the first of the words is a control token */
 };
 
 /* Writes a GGUF file. */

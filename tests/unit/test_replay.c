@@ -100,7 +100,7 @@ static uint64_t logged_call(uint32_t lie_at, float temperature)
     bool work = true;
     r.sampling.temperature = temperature;
     r.sampling.seed = 11;
-    assert_true(tape_start(&f.tape, engine, &r, &e));
+    assert_true(tape_start(&f.tape, engine, &r, NULL, &e));
     struct exchange_call call = {.api = EXCHANGE_RUN,
                                  .route = EXCHANGE_ENGINE,
                                  .durability = EXCHANGE_END,

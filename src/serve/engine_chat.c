@@ -1,0 +1,280 @@
+/*
+ * What a chat's template gets: messages as templates expect them, of what clients send. Parts of
+ * text become one text, arguments of tool calls become objects, and who is a developer is the
+ * system. Everything else goes on as it is.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "serve/engine.h"
+
+enum { VARIABLES_MAX = 256 << 20 };
+
+static bool is_there(struct json v)
+{
+    return json_type(v) > JSON_NULL;
+}
+
+static void put_member(struct json_writer *w, struct json m)
+{
+    jw_key_span(w, json_key(m));
+    jw_raw(w, json_text(m));
+}
+
+/* ---- a message ---- */
+
+struct place {
+    const struct engine_chat *c;
+    size_t message;
+};
+
+static bool wrong(const struct place *p, const char *where, const char *why, struct err *e)
+{
+    char param[PARAM_MAX];
+    (void)snprintf(param, sizeof param, "messages[%zu]%s%s", p->message, *where ? "." : "", where);
+    return complain(p->c->wrong, e, "invalid_value", param, "%s", why);
+}
+
+/* Parts that are text, a line each; nothing else is read by a language model alone. */
+static bool put_parts(struct json_writer *w, const struct place *p, struct json parts,
+                      struct err *e)
+{
+    struct buf text;
+    bool ok = true;
+    buf_init(&text, VARIABLES_MAX);
+    for (struct json part = json_first(parts); ok && json_type(part); part = json_next(part)) {
+        struct span type = SPAN_EMPTY, words;
+        (void)json_string(json_get(part, "type"), &type);
+        ok = (span_is(type, "text") || span_is(type, "input_text") ||
+              span_is(type, "output_text")) &&
+             json_string(json_get(part, "text"), &words);
+        if (!ok) {
+            wrong(p, "content", "may hold parts of type text alone", e);
+            break;
+        }
+        if (text.n)
+            buf_put_u8(&text, '\n');
+        buf_put_span(&text, words);
+    }
+    jw_string(w, buf_span(&text));
+    ok = ok && (buf_ok(&text) || err_set(e, ERR_MEMORY, "out of memory for a message"));
+    buf_free(&text);
+    return ok;
+}
+
+/* Templates write arguments as JSON, so they must be a value and not its text. */
+static bool put_function(struct json_writer *w, const struct place *p, struct json function,
+                         struct err *e)
+{
+    struct span name;
+    if (!json_string(json_get(function, "name"), &name))
+        return wrong(p, "tool_calls", "must each have a function with a name", e);
+    jw_key(w, "function");
+    jw_object(w);
+    for (struct json m = json_first(function); json_type(m); m = json_next(m)) {
+        struct json value;
+        struct span text;
+        bool arguments = span_is(json_key(m), "arguments") && json_string(m, &text);
+        if (!arguments) {
+            put_member(w, m);
+            continue;
+        }
+        jw_key(w, "arguments");
+        if (json_parse(&value, text, JSON_STRICT, p->c->a, NULL) && json_type(value) == JSON_OBJECT)
+            jw_raw(w, text);
+        else
+            jw_string(w, text);
+    }
+    jw_end_object(w);
+    return true;
+}
+
+static bool put_calls(struct json_writer *w, const struct place *p, struct json calls,
+                      struct err *e)
+{
+    bool ok = json_type(calls) == JSON_ARRAY;
+    jw_array(w);
+    for (struct json call = json_first(calls); ok && json_type(call); call = json_next(call)) {
+        jw_object(w);
+        for (struct json m = json_first(call); json_type(m); m = json_next(m))
+            if (!span_is(json_key(m), "function"))
+                put_member(w, m);
+        ok = put_function(w, p, json_get(call, "function"), e);
+        jw_end_object(w);
+    }
+    jw_end_array(w);
+    return ok || wrong(p, "tool_calls", "must be an array of calls", e);
+}
+
+static bool put_message(struct json_writer *w, const struct place *p, struct json message,
+                        struct err *e)
+{
+    struct span role;
+    bool ok = true;
+    if (json_type(message) != JSON_OBJECT)
+        return wrong(p, "", "must be an object", e);
+    if (!json_string(json_get(message, "role"), &role))
+        return wrong(p, "role", "must be a string", e);
+    jw_object(w);
+    jw_key(w, "role");
+    jw_string(w, span_is(role, "developer") ? span_str("system") : role);
+    for (struct json m = json_first(message); ok && json_type(m); m = json_next(m)) {
+        struct span key = json_key(m);
+        bool calls = span_is(key, "tool_calls") && is_there(m);
+        bool parts = span_is(key, "content") && json_type(m) == JSON_ARRAY;
+        if (span_is(key, "content") && !parts && json_type(m) > JSON_NULL &&
+            json_type(m) != JSON_STRING)
+            return wrong(p, "content", "must be a string or an array of parts", e);
+        if (span_is(key, "role") || (span_is(key, "tool_calls") && !is_there(m)))
+            continue;
+        if (calls || parts)
+            jw_key_span(w, key);
+        if (calls)
+            ok = put_calls(w, p, m, e);
+        else if (parts)
+            ok = put_parts(w, p, m, e);
+        else
+            put_member(w, m);
+    }
+    jw_end_object(w);
+    return ok;
+}
+
+/* ---- all of it ---- */
+
+static bool put_variables(struct buf *out, const struct engine_chat *c, struct err *e)
+{
+    struct place p = {c, 0};
+    struct json_writer w;
+    jw_init(&w, json_sink_buf, out, false);
+    jw_object(&w);
+    for (struct json m = json_first(c->variables); json_type(m); m = json_next(m))
+        if (!span_is(json_key(m), "messages") && !span_is(json_key(m), "tools"))
+            put_member(&w, m);
+    jw_key(&w, "messages");
+    jw_array(&w);
+    for (struct json m = json_first(c->messages); json_type(m); m = json_next(m), p.message++)
+        if (!put_message(&w, &p, m, e))
+            return false;
+    jw_end_array(&w);
+    if (json_count(c->tools)) {
+        jw_key(&w, "tools");
+        jw_raw(&w, json_text(c->tools));
+    }
+    jw_end_object(&w);
+    return buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory for a chat");
+}
+
+bool engine_chat_read(const struct engine *g, const struct engine_chat *c, struct tokens *out,
+                      struct buf *prompt, struct err *e)
+{
+    struct buf text;
+    struct json root;
+    struct err why = ERR_INIT;
+    if (json_count(c->messages) == 0)
+        return complain(c->wrong, e, "invalid_value", "messages", "must hold a message");
+    buf_init(&text, VARIABLES_MAX);
+    bool ok = put_variables(&text, c, e) && engine_chats(g, &why) &&
+              json_parse(&root, buf_span(&text), JSON_STRICT, c->a, &why) &&
+              engine_chat_prompt(g, root, (int64_t)c->now, out, prompt, &why);
+    buf_free(&text);
+    if (ok || why.code == ERR_NONE)
+        return ok;
+    if (why.code == ERR_MEMORY)
+        return err_set(e, ERR_MEMORY, "out of memory for a chat");
+    return complain(c->wrong, e, "invalid_value", "messages", "cannot be read: %s", why.text);
+}
+
+bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e)
+{
+    struct engine_chat c = {.messages = messages,
+                            .tools = j->form == ENGINE_TOOLS_NONE ? JSON_NOTHING : j->tools,
+                            .variables = j->chat_variables,
+                            .now = j->created,
+                            .a = j->arena,
+                            .wrong = &j->call->wrong};
+    return engine_chat_read(j->worker->engine, &c, &j->tokens, &j->prompt, e) &&
+           engine_add_prompt(j, 0, e);
+}
+
+/* ---- tools ---- */
+
+static bool bad_tool(struct engine_job *j, size_t i, const char *why, struct err *e)
+{
+    char param[PARAM_MAX];
+    (void)snprintf(param, sizeof param, "tools[%zu]", i);
+    return complain(&j->call->wrong, e, "invalid_value", param, "%s", why);
+}
+
+/* Chat's tools hold a function; those of Responses are one. Templates know the first form. */
+static bool put_tools(struct engine_job *j, struct buf *out, struct err *e)
+{
+    struct json_writer w;
+    size_t i = 0;
+    jw_init(&w, json_sink_buf, out, false);
+    jw_array(&w);
+    for (struct json t = json_first(j->tools); json_type(t); t = json_next(t), i++) {
+        struct span type = SPAN_EMPTY, name;
+        struct json function = j->api == EXCHANGE_RESPONSES ? t : json_get(t, "function");
+        (void)json_string(json_get(t, "type"), &type);
+        if (!span_is(type, "function"))
+            return bad_tool(j, i, "must be of type function", e);
+        if (!json_string(json_get(function, "name"), &name) || name.n == 0)
+            return bad_tool(j, i, "must have a function with a name", e);
+        jw_object(&w);
+        jw_key(&w, "type");
+        jw_str(&w, "function");
+        jw_key(&w, "function");
+        jw_object(&w);
+        for (struct json m = json_first(function); json_type(m); m = json_next(m))
+            if (j->api != EXCHANGE_RESPONSES || !span_is(json_key(m), "type"))
+                put_member(&w, m);
+        jw_end_object(&w);
+        jw_end_object(&w);
+    }
+    jw_end_array(&w);
+    return buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory for tools");
+}
+
+/* Whether a tool is called is the model's choice; nothing here could make it. */
+static bool judge_choice(struct engine_job *j, bool *none, struct err *e)
+{
+    struct span choice = span_str("auto");
+    bool parallel = true;
+    if (is_there(j->parallel) && (!json_bool(j->parallel, &parallel) || !parallel))
+        return complain(&j->call->wrong, e, "unsupported_value", "parallel_tool_calls",
+                        "can only be true with the bundled engine");
+    bool word = !is_there(j->tool_choice) || json_string(j->tool_choice, &choice);
+    *none = word && span_is(choice, "none");
+    if (word && (*none || span_is(choice, "auto")))
+        return true;
+    return complain(&j->call->wrong, e, "unsupported_value", "tool_choice",
+                    "can only be \"auto\" or \"none\" with the bundled engine, which does not hold "
+                    "its answers to a grammar");
+}
+
+bool engine_tools_read(struct engine_job *j, struct err *e)
+{
+    struct buf text;
+    bool none = false;
+    enum engine_tools form = engine_chat_tools(j->worker->engine);
+    if (is_there(j->tools) && json_type(j->tools) != JSON_ARRAY)
+        return complain(&j->call->wrong, e, "invalid_type", "tools", "must be an array");
+    if (json_count(j->tools) == 0 || !judge_choice(j, &none, e) || none)
+        return json_count(j->tools) == 0 || none;
+    if (form == ENGINE_TOOLS_NONE || form == ENGINE_TOOLS_UNKNOWN)
+        return complain(&j->call->wrong, e, "unsupported_value", "tools",
+                        form == ENGINE_TOOLS_NONE
+                            ? "cannot be shown to this model: its chat template has no place for "
+                              "them"
+                            : "are of no use with this model: how its chat template has calls "
+                              "written is not read here");
+    buf_init(&text, VARIABLES_MAX);
+    bool ok = put_tools(j, &text, e);
+    struct span copy = ok ? arena_span(j->arena, buf_span(&text)) : SPAN_EMPTY;
+    buf_free(&text);
+    if (!ok || !copy.p)
+        return ok ? err_set(e, ERR_MEMORY, "out of memory for tools") : false;
+    j->form = form;
+    return json_parse(&j->tools, copy, JSON_STRICT, j->arena, e);
+}

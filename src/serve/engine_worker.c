@@ -1,0 +1,212 @@
+/*
+ * The engine's thread: it computes and does nothing else. What comes of it is written into
+ * the jobs here and crosses to the loop's thread under a lock, announced by an eventfd.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "serve/engine.h"
+
+enum { READERS = 2, SEQUENCES = 4, QUEUE_MAX = EXCHANGE_OPEN_MAX };
+
+/* ---- in the engine's thread ---- */
+
+/* With the lock. */
+static void announce(struct engine_job *j)
+{
+    struct worker *w = j->worker;
+    const uint64_t one = 1;
+    if (j->ready)
+        return;
+    j->ready = true;
+    j->next_ready = w->ready;
+    w->ready = j;
+    if (write(w->fd, &one, sizeof one) < 0)
+        return; /* its counter is full: the loop will be woken anyway */
+}
+
+/* With tools a text is held back where a call could begin in it. */
+static struct span showable(struct engine_answer *a, struct span text)
+{
+    if (a->job->form == ENGINE_TOOLS_NONE)
+        return text;
+    size_t from = a->shown, until;
+    buf_put_span(&a->marked, text);
+    until = tool_calls_before(a->job->form, buf_span(&a->marked));
+    a->shown = until > from ? until : from;
+    return span_sub(buf_span(&a->marked), from, a->shown - from);
+}
+
+static void add_mark(struct engine_answer *a, uint32_t id)
+{
+    struct token t;
+    if (a->job->form != ENGINE_TOOLS_NONE &&
+        tokenizer_token(&t, engine_tokenizer(a->job->worker->engine), id) &&
+        t.type == TOKEN_CONTROL && tool_calls_mark(t.bytes))
+        buf_put_span(&a->marked, t.bytes);
+}
+
+static void stream_piece(struct engine_answer *a, const struct engine_piece *p)
+{
+    struct engine_job *j = a->job;
+    pthread_mutex_lock(&j->worker->lock);
+    size_t before = j->fresh.n;
+    j->dialect->piece(&j->fresh, a, p);
+    if (j->fresh.n != before || !buf_ok(&j->fresh))
+        announce(j);
+    pthread_mutex_unlock(&j->worker->lock);
+}
+
+bool engine_on_token(void *arg, const struct engine_token *t)
+{
+    struct engine_answer *a = arg;
+    struct engine_job *j = a->job;
+    struct engine_piece p = {showable(a, t->text), t};
+    if (j->stream)
+        stream_piece(a, &p);
+    else if (j->logprobs && j->api == EXCHANGE_COMPLETIONS)
+        logprobs_older(a, t);
+    else if (j->logprobs)
+        logprobs_chat(&a->logprobs, a, t);
+    for (size_t i = 0; i < t->text.n; i++)
+        a->characters += (t->text.p[i] & 0xc0) != 0x80;
+    add_mark(a, t->id);
+    tape_token(&a->tape, t);
+    return tape_ok(&a->tape) && buf_ok(&a->marked) && buf_ok(&a->logprobs);
+}
+
+/* What it says and which calls it makes, now that nothing follows. */
+static bool conclude(struct engine_answer *a)
+{
+    struct engine_job *j = a->job;
+    struct span text = buf_span(&a->tape.text);
+    a->content = text;
+    if (j->form == ENGINE_TOOLS_NONE)
+        return true;
+    if (!tool_calls_read(&a->calls, j->form, buf_span(&a->marked), j->tools, j->arena))
+        return false;
+    if (a->calls.count)
+        a->content = a->calls.content;
+    return true;
+}
+
+static void end_stream(struct engine_answer *a)
+{
+    struct engine_job *j = a->job;
+    bool tools = j->form != ENGINE_TOOLS_NONE;
+    struct engine_piece rest = {a->result.text, NULL};
+    if (tools)
+        rest.text = span_sub(a->content, a->shown, a->content.n);
+    j->dialect->piece(&j->fresh, a, &rest);
+    j->dialect->end(&j->fresh, a);
+    if (j->left == 0)
+        j->dialect->finish(&j->fresh, j);
+}
+
+/* With the lock. */
+static void one_over(struct engine_answer *a)
+{
+    struct engine_job *j = a->job;
+    bool whole =
+        a->result.finish != ENGINE_FAILED && a->result.finish != ENGINE_CANCELLED && conclude(a);
+    j->left--;
+    j->broken = j->broken || !whole;
+    if (!j->broken && j->stream)
+        end_stream(a);
+    else if (!j->broken && j->left == 0)
+        j->dialect->whole(&j->fresh, j);
+    j->ended = j->left == 0;
+    a->result.text = SPAN_EMPTY;
+    if (j->broken || j->ended || j->stream)
+        announce(j);
+}
+
+void engine_on_done(void *arg, const struct engine_result *r)
+{
+    struct engine_answer *a = arg;
+    a->result = *r;
+    if (a->job->form != ENGINE_TOOLS_NONE)
+        buf_put_span(&a->marked, r->text);
+    if (r->embedding)
+        buf_put(&a->vector, r->embedding, r->embedding_size * sizeof *r->embedding);
+    tape_end(&a->tape, r);
+    pthread_mutex_lock(&a->job->worker->lock);
+    one_over(a);
+    pthread_mutex_unlock(&a->job->worker->lock);
+    a->result.embedding = NULL;
+}
+
+void engine_not_submitted(struct engine_job *j, size_t count)
+{
+    pthread_mutex_lock(&j->worker->lock);
+    j->left -= count;
+    j->broken = true;
+    j->ended = j->left == 0;
+    pthread_mutex_unlock(&j->worker->lock);
+}
+
+static void *compute(void *arg)
+{
+    struct worker *w = arg;
+    while (!atomic_load(&w->stop)) {
+        bool work = false;
+        /* A step that fails has ended every request with its reason. */
+        if (!engine_step(w->engine, &work, NULL) || !work)
+            engine_wait(w->engine, 0);
+    }
+    return NULL;
+}
+
+/* ---- the worker ---- */
+
+bool worker_start(struct service *s, struct err *e)
+{
+    const struct engine_config *c = &s->settings->engine;
+    struct engine_options o = {.threads = (unsigned)c->threads,
+                               .context = (uint32_t)c->context,
+                               .sequences = c->sequences ? (uint32_t)c->sequences : SEQUENCES};
+    if (c->path.n == 0)
+        return true;
+    struct worker *w = s->worker = calloc(1, sizeof *w);
+    if (!w)
+        return err_set(e, ERR_MEMORY, "out of memory for the engine");
+    w->service = s;
+    w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    (void)pthread_mutex_init(&w->lock, NULL);
+    if (w->fd < 0)
+        return err_errno(e, NULL, "cannot make an eventfd");
+    if (!engine_load(&w->engine, c->path_text, &o, e))
+        return false;
+    if (!engine_tokenizer(w->engine))
+        return err_at(e, ERR_UNSUPPORTED, c->path_text, ERR_NO_OFFSET,
+                      "the model has no tokenizer: it reads no text");
+    if (!errands_open(&s->readers, s->loop, READERS, QUEUE_MAX, e))
+        return false;
+    w->event = loop_readable(s->loop, w->fd, engine_on_ready, w);
+    w->running = w->event && pthread_create(&w->thread, NULL, compute, w) == 0;
+    return w->running || err_set(e, ERR_MEMORY, "cannot start the engine's thread");
+}
+
+/* The calls are gone. */
+void worker_stop(struct service *s)
+{
+    struct worker *w = s->worker;
+    if (!w)
+        return;
+    atomic_store(&w->stop, true);
+    if (w->running) {
+        engine_interrupt(w->engine);
+        (void)pthread_join(w->thread, NULL);
+    }
+    engine_free(w->engine);
+    while (w->jobs)
+        engine_job_free(w->jobs);
+    loop_event_free(w->event);
+    if (w->fd >= 0)
+        close(w->fd);
+    (void)pthread_mutex_destroy(&w->lock);
+    free(w);
+    s->worker = NULL;
+}

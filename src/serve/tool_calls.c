@@ -1,0 +1,235 @@
+/*
+ * Three forms of one thing: an object with a name and arguments. A model writes what
+ * it likes, so whatever does not hold is shown as the text that it is, and a form
+ * that has no mark (Llama's) counts only when it names a tool that was offered.
+ */
+#include "serve/tool_calls.h"
+
+#include <string.h>
+
+static const char hermes_begin[] = "<tool_call>", hermes_end[] = "</tool_call>",
+                  mistral_begin[] = "[TOOL_CALLS]", mistral_arguments[] = "[ARGS]",
+                  llama_begin[] = "<|python_tag|>";
+
+bool tool_calls_mark(struct span token)
+{
+    return span_is(token, hermes_begin) || span_is(token, hermes_end) ||
+           span_is(token, mistral_begin) || span_is(token, mistral_arguments) ||
+           span_is(token, llama_begin);
+}
+
+/* ---- spans ---- */
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static struct span trimmed(struct span s)
+{
+    while (s.n && is_space(s.p[0]))
+        s = span_sub(s, 1, s.n);
+    while (s.n && is_space(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+static struct span after(struct span s, size_t n)
+{
+    return span_sub(s, n, s.n);
+}
+
+/* Where `mark` begins; s.n when it is not there. */
+static size_t find(struct span s, const char *mark)
+{
+    const uint8_t *at = s.n ? memmem(s.p, s.n, mark, strlen(mark)) : NULL;
+    return at ? (size_t)(at - s.p) : s.n;
+}
+
+static const char *mark_of(enum engine_tools form)
+{
+    return form == ENGINE_TOOLS_HERMES ? hermes_begin : mistral_begin;
+}
+
+/* ---- while it is written ---- */
+
+/* Without its end, where that could begin `mark`, and without the space before it. */
+static size_t before_mark(struct span text, const char *mark)
+{
+    size_t n = find(text, mark), length = strlen(mark);
+    if (n == text.n)
+        for (size_t k = length - 1 < n ? length - 1 : n; k > 0; k--)
+            if (memcmp(text.p + n - k, mark, k) == 0) {
+                n -= k;
+                break;
+            }
+    while (n && is_space(text.p[n - 1]))
+        n--;
+    return n;
+}
+
+size_t tool_calls_before(enum engine_tools form, struct span text)
+{
+    if (form == ENGINE_TOOLS_HERMES || form == ENGINE_TOOLS_MISTRAL)
+        return before_mark(text, mark_of(form));
+    if (form != ENGINE_TOOLS_LLAMA)
+        return text.n;
+    struct span s = trimmed(text);
+    size_t length = strlen(llama_begin);
+    bool mark = s.n && memcmp(s.p, llama_begin, s.n < length ? s.n : length) == 0;
+    return s.n == 0 || s.p[0] == '{' || mark ? 0 : text.n;
+}
+
+/* ---- when it is whole ---- */
+
+struct reading {
+    struct tool_calls *out;
+    struct json tools;
+    struct arena *a;
+    bool strict; /* only tools that were offered */
+};
+
+static bool was_offered(struct json tools, struct span name)
+{
+    for (struct json t = json_first(tools); json_type(t); t = json_next(t)) {
+        struct span s;
+        if (json_string(json_path(t, "function", "name", NULL), &s) && span_eq(s, name))
+            return true;
+    }
+    return false;
+}
+
+static bool add(struct reading *r, struct span name, struct json arguments)
+{
+    struct span text = span_str("{}");
+    if (r->out->count == TOOL_CALLS_MAX || name.n == 0 ||
+        (r->strict && !was_offered(r->tools, name)))
+        return false;
+    if (json_type(arguments) == JSON_OBJECT)
+        text = json_text(arguments);
+    else if (json_type(arguments) != JSON_MISSING && !json_string(arguments, &text))
+        return false;
+    r->out->call[r->out->count++] = (struct tool_call){name, text};
+    return true;
+}
+
+/* An object that is a call; arguments go by either name. */
+static bool add_object(struct reading *r, struct json call)
+{
+    struct json arguments = json_get(call, "arguments");
+    struct span name;
+    if (!json_type(arguments))
+        arguments = json_get(call, "parameters");
+    return json_string(json_get(call, "name"), &name) && add(r, name, arguments);
+}
+
+/* A value at the beginning of *text, which moves behind it. */
+static bool take_value(struct reading *r, struct span *text, struct json *out)
+{
+    if (!json_parse(out, *text, JSON_PREFIX, r->a, NULL))
+        return false;
+    *text = after(*text, json_end(*out));
+    return true;
+}
+
+static bool read_hermes(struct reading *r, struct span text, struct buf *content)
+{
+    while (text.n) {
+        struct json call;
+        size_t at = find(text, hermes_begin);
+        buf_put_span(content, span_sub(text, 0, at));
+        text = trimmed(after(text, at + (at < text.n ? strlen(hermes_begin) : 0)));
+        if (text.n == 0)
+            break;
+        if (!take_value(r, &text, &call) || !add_object(r, call))
+            return false;
+        text = trimmed(text);
+        if (span_starts(text, hermes_end))
+            text = after(text, strlen(hermes_end));
+    }
+    return true;
+}
+
+/* name[ARGS]{...}, as of version 11 of the form; [ARGS] may be missing. */
+static bool read_named(struct reading *r, struct span *text)
+{
+    struct json arguments;
+    size_t at = 0;
+    while (at < text->n && text->p[at] != '{' && text->p[at] != '[')
+        at++;
+    struct span name = trimmed(span_sub(*text, 0, at));
+    *text = after(*text, at);
+    if (span_starts(*text, mistral_arguments))
+        *text = trimmed(after(*text, strlen(mistral_arguments)));
+    return take_value(r, text, &arguments) && add(r, name, arguments);
+}
+
+static bool read_mistral(struct reading *r, struct span text, struct buf *content)
+{
+    size_t at = find(text, mistral_begin);
+    buf_put_span(content, span_sub(text, 0, at));
+    text = after(text, at);
+    while (span_starts(text, mistral_begin)) {
+        struct json list;
+        text = trimmed(after(text, strlen(mistral_begin)));
+        if (text.n && text.p[0] != '[' && text.p[0] != '{') {
+            if (!read_named(r, &text))
+                return false;
+        } else {
+            if (!take_value(r, &text, &list))
+                return false;
+            bool one = json_type(list) == JSON_OBJECT;
+            for (struct json c = one ? list : json_first(list); json_type(c);
+                 c = one ? JSON_NOTHING : json_next(c))
+                if (!add_object(r, c))
+                    return false;
+        }
+        text = trimmed(text);
+    }
+    return text.n == 0;
+}
+
+static bool read_llama(struct reading *r, struct span text, struct buf *content)
+{
+    (void)content;
+    text = trimmed(text);
+    if (span_starts(text, llama_begin))
+        text = trimmed(after(text, strlen(llama_begin)));
+    while (text.n) {
+        struct json call;
+        if (text.p[0] != '{' || !take_value(r, &text, &call) || !add_object(r, call))
+            return false;
+        text = trimmed(text);
+        if (text.n && text.p[0] == ';')
+            text = trimmed(after(text, 1));
+    }
+    return true;
+}
+
+bool tool_calls_read(struct tool_calls *out, enum engine_tools form, struct span text,
+                     struct json tools, struct arena *a)
+{
+    struct reading r = {out, tools, a, form == ENGINE_TOOLS_LLAMA};
+    struct buf content;
+    buf_init(&content, text.n + 1);
+    out->count = 0;
+    out->content = text;
+    bool read = form == ENGINE_TOOLS_HERMES    ? read_hermes(&r, text, &content)
+                : form == ENGINE_TOOLS_MISTRAL ? read_mistral(&r, text, &content)
+                : form == ENGINE_TOOLS_LLAMA   ? read_llama(&r, text, &content)
+                                               : false;
+    if (!read)
+        out->count = 0;
+    if (out->count) {
+        struct span kept = buf_span(&content);
+        while (kept.n && is_space(kept.p[kept.n - 1]))
+            kept.n--;
+        out->content = arena_span(a, kept);
+        read = kept.n == 0 || out->content.p;
+    } else {
+        read = true;
+    }
+    read = read && buf_ok(&content);
+    buf_free(&content);
+    return read;
+}

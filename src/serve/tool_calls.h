@@ -1,0 +1,33 @@
+/*
+ * Private to src/serve: the calls of tools in what a model wrote, read in the forms of
+ * the families (enum engine_tools). What does not hold stays text.
+ */
+#ifndef SERVE_TOOL_CALLS_H
+#define SERVE_TOOL_CALLS_H
+
+#include "assay/base/json.h"
+#include "assay/engine.h"
+
+enum { TOOL_CALLS_MAX = 128, TOOL_MARK_MAX = 16 };
+
+struct tool_call {
+    struct span name;
+    struct span arguments; /* JSON text, or what the model wrote as a string */
+};
+
+struct tool_calls {
+    struct span content; /* what is no call; in the arena, or of the text */
+    struct tool_call call[TOOL_CALLS_MAX];
+    size_t count;
+};
+
+/* How much of a text that goes on is no part of a call, whatever follows. */
+size_t tool_calls_before(enum engine_tools form, struct span text);
+/* A text that is whole. `tools`: those that the request offered, as OpenAI has them. False: out of
+ * memory. */
+bool tool_calls_read(struct tool_calls *out, enum engine_tools form, struct span text,
+                     struct json tools, struct arena *a) ASSAY_MUST_CHECK;
+/* Whether a control token's text is one of the marks of calls, which texts do not show. */
+bool tool_calls_mark(struct span token);
+
+#endif

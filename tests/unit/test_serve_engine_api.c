@@ -1,0 +1,590 @@
+/* The APIs that the bundled engine speaks: what each parameter does, and that the call replays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assay/base/json.h"
+#include "assay/replay.h"
+#include "support/family_model.h"
+#include "support/serving.h"
+
+/* Tokens 3 and 4 are what a model that calls tools would write; a bias has them chosen. */
+#define CALL "<tool_call>{\"name\":\"weather\",\"arguments\":{\"city\":\"Orrin\"}}</tool_call>"
+#define BIAS_CALL "\"logit_bias\":{\"3\":100},\"max_tokens\":1"
+#define BIAS_TEXT "\"logit_bias\":{\"4\":100},\"max_tokens\":1"
+#define TOOLS                                                                                      \
+    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"parameters\":"         \
+    "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}}}}}]"
+#define CHAT "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}],"
+
+static struct folder place, models;
+static struct serving server;
+static char model_path[4096];
+static struct arena *arena;
+
+static int setup(void **state)
+{
+    static const struct family_change change = {
+        .template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls "
+                    "%}<tool_call>{{ c.function.name }}/{{ c.function.arguments.city }}{% endfor "
+                    "%}{% endfor %}{% if tools %}[{{ tools[0].function.name }}]{% endif %}",
+        .words = {CALL, "plain "}};
+    (void)state;
+    if (!folder_make(&place) || !folder_make(&models))
+        return -1;
+    logs_make(&place);
+    (void)snprintf(model_path, sizeof model_path, "%s/tiny.gguf", models.path);
+    if (!family_write(model_path, "llama", &change))
+        return -1;
+    serving_start_model(&server, &place, model_path);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bool ok = serving_stop(&server);
+    folder_remove(&place);
+    folder_remove(&models);
+    return ok ? 0 : -1;
+}
+
+static int fresh_arena(void **state)
+{
+    (void)state;
+    arena = arena_new(16 << 20);
+    return arena ? 0 : -1;
+}
+
+static int free_arena(void **state)
+{
+    (void)state;
+    arena_free(arena);
+    return 0;
+}
+
+/* ---- asking ---- */
+
+/* The answer's body, in the arena. */
+static struct span post(const char *path, unsigned status, const char *body)
+{
+    struct buf answer, out;
+    client_post(server.port, path, "", body, &answer);
+    answer_body(&answer, &out);
+    if (answer_status(&answer) != status)
+        fail_msg("%s: %.*s", body, (int)answer.n, answer.n ? (const char *)answer.p : "");
+    struct span copy = {(const uint8_t *)arena_str(arena, buf_span(&out)), out.n};
+    buf_free(&answer);
+    buf_free(&out);
+    return copy;
+}
+
+static struct json parse(struct span text)
+{
+    struct json root;
+    struct err e = ERR_INIT;
+    if (!json_parse(&root, text, JSON_STRICT, arena, &e))
+        fail_msg("%s: %.*s", e.text, (int)text.n, (const char *)text.p);
+    return root;
+}
+
+static struct json ask(const char *path, const char *body)
+{
+    return parse(post(path, 200, body));
+}
+
+static struct span text_at(struct json v)
+{
+    struct span s = SPAN_EMPTY;
+    if (!json_string(v, &s))
+        fail_msg("no string: %.*s", (int)json_text(v).n, (const char *)json_text(v).p);
+    return s;
+}
+
+static void is_text(struct json v, const char *wanted)
+{
+    struct span s = text_at(v);
+    if (!span_is(s, wanted))
+        fail_msg("'%.*s' and not '%s'", (int)s.n, (const char *)s.p, wanted);
+}
+
+static uint64_t number_at(struct json v)
+{
+    uint64_t n = UINT64_MAX;
+    assert_true(json_u64(v, &n));
+    return n;
+}
+
+/* The events of a stream: `data` of each, but for [DONE]. */
+enum { EVENTS = 128 };
+static size_t events_of(struct span stream, struct json out[EVENTS])
+{
+    const char *at = (const char *)stream.p;
+    size_t n = 0;
+    while ((at = strstr(at, "data: ")) != NULL) {
+        const char *end = strstr(at, "\n\n");
+        assert_non_null(end);
+        struct span data = {(const uint8_t *)at + 6, (size_t)(end - at) - 6};
+        at = end;
+        if (span_is(data, "[DONE]"))
+            continue;
+        assert_true(n < EVENTS);
+        out[n++] = parse(data);
+    }
+    return n;
+}
+
+static struct json choice_of(struct json event)
+{
+    return json_at(json_get(event, "choices"), 0);
+}
+
+/* The newest call, computed again by an engine of this process; returns what was compared. */
+static uint64_t replayed(void)
+{
+    struct told t;
+    struct replay r;
+    struct engine *g = NULL;
+    struct err e = ERR_INIT;
+    struct engine_options o = {.threads = 1};
+    told_wait(&t, &place);
+    assert_string_equal(t.outcome, "complete");
+    assert_true(serving_stop(&server));
+    if (!engine_load(&g, model_path, &o, &e))
+        fail_msg("%s", e.text);
+    struct log *l = logs_open(&place);
+    struct log_reader *reader = logs_reader(&place);
+    if (!replay_run(&r, l, reader, t.outcome_seq, g, &e))
+        fail_msg("%s", e.text);
+    log_reader_close(reader);
+    log_close(l);
+    engine_free(g);
+    serving_start_model(&server, &place, model_path);
+    if (r.verdict != REPLAY_MATCH)
+        fail_msg("verdict %d at token %llu: %s", r.verdict, (unsigned long long)r.first, r.reason);
+    return r.compared;
+}
+
+/* ---- several answers ---- */
+
+static void several_answers_are_each_what_their_seed_gives_alone_and_replay(void **state)
+{
+    (void)state;
+    struct json two = ask("/v1/chat/completions", CHAT "\"n\":2,\"seed\":7,\"max_tokens\":6}");
+    uint64_t tokens = number_at(json_path(two, "usage", "completion_tokens", NULL));
+    assert_int_equal(replayed(), tokens);
+    for (unsigned i = 0; i < 2; i++) {
+        char body[256];
+        snprintf(body, sizeof body, CHAT "\"seed\":%u,\"max_tokens\":6}", 7 + i);
+        struct json choice = json_at(json_get(two, "choices"), i);
+        struct json one = choice_of(ask("/v1/chat/completions", body));
+        assert_int_equal(number_at(json_get(choice, "index")), i);
+        assert_true(span_eq(text_at(json_path(choice, "message", "content", NULL)),
+                            text_at(json_path(one, "message", "content", NULL))));
+    }
+}
+
+static void streamed_answers_interleave_by_their_index(void **state)
+{
+    (void)state;
+    struct json e[EVENTS];
+    struct buf said[2];
+    unsigned ended[2] = {0, 0};
+    size_t n = events_of(post("/v1/chat/completions", 200,
+                              CHAT "\"n\":2,\"seed\":7,\"max_tokens\":6,\"stream\":true,"
+                                   "\"stream_options\":{\"include_usage\":true}}"),
+                         e);
+    for (int i = 0; i < 2; i++)
+        buf_init(&said[i], 1 << 16);
+    for (size_t i = 0; i + 1 < n; i++) {
+        struct json c = choice_of(e[i]);
+        struct span text = SPAN_EMPTY;
+        uint64_t k = number_at(json_get(c, "index"));
+        assert_true(k < 2);
+        (void)json_string(json_path(c, "delta", "content", NULL), &text);
+        buf_put_span(&said[k], text);
+        ended[k] += json_type(json_get(c, "finish_reason")) == JSON_STRING;
+    }
+    assert_int_equal(json_count(json_get(e[n - 1], "choices")), 0);
+    assert_int_equal(number_at(json_path(e[n - 1], "usage", "completion_tokens", NULL)), 12);
+    struct json whole = ask("/v1/chat/completions", CHAT "\"n\":2,\"seed\":7,\"max_tokens\":6}");
+    for (unsigned i = 0; i < 2; i++) {
+        struct json choice = json_at(json_get(whole, "choices"), i);
+        assert_int_equal(ended[i], 1);
+        assert_true(
+            span_eq(buf_span(&said[i]), text_at(json_path(choice, "message", "content", NULL))));
+        buf_free(&said[i]);
+    }
+}
+
+static void several_prompts_are_answered_in_their_order_and_replay(void **state)
+{
+    (void)state;
+    struct json root =
+        ask("/v1/completions", "{\"model\":\"tiny\",\"prompt\":[\"a3\",[5,6,7]],\"n\":2,\"seed\":3,"
+                               "\"max_tokens\":4,\"return_token_ids\":true}");
+    struct json choices = json_get(root, "choices");
+    assert_int_equal(json_count(choices), 4);
+    for (unsigned i = 0; i < 4; i++) {
+        struct json c = json_at(choices, i);
+        assert_int_equal(number_at(json_get(c, "index")), i);
+        assert_int_equal(json_count(json_get(c, "token_ids")), 4);
+        if (i >= 2)
+            assert_int_equal(number_at(json_at(json_get(c, "prompt_token_ids"), 2)), 7);
+    }
+    assert_int_equal(replayed(), 16);
+}
+
+/* ---- what is told of tokens ---- */
+
+static void log_probabilities_are_the_models_own(void **state)
+{
+    (void)state;
+    double top, chosen;
+    struct json root =
+        ask("/v1/chat/completions", CHAT "\"temperature\":0,\"max_tokens\":3,\"logprobs\":true,"
+                                         "\"top_logprobs\":5,\"return_token_ids\":true}");
+    struct json list = json_path(choice_of(root), "logprobs", "content", NULL);
+    assert_int_equal(json_count(list), 3);
+    assert_int_equal(json_count(json_get(choice_of(root), "token_ids")), 3);
+    assert_true(json_count(json_get(root, "prompt_token_ids")) > 1);
+    for (struct json t = json_first(list); json_type(t); t = json_next(t)) {
+        struct json most = json_at(json_get(t, "top_logprobs"), 0);
+        assert_int_equal(json_count(json_get(t, "top_logprobs")), 5);
+        assert_true(json_double(json_get(most, "logprob"), &top));
+        assert_true(json_double(json_get(t, "logprob"), &chosen));
+        assert_true(chosen == top && chosen < 0);
+        assert_true(span_eq(text_at(json_get(t, "token")), text_at(json_get(most, "token"))));
+        assert_int_equal(json_count(json_get(t, "bytes")), text_at(json_get(t, "token")).n);
+    }
+    root = ask("/v1/completions", "{\"model\":\"tiny\",\"prompt\":\"a3\",\"temperature\":0,"
+                                  "\"max_tokens\":3,\"logprobs\":2}");
+    list = json_get(choice_of(root), "logprobs");
+    assert_int_equal(json_count(json_get(list, "tokens")), 3);
+    assert_int_equal(json_count(json_get(list, "token_logprobs")), 3);
+    assert_int_equal(json_count(json_at(json_get(list, "top_logprobs"), 1)), 2);
+    assert_int_equal(number_at(json_at(json_get(list, "text_offset"), 0)), 0);
+}
+
+static void streamed_log_probabilities_come_with_their_tokens(void **state)
+{
+    (void)state;
+    struct json e[EVENTS];
+    size_t tokens = 0, ids = 0,
+           n = events_of(post("/v1/chat/completions", 200,
+                              CHAT "\"max_tokens\":4,\"logprobs\":true,\"return_token_ids\":true,"
+                                   "\"stream\":true}"),
+                         e);
+    for (size_t i = 0; i < n; i++) {
+        tokens += json_count(json_path(choice_of(e[i]), "logprobs", "content", NULL));
+        ids += json_count(json_get(choice_of(e[i]), "token_ids"));
+    }
+    assert_int_equal(tokens, 4);
+    assert_int_equal(ids, 4);
+    assert_true(json_count(json_get(e[0], "prompt_token_ids")) > 1);
+}
+
+static void bias_has_a_token_chosen_and_replays(void **state)
+{
+    (void)state;
+    struct json root =
+        ask("/v1/completions", "{\"model\":\"tiny\",\"prompt\":\"a3\",\"temperature\":0,"
+                               "\"logit_bias\":{\"9\":100},\"max_tokens\":3,"
+                               "\"return_token_ids\":true}");
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(number_at(json_at(json_get(choice_of(root), "token_ids"), i)), 9);
+    assert_int_equal(replayed(), 3);
+}
+
+/* ---- tools ---- */
+
+static void call_of_a_tool_is_told_as_one(void **state)
+{
+    (void)state;
+    struct json root = ask("/v1/chat/completions", CHAT TOOLS "," BIAS_CALL "}");
+    struct json c = choice_of(root), call = json_at(json_path(c, "message", "tool_calls", NULL), 0);
+    is_text(json_get(c, "finish_reason"), "tool_calls");
+    assert_int_equal(json_type(json_path(c, "message", "content", NULL)), JSON_NULL);
+    is_text(json_get(call, "type"), "function");
+    is_text(json_path(call, "function", "name", NULL), "weather");
+    is_text(json_path(call, "function", "arguments", NULL), "{\"city\":\"Orrin\"}");
+    assert_int_equal(text_at(json_get(call, "id")).n, 9);
+    assert_int_equal(replayed(), 1);
+}
+
+static void streamed_call_of_a_tool_is_never_shown_as_text(void **state)
+{
+    (void)state;
+    struct json e[EVENTS], call = JSON_NOTHING;
+    struct span stream =
+        post("/v1/chat/completions", 200, CHAT TOOLS "," BIAS_CALL ",\"stream\":true}");
+    size_t n = events_of(stream, e);
+    assert_null(strstr((const char *)stream.p, "tool_call>"));
+    for (size_t i = 0; i < n; i++) {
+        struct json calls = json_path(choice_of(e[i]), "delta", "tool_calls", NULL);
+        if (json_count(calls))
+            call = json_at(calls, 0);
+    }
+    assert_int_equal(number_at(json_get(call, "index")), 0);
+    is_text(json_path(call, "function", "name", NULL), "weather");
+    is_text(json_get(choice_of(e[n - 1]), "finish_reason"), "tool_calls");
+}
+
+static void text_beside_tools_stays_text(void **state)
+{
+    (void)state;
+    struct json e[EVENTS];
+    struct buf said;
+    struct json c = choice_of(ask("/v1/chat/completions", CHAT TOOLS "," BIAS_TEXT "}"));
+    is_text(json_path(c, "message", "content", NULL), "plain ");
+    is_text(json_get(c, "finish_reason"), "length");
+    assert_int_equal(json_type(json_path(c, "message", "tool_calls", NULL)), JSON_MISSING);
+    size_t n = events_of(
+        post("/v1/chat/completions", 200, CHAT TOOLS "," BIAS_TEXT ",\"stream\":true}"), e);
+    buf_init(&said, 1 << 16);
+    for (size_t i = 0; i < n; i++) {
+        struct span text = SPAN_EMPTY;
+        (void)json_string(json_path(choice_of(e[i]), "delta", "content", NULL), &text);
+        buf_put_span(&said, text);
+    }
+    assert_true(span_is(buf_span(&said), "plain "));
+    buf_free(&said);
+}
+
+static void templates_get_tools_calls_and_results(void **state)
+{
+    (void)state;
+    struct json root = ask(
+        "/apply-template",
+        "{" TOOLS ",\"messages\":[{\"role\":\"developer\",\"content\":[{\"type\":\"text\",\"text\":"
+        "\"x\"},{\"type\":\"text\",\"text\":\"y\"}]},{\"role\":\"assistant\",\"content\":\"\","
+        "\"tool_calls\":[{\"id\":\"1\",\"type\":\"function\",\"function\":{\"name\":\"weather\","
+        "\"arguments\":\"{\\\"city\\\":\\\"Orrin\\\"}\"}}]},{\"role\":\"tool\",\"tool_call_id\":"
+        "\"1\",\"content\":\"mist\"}]}");
+    is_text(json_get(root, "prompt"),
+            "<system>x\ny<assistant><tool_call>weather/Orrin<tool>mist[weather]");
+}
+
+/* ---- embeddings ---- */
+
+static void embeddings_have_length_one_in_both_encodings_and_replay(void **state)
+{
+    (void)state;
+    struct json root = ask("/v1/embeddings", "{\"model\":\"tiny\",\"input\":[\"a3 a4\",[5,6]]}");
+    struct json vector = json_get(json_at(json_get(root, "data"), 1), "embedding");
+    double length = 0, x;
+    float first = 0;
+    assert_int_equal(json_count(json_get(root, "data")), 2);
+    assert_int_equal(json_count(vector), 64);
+    assert_true(json_double(json_at(vector, 0), &x));
+    first = (float)x;
+    for (struct json v = json_first(vector); json_type(v); v = json_next(v)) {
+        assert_true(json_double(v, &x));
+        length += x * x;
+    }
+    assert_true(fabs(length - 1) < 1e-5);
+    assert_int_equal(number_at(json_path(root, "usage", "prompt_tokens", NULL)),
+                     number_at(json_path(root, "usage", "total_tokens", NULL)));
+    assert_int_equal(replayed(), 2);
+    root = ask("/v1/embeddings", "{\"model\":\"tiny\",\"input\":[5,6],\"dimensions\":64,"
+                                 "\"encoding_format\":\"base64\"}");
+    struct span bytes, text = text_at(json_get(json_at(json_get(root, "data"), 0), "embedding"));
+    assert_true(base64_decode(text, arena, &bytes));
+    assert_int_equal(bytes.n, 64 * 4);
+    assert_memory_equal(bytes.p, &first, sizeof first);
+}
+
+/* ---- responses ---- */
+
+static void response_has_items_and_replays(void **state)
+{
+    (void)state;
+    struct json root =
+        ask("/v1/responses", "{\"model\":\"tiny\",\"input\":\"a3\",\"instructions\":\"b201\","
+                             "\"max_output_tokens\":5,\"seed\":2}");
+    struct json item = json_at(json_get(root, "output"), 0);
+    is_text(json_get(root, "object"), "response");
+    is_text(json_get(root, "status"), "incomplete");
+    is_text(json_path(root, "incomplete_details", "reason", NULL), "max_output_tokens");
+    is_text(json_get(item, "type"), "message");
+    is_text(json_get(json_at(json_get(item, "content"), 0), "type"), "output_text");
+    assert_int_equal(number_at(json_path(root, "usage", "output_tokens", NULL)), 5);
+    assert_int_equal(replayed(), 5);
+}
+
+static void response_is_streamed_as_numbered_events(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {
+        "response.created",           "response.in_progress",
+        "response.output_item.added", "response.content_part.added",
+        "response.output_text.delta", "response.output_text.done",
+        "response.content_part.done", "response.output_item.done",
+        "response.incomplete"};
+    struct json e[EVENTS];
+    size_t k = 0,
+           n = events_of(post("/v1/responses", 200,
+                              "{\"model\":\"tiny\",\"input\":[{\"role\":\"user\",\"content\":"
+                              "[{\"type\":\"input_text\",\"text\":\"a3\"}]}],"
+                              "\"max_output_tokens\":5,\"stream\":true}"),
+                         e);
+    for (size_t i = 0; i < n; i++) {
+        struct span type = text_at(json_get(e[i], "type"));
+        assert_int_equal(number_at(json_get(e[i], "sequence_number")), i);
+        if (i > 0 && span_is(type, "response.output_text.delta") && !span_is(type, wanted[k]))
+            continue; /* another of them */
+        if (!span_is(type, wanted[k]))
+            fail_msg("%.*s and not %s", (int)type.n, (const char *)type.p, wanted[k]);
+        k++;
+    }
+    assert_int_equal(k, sizeof wanted / sizeof *wanted);
+    assert_true(replayed() > 0);
+}
+
+static void response_that_calls_a_tool_has_the_call_as_an_item(void **state)
+{
+    (void)state;
+    static const char ask_for[] =
+        "{\"model\":\"tiny\",\"input\":[{\"role\":\"user\",\"content\":\"a3\"},{\"type\":"
+        "\"function_call\",\"call_id\":\"1\",\"name\":\"weather\",\"arguments\":\"{}\"},{\"type\":"
+        "\"function_call_output\",\"call_id\":\"1\",\"output\":\"mist\"}],\"tools\":[{\"type\":"
+        "\"function\",\"name\":\"weather\",\"parameters\":{}}],\"logit_bias\":{\"3\":100},"
+        "\"max_output_tokens\":1";
+    char body[1024];
+    struct json e[EVENTS];
+    snprintf(body, sizeof body, "%s}", ask_for);
+    struct json item = json_at(json_get(ask("/v1/responses", body), "output"), 0);
+    is_text(json_get(item, "type"), "function_call");
+    is_text(json_get(item, "name"), "weather");
+    is_text(json_get(item, "arguments"), "{\"city\":\"Orrin\"}");
+    snprintf(body, sizeof body, "%s,\"stream\":true}", ask_for);
+    size_t done = 0, n = events_of(post("/v1/responses", 200, body), e);
+    for (size_t i = 0; i < n; i++)
+        done += span_is(text_at(json_get(e[i], "type")), "response.function_call_arguments.done");
+    assert_int_equal(done, 1);
+}
+
+/* ---- what is wrong ---- */
+
+static void what_is_wrong_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *members, *param;
+    } cases[] = {
+        {"/v1/chat/completions", "\"messages\":[]", "messages"},
+        {"/v1/chat/completions", "\"messages\":3", "messages"},
+        {"/v1/chat/completions", "\"messages\":[{\"content\":\"x\"}]", "messages[0].role"},
+        {"/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":3}]",
+         "messages[0].content"},
+        {"/v1/chat/completions",
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]",
+         "messages[0].content"},
+        {"/v1/completions", "\"prompt\":\"\\u00ff\",\"tools\":[]", "tools"},
+        {"/v1/completions", "\"prompt\":[[5,99999]]", "prompt[0]"},
+        {"/v1/completions", "\"prompt\":[]", "prompt"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"n\":0", "n"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"n\":129", "n"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"echo\":true", "echo"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"best_of\":2", "best_of"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"suffix\":\"x\"", "suffix"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"logprobs\":21", "logprobs"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"temperature\":2.5", "temperature"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"top_p\":-1", "top_p"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"seed\":1.5", "seed"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"stop\":[\"\"]", "stop"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"logit_bias\":{\"x\":1}", "logit_bias"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"logit_bias\":{\"320\":1}", "logit_bias"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"logit_bias\":{\"3\":101}", "logit_bias"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"frequency_penalty\":3", "frequency_penalty"},
+        {"/v1/chat/completions",
+         "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
+         "\"top_logprobs\":2",
+         "top_logprobs"},
+        {"/v1/chat/completions",
+         "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
+         "\"response_format\":{\"type\":\"json_object\"}",
+         "response_format"},
+        {"/v1/chat/completions",
+         "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
+         "\"tools\":[{\"type\":\"web_search\"}]",
+         "tools[0]"},
+        {"/v1/chat/completions",
+         "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]," TOOLS
+         ",\"tool_choice\":\"required\"",
+         "tool_choice"},
+        {"/v1/chat/completions",
+         "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]," TOOLS
+         ",\"parallel_tool_calls\":false",
+         "parallel_tool_calls"},
+        {"/v1/responses", "\"input\":\"a3\",\"previous_response_id\":\"resp_1\"",
+         "previous_response_id"},
+        {"/v1/responses", "\"input\":\"a3\",\"store\":true", "store"},
+        {"/v1/responses", "\"input\":[{\"type\":\"reasoning\"}]", "input[0].type"},
+        {"/v1/responses", "\"instructions\":\"x\"", "input"},
+        {"/v1/responses", "\"input\":\"a3\",\"text\":{\"format\":{\"type\":\"json_schema\"}}",
+         "text.format"},
+        {"/v1/embeddings", "\"input\":\"a3\",\"dimensions\":8", "dimensions"},
+        {"/v1/embeddings", "\"input\":\"a3\",\"encoding_format\":\"hex\"", "encoding_format"},
+        {"/v1/embeddings", "\"input\":[\"a3\",\"\",4]", "input[2]"},
+        {"/v1/messages", "\"max_tokens\":3,\"messages\":[]", "model"},
+    };
+    struct told before, after;
+    told_read(&before, &place);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char body[1024];
+        snprintf(body, sizeof body, "{\"model\":\"tiny\",%s}", cases[i].members);
+        struct json error = json_get(parse(post(cases[i].path, 400, body)), "error");
+        is_text(json_get(error, "param"), cases[i].param);
+        is_text(json_get(error, "type"), "invalid_request_error");
+    }
+    told_read(&after, &place);
+    assert_int_equal(before.intents, after.intents);
+}
+
+static void prompt_beyond_the_context_is_refused_by_its_parameter(void **state)
+{
+    (void)state;
+    struct buf body;
+    buf_init(&body, 1 << 20);
+    buf_put_str(&body, "{\"model\":\"tiny\",\"prompt\":[5");
+    for (int i = 1; i < FAMILY_CONTEXT; i++)
+        buf_put_str(&body, ",5");
+    buf_put_str(&body, "]}");
+    struct json error = json_get(parse(post("/v1/completions", 400, buf_cstr(&body))), "error");
+    is_text(json_get(error, "param"), "prompt");
+    is_text(json_get(error, "code"), "context_length_exceeded");
+    buf_free(&body);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh_arena, free_arena)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(several_answers_are_each_what_their_seed_gives_alone_and_replay),
+        TEST(streamed_answers_interleave_by_their_index),
+        TEST(several_prompts_are_answered_in_their_order_and_replay),
+        TEST(log_probabilities_are_the_models_own),
+        TEST(streamed_log_probabilities_come_with_their_tokens),
+        TEST(bias_has_a_token_chosen_and_replays),
+        TEST(call_of_a_tool_is_told_as_one),
+        TEST(streamed_call_of_a_tool_is_never_shown_as_text),
+        TEST(text_beside_tools_stays_text),
+        TEST(templates_get_tools_calls_and_results),
+        TEST(embeddings_have_length_one_in_both_encodings_and_replay),
+        TEST(response_has_items_and_replays),
+        TEST(response_is_streamed_as_numbered_events),
+        TEST(response_that_calls_a_tool_has_the_call_as_an_item),
+        TEST(what_is_wrong_is_named),
+        TEST(prompt_beyond_the_context_is_refused_by_its_parameter),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
