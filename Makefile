@@ -100,12 +100,11 @@ endif
 
 units: $(UNIT) $(MAKER) $(B)/assay
 	@tests/run.sh unit-$(VARIANT) $(UNIT)
-check: units
+check: units $(B)/corpus
 	@tests/run.sh golden-$(VARIANT) "tests/golden/run.sh $(B)/assay $(B)/fixtures/make"
-	@tests/run.sh examples-$(VARIANT) "reports/examples/make.sh $(B)/assay $(B)/fixtures/make check"
+	@tests/run.sh examples-$(VARIANT) "reports/examples/make.sh $(B)/assay $(B)/corpus check"
 test: deps
 	@$(MAKE) --no-print-directory check
-# The example reports are what this build writes.
 # What a report says of a case for each number of the catalogue of contradictions.
 contradictions: $(B)/assay $(MAKER)
 	@rm -rf $(B)/contradictions && mkdir $(B)/contradictions
@@ -113,8 +112,9 @@ contradictions: $(B)/assay $(MAKER)
 	@$(B)/fixtures/make/calllog $(B)/contradictions/calls
 	@tests/contradictions/run.sh $(abspath $(B)/assay) $(B)/contradictions/models $(B)/contradictions/calls
 
-examples: $(B)/assay $(MAKER)
-	@reports/examples/make.sh $(B)/assay $(B)/fixtures/make
+# The example reports are what this build writes.
+examples: $(B)/assay $(B)/corpus
+	@reports/examples/make.sh $(B)/assay $(B)/corpus
 golden-update: $(B)/assay $(MAKER)
 	@tests/golden/run.sh $(B)/assay $(B)/fixtures/make update
 

@@ -1,29 +1,50 @@
 #!/bin/sh
-# make.sh ASSAY MAKERS [check]: write the example reports, or compare them with those that are here.
+# make.sh ASSAY CORPUS [check]: write the example reports, or compare them with those that are here.
+# CORPUS is the program that writes the bundled model's data set.
 set -eu
-assay=$(realpath "$1") makers=$(realpath "$2") mode=${3:-write}
+assay=$(realpath "$1") corpus=$(realpath "$2") mode=${3:-write}
 here=$(cd "$(dirname "$0")" && pwd)
+bundled=$(cd "$here/../../models/bundled" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
-"$makers/tinymodel" "$work/models"
 cp -r "$here/input" "$work/input"
+cp -r "$here/log" "$work/log"
+chmod -R u+w "$work/input" "$work/log"
 chmod 600 "$work/input/published-example.pem"
+mkdir "$work/data"
+cp "$bundled/data/README.md" "$work/data/"
+"$corpus" "$work/data" >/dev/null
 cd "$work"
 export HOME="$work" XDG_CACHE_HOME="$work/cache" LC_ALL=C TZ=UTC
 key="--key input/published-example.pem --signer example.org/report"
 "$assay" attest input/provider.yaml $key --output provider.dsse.json >trust.txt
 trust=$(tr -d '\n' <trust.txt | sed 's/.*--trust *//')
+as_of=2026-11-20
 report() { # the exit status is 1: something is contradicted
-    "$assay" report --model models/tiny-hf --datasets input/data --training input/training.yaml \
-        --attestation provider.dsse.json --trust "$trust" --as-of 2026-11-23 $key "$@" >/dev/null ||
-        [ $? = 1 ]
+    "$assay" report --model "$bundled/model" --log log --datasets data --training input/training.yaml \
+        --attestation provider.dsse.json --trust "$trust" --trust "$(cat log/witness.vkey)" \
+        --prices input/prices.yaml --as-of "$as_of" --no-record $key "$@" >/dev/null || [ $? = 1 ]
 }
-report --framework eu-ai-act-gpai --framework g7-sbom-ai --framework mof --format html --format json \
-    --format markdown --format csv --format cyclonedx --format spdx --format sarif --format intoto \
-    --format card --format croissant --output out
-report --framework eu-ai-act-gpai --framework g7-sbom-ai --framework mof --edition DP --output out/report-DP.json
-report --framework nist-ai-600-1 --output out/nist-ai-600-1.md
-report --framework iso-42001 --output out/iso-42001.md
+main='--framework eu-ai-act-gpai --framework eu-ai-act-operation --framework activity'
+report $main --format html --format json --format markdown --format csv --format cyclonedx --format spdx \
+    --format sarif --format intoto --format card --format croissant --output out
+for edition in AIO NCA DP; do
+    report $main --edition $edition --output "out/report-$edition.json"
+done
+for framework in eu-ai-act-annex-iv eu-ai-act-gpai eu-ai-act-operation eu-ai-act-training-summary nist-ai-rmf \
+    nist-ai-600-1 iso-42001 mof g7-sbom-ai; do
+    report --framework $framework --output "out/$framework.md"
+done
+report --framework inventory --output out/inventory.md
+report --framework activity --period 2026-10-01..2026-11-01 --output out/activity-october.html
+report --framework activity --period 2026-10-01..2026-11-01 --output out/activity-october.json
+report --framework incident --period 2026-10-13..2026-10-15 --output out/incident.md
+report --framework retention --output out/retention.md
+as_of=2028-01-01 # when more of the law applies
+report --framework eu-ai-act-annex-iv --output out/eu-ai-act-annex-iv-2028.md
+for f in out/report.json out/report-*.json out/activity-october.json; do # as whoever is handed one would
+    "$assay" verify "$f" --key "$(cat input/published-example.vkey)" --log log --model "$bundled/model" >/dev/null
+done
 passed=0 failed=0
 for f in out/*; do
     name=$(basename "$f")
@@ -34,6 +55,7 @@ for f in out/*; do
     else
         failed=$((failed + 1))
         echo "$name is not what is here: run make examples and read the diff"
+        diff "$here/$name" "$f" | head -n 4 | cut -c 1-300
     fi
 done
 [ "$mode" = write ] || echo "$passed passed, $failed failed"

@@ -219,6 +219,10 @@
     document.getElementById('proofs-verdict').textContent = ok ? 'This page\u2019s proofs hold: recomputed in your browser.' : 'A proof on this page does not hold. Do not rely on it.';
     document.documentElement.dataset.proofs = ok ? 'good' : 'bad';
   }
+  // On paper every claim says how it is known; the entries' own text stays on the screen.
+  const opened = [];
+  addEventListener('beforeprint', () => { for (const d of document.querySelectorAll('.claim details:not([open])')) { d.open = true; opened.push(d); } });
+  addEventListener('afterprint', () => { for (const d of opened.splice(0)) d.open = false; });
   try { run(); } catch (e) {
     document.getElementById('proofs-verdict').textContent = 'The proofs could not be recomputed: ' + e.message;
     document.getElementById('proofs').classList.add('bad');

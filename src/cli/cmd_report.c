@@ -159,6 +159,8 @@ static void say(struct work *w, const struct log_receipt *receipt)
                   show_text(shown, r->head.origin, SHOW_NAME), r->head.size,
                   r->anchor.n ? "" : "; self-attested: no witness vouches for it");
     out_field(o, "as of", "%s", r->in->as_of);
+    if (!r->in->key)
+        out_field(o, "signed by", "nobody, so it is on no record: --key and --signer say who");
     say_contradictions(o, r);
     say_frameworks(o, r);
     out_put(o, "\n");
@@ -183,7 +185,7 @@ static bool record(struct work *w, struct log_receipt *receipt, struct err *e)
     struct log_paths paths = {s->keys.key, s->keys.operator_key};
     struct log *l = NULL;
     struct buf body;
-    if (!s->log || w->args->no_record)
+    if (!s->log || w->args->no_record || !w->given.input.key)
         return true;
     buf_init(&body, 1 << 20);
     bool ok = report_leaf(&body, w->report, buf_span(&w->json), e);

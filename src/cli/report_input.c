@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "assay/base/file.h"
 #include "assay/base/text.h"
@@ -84,13 +85,13 @@ static const char *last_part(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-/* Ancestors at hand: their tensors are compared with the model's. */
+/* What the documents claim; where an ancestor is at hand, its tensors are compared. */
 static bool set_lineage(struct report_given *g, const struct report_sources *s, struct err *e)
 {
     const struct subject_options options = {
         .digests = true, .cache = !s->no_cache, .threads = s->threads};
     struct lineage_base bases[OPTION_MAX_TEXTS];
-    if (!g->has_subject || s->bases.count == 0)
+    if (!g->has_subject)
         return true;
     for (size_t i = 0; i < s->bases.count; i++) {
         struct subject *b = &g->bases[g->base_count++];
@@ -316,8 +317,12 @@ static bool set_key(struct report_given *g, const struct report_sources *s, stru
     struct report_input *in = &g->input;
     const char *path = s->keys.key;
     in->signer = span_str(s->signer);
-    if (!path && s->log)
+    if (!path && s->log) {
         path = arena_printf(g->a, "%s/log.key", s->log);
+        /* Whoever was handed a log has its entries and not its key: the report is not signed. */
+        if (path && access(path, F_OK) != 0)
+            path = NULL;
+    }
     if (!path)
         return true;
     if (in->signer.n == 0 && s->log && !origin_of(g, s->log, &in->signer, e))

@@ -21,8 +21,9 @@ struct reading {
     const struct dataset_options *o;
     struct arena *a;
     struct rows rows;
-    struct sha256 *sha;
-    struct buf row; /* the part of a row that earlier chunks held */
+    struct sha256 *sha, *row_sha; /* of the file; of a row that is cut */
+    bool cut;                     /* the row at hand is longer than what is kept of it */
+    struct buf row;               /* the part of a row that earlier chunks held */
     uint8_t *chunk;
     size_t file_cap;
     uint64_t done;
@@ -108,14 +109,25 @@ static void take_row(struct reading *k, struct dataset_file *f, enum row_format 
     f->has_rows = true;
     if (header)
         return;
-    rows_add(&k->rows, format, row, &f->tokens);
+    struct digest whole;
+    if (k->cut)
+        sha256_finish(k->row_sha, &whole);
+    rows_add(&k->rows, format, row, k->cut ? &whole : NULL, &f->tokens);
+    k->cut = false;
     f->rows += k->d->empty == empty; /* an empty line is no row */
 }
 
-/* A row longer than the limit is cut: what is beyond is hashed with the file alone. */
+/* A row longer than the limit is cut: what is beyond is hashed, and looked at no further. */
 static void keep(struct reading *k, struct span part)
 {
     size_t room = DATASET_MAX_LINE - k->row.n;
+    if (!k->cut && part.n > room) {
+        k->cut = true;
+        sha256_start(k->row_sha);
+        sha256_update(k->row_sha, k->row.p, k->row.n);
+    }
+    if (k->cut)
+        sha256_update(k->row_sha, part.p, part.n);
     buf_put_span(&k->row, span_sub(part, 0, room));
 }
 
@@ -133,7 +145,7 @@ static void take_chunk(struct reading *k, struct dataset_file *f, enum row_forma
             take_row(k, f, format, buf_span(&k->row));
             buf_clear(&k->row);
         } else
-            take_row(k, f, format, span_sub(span_sub(s, 0, n), 0, DATASET_MAX_LINE));
+            take_row(k, f, format, span_sub(s, 0, n));
         s = span_sub(s, n + 1, s.n);
     }
 }
@@ -153,6 +165,7 @@ static bool read_source(struct reading *k, struct dataset_file *f, struct source
     f->bytes = source_size(src);
     sha256_start(k->sha);
     buf_clear(&k->row);
+    k->cut = false;
     for (uint64_t at = 0; at < f->bytes;) {
         size_t n = f->bytes - at < CHUNK ? (size_t)(f->bytes - at) : CHUNK;
         if (!source_read(src, k->chunk, at, n, k->e) || !report(k, n))
@@ -279,17 +292,24 @@ bool dataset_read(struct dataset *out, const char *path, const struct dataset_op
                   struct arena *a, struct err *e)
 {
     *out = (struct dataset){.path = path, .complete = true};
-    struct reading k = {
-        .d = out, .o = o, .a = a, .e = e, .sha = sha256_new(), .chunk = malloc(CHUNK)};
+    struct reading k = {.d = out,
+                        .o = o,
+                        .a = a,
+                        .e = e,
+                        .sha = sha256_new(),
+                        .row_sha = sha256_new(),
+                        .chunk = malloc(CHUNK)};
     buf_init(&k.row, DATASET_MAX_LINE + 1);
     rows_init(&k.rows, out, o->tokenizer);
-    bool ok = (k.sha && k.chunk) || err_set(e, ERR_MEMORY, "out of memory for a data set");
+    bool ok =
+        (k.sha && k.row_sha && k.chunk) || err_set(e, ERR_MEMORY, "out of memory for a data set");
     ok = ok && read_path(&k);
     if (ok)
         dataset_compare(out, a);
     rows_free(&k.rows);
     buf_free(&k.row);
     sha256_free(k.sha);
+    sha256_free(k.row_sha);
     free(k.chunk);
     if (!ok)
         dataset_free(out);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/base/text.h"
+
 enum { TEXT_MAX = 4 << 20, HASHES_START = 4096 };
 
 enum row_format row_format_of(const char *name)
@@ -38,7 +40,66 @@ void rows_free(struct rows *r)
 
 /* ---- the text of a row ---- */
 
-/* Values that are strings, one a line; escapes but \n and \t stay as they are written. */
+static bool digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Four hexadecimal digits at `at`; UINT32_MAX: they are not there. */
+static uint32_t hex4(struct span s, size_t at)
+{
+    uint32_t v = 0;
+    for (size_t i = at; i < at + 4; i++) {
+        uint8_t c = i < s.n ? s.p[i] : 0, low = c | 0x20;
+        if (digit(c))
+            v = v * 16 + (uint32_t)(c - '0');
+        else if (low >= 'a' && low <= 'f')
+            v = v * 16 + (uint32_t)(low - 'a') + 10;
+        else
+            return UINT32_MAX;
+    }
+    return v;
+}
+
+/* The code point of \uXXXX at `at`, of two of them for a pair; half a pair is U+FFFD. */
+static uint32_t escaped_code(struct span s, size_t at, size_t *taken)
+{
+    uint32_t high = hex4(s, at + 2);
+    *taken = 6;
+    if (high == UINT32_MAX) {
+        *taken = 2;
+        return 0xfffd;
+    }
+    if (high < 0xd800 || high > 0xdfff)
+        return high;
+    bool more = at + 7 < s.n && s.p[at + 6] == '\\' && s.p[at + 7] == 'u';
+    uint32_t low = more ? hex4(s, at + 8) : UINT32_MAX;
+    if (high > 0xdbff || low < 0xdc00 || low > 0xdfff)
+        return 0xfffd;
+    *taken = 12;
+    return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+}
+
+/* What the string between two quotes says; never longer than it is written. */
+static void put_decoded(struct buf *out, struct span s)
+{
+    static const char letters[] = "bfnrt", bytes[] = "\b\f\n\r\t";
+    for (size_t i = 0; i < s.n;) {
+        size_t taken = 2;
+        if (s.p[i] != '\\' || i + 1 >= s.n) {
+            buf_put_u8(out, s.p[i++]);
+            continue;
+        }
+        const char *letter = memchr(letters, s.p[i + 1], sizeof letters - 1);
+        if (s.p[i + 1] == 'u')
+            utf8_put(out, escaped_code(s, i, &taken));
+        else
+            buf_put_u8(out, letter ? (uint8_t)bytes[letter - letters] : s.p[i + 1]);
+        i += taken;
+    }
+}
+
+/* Values that are strings, as they read and not as they are written, one a line. */
 static void json_strings(struct buf *out, struct span row)
 {
     for (size_t i = 0; i < row.n; i++) {
@@ -52,17 +113,12 @@ static void json_strings(struct buf *out, struct span row)
             after++;
         if (after < row.n && row.p[after] == ':') /* a key */
             continue;
-        buf_put_span(out, span_sub(row, from, (i < row.n ? i : row.n) - from));
+        put_decoded(out, span_sub(row, from, (i < row.n ? i : row.n) - from));
         buf_put_u8(out, '\n');
     }
 }
 
 /* ---- measures ---- */
-
-static bool digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /* YYYY-MM-DD between 1900 and 2099 whose neighbours are no digits. */
 static bool date_at(struct span s, size_t i)
@@ -144,10 +200,9 @@ static void count_tokens(struct rows *r, struct span text, uint64_t *tokens)
     *tokens += r->ids.n;
 }
 
-static void keep_hash(struct rows *r, struct span row)
+static void keep_hash(struct rows *r, struct digest h)
 {
     struct dataset *d = r->d;
-    struct digest h = sha256_of(row);
     if (d->row_hash_count == DATASET_MAX_ROWS) {
         d->rows_capped = true;
         return;
@@ -165,7 +220,8 @@ static void keep_hash(struct rows *r, struct span row)
     d->row_hashes[d->row_hash_count++] = load_u64le(h.b);
 }
 
-void rows_add(struct rows *r, enum row_format format, struct span row, uint64_t *tokens)
+void rows_add(struct rows *r, enum row_format format, struct span row, const struct digest *whole,
+              uint64_t *tokens)
 {
     while (row.n && (row.p[row.n - 1] == '\r' || row.p[row.n - 1] == ' '))
         row.n--;
@@ -173,7 +229,7 @@ void rows_add(struct rows *r, enum row_format format, struct span row, uint64_t 
         r->d->empty++;
         return;
     }
-    keep_hash(r, row);
+    keep_hash(r, whole ? *whole : sha256_of(row));
     struct span text = span_sub(row, 0, TEXT_MAX);
     buf_clear(&r->text);
     if (format == ROWS_JSONL) {

@@ -22,8 +22,10 @@ struct rows {
 enum row_format row_format_of(const char *name);
 void rows_init(struct rows *r, struct dataset *d, const struct tokenizer *t);
 void rows_free(struct rows *r);
-/* One row, without its line end; *tokens grows by what the tokenizer counts. */
-void rows_add(struct rows *r, enum row_format format, struct span row, uint64_t *tokens);
+/* One row, without its line end; `whole` is the hash of one that was cut, else NULL. *tokens grows
+ * by what the tokenizer counts. */
+void rows_add(struct rows *r, enum row_format format, struct span row, const struct digest *whole,
+              uint64_t *tokens);
 /* Sort the hashes, count duplicates and overlap, keep dates and languages. */
 void rows_finish(struct rows *r, const struct dataset *other, struct arena *a);
 /* The language that a text's letters and small words point to: a code, or "und". */

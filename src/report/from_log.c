@@ -286,13 +286,16 @@ static void compute_claim(struct making *k)
     if (!c)
         return;
     c->covers = covers_calls;
-    if (!p->watts)
+    c = p->watts ? make_claim(k, "calls.energy", CLAIM_DECLARED,
+                              "that time at the power that the price table states")
+                 : NULL;
+    if (!c)
         return;
     double hours = (double)y->computing_us / 3.6e9;
-    c->observed = make_text(k, "%.6g kWh at the %" PRIu64 " W of %s",
-                            hours * (double)p->watts / 1e3, p->watts, p->name);
-    c->status = CLAIM_DECLARED;
-    c->reason = "the power is what the price table says, not a measurement";
+    c->value = make_text(k, "%.3g kWh at %" PRIu64 " W", hours * (double)p->watts / 1e3, p->watts);
+    c->covers = covers_calls;
+    claim_says(k->s, c, &(struct claim_source){.path = p->name, .place = "watts"});
+    claim_prove(k->s, c, prove_range(k, "computing", activity_measure(y, "computing", k->a)));
 }
 
 void claims_from_calls(struct making *k)

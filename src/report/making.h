@@ -48,6 +48,7 @@ const char *prove_range(struct making *k, const char *measure, const char *resul
 
 /* Makers; each adds what its source can say. */
 void claims_from_model(struct making *k, const struct report_model *m);
+void claims_from_signature(struct making *k, const struct report_model *m);
 void claims_from_card(struct making *k, const struct report_model *m);
 void claims_from_log(struct making *k);
 void claims_from_calls(struct making *k);

@@ -131,6 +131,7 @@ static void gather_model(struct making *k)
     k->subject = model_name(k, m);
     k->subject_digest = m->identity->has_manifest_root ? &m->identity->manifest_root : NULL;
     claims_from_model(k, m);
+    claims_from_signature(k, m);
     claims_from_card(k, m);
     contradictions_from_model(k, m);
 }

@@ -395,6 +395,15 @@ static void prove_claim(struct proving *k, struct json claim)
         k->v->proved++;
 }
 
+static bool say_failed(const struct report_verdict *v, struct err *e)
+{
+    size_t i = 0;
+    while (i + 1 < v->step_count && v->steps[i].result != STEP_FAILED)
+        i++;
+    return err_set(e, ERR_INTEGRITY, "%zu of its statements do not hold (%s: %s)", v->failed,
+                   v->steps[i].what, v->steps[i].why);
+}
+
 static bool prove(struct proving *k, struct err *e)
 {
     struct digest root;
@@ -412,9 +421,7 @@ static bool prove(struct proving *k, struct err *e)
         if (json_type(json_get(c, "claim")) == JSON_OBJECT)
             prove_claim(k, json_get(c, "claim"));
     report_free(k->again);
-    return k->v->failed == 0 ||
-           err_set(e, ERR_INTEGRITY, "%zu of its statements do not hold (%s: %s)", k->v->failed,
-                   k->v->steps[k->v->step_count - 1].what, k->v->steps[k->v->step_count - 1].why);
+    return k->v->failed == 0 || say_failed(k->v, e);
 }
 
 bool report_is(struct span bytes)

@@ -1,7 +1,7 @@
 /*
  * Charts as lists of lines, rectangles and texts with whole-number places: calls,
- * tokens, time to answer and endings over time, and the element types of the
- * weights. The template only sets them down.
+ * tokens, time to answer and endings over time, the element types of the weights,
+ * and the lineage. The template only sets them down.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +17,11 @@ enum {
     LEFT = 58,
     TOP = 12,
     BOTTOM = 24, /* room for the days */
-    BUCKETS = 60
+    BUCKETS = 60,
+    LINEAGE_ROWS = 16,
+    ROW = 58, /* of the lineage: a box and the room below it */
+    BOX = 40,
+    BOX_WIDE = 250
 };
 
 struct bucket {
@@ -79,6 +83,11 @@ struct drawing {
         char text[120];
     } texts[64];
     size_t text_count;
+    struct {
+        const char *class;
+        uint64_t x1, y1, x2, y2;
+    } lines[LINEAGE_ROWS];
+    size_t line_count;
     uint64_t height;
 };
 
@@ -103,10 +112,11 @@ static void text(struct drawing *d, uint64_t x, uint64_t y, const char *align, c
     d->text_count++;
 }
 
-static void put_line(struct json_writer *w, uint64_t x1, uint64_t y1, uint64_t x2, uint64_t y2)
+static void put_line(struct json_writer *w, const char *class, uint64_t x1, uint64_t y1,
+                     uint64_t x2, uint64_t y2)
 {
     jw_object(w);
-    view_str(w, "class", "axis");
+    view_str(w, "class", class);
     put_number(w, "x1", x1);
     put_number(w, "y1", y1);
     put_number(w, "x2", x2);
@@ -125,7 +135,10 @@ static void put_drawing(struct json_writer *w, const struct drawing *d, const ch
     jw_key(w, "lines");
     jw_array(w);
     if (axis)
-        put_line(w, LEFT, d->height - BOTTOM, WIDTH - 4, d->height - BOTTOM);
+        put_line(w, "axis", LEFT, d->height - BOTTOM, WIDTH - 4, d->height - BOTTOM);
+    for (size_t i = 0; i < d->line_count; i++)
+        put_line(w, d->lines[i].class, d->lines[i].x1, d->lines[i].y1, d->lines[i].x2,
+                 d->lines[i].y2);
     jw_end_array(w);
     jw_key(w, "rects");
     jw_array(w);
@@ -255,7 +268,7 @@ static void call_charts(struct json_writer *w, const struct report *r)
     step_name(step, s.hours);
     snprintf(caption, sizeof caption, "%s; refused calls amber, errors red, in UTC.", step);
     chart(w, &s, calls_of, "Calls through Assay", caption);
-    snprintf(caption, sizeof caption, "%s; answers dark, prompts light.", step);
+    snprintf(caption, sizeof caption, "%s; answers below, prompts above them.", step);
     chart(w, &s, tokens_of, "Tokens", caption);
     snprintf(caption, sizeof caption,
              "Milliseconds from the request's last byte to its record, the mean of %s.", step);
@@ -290,6 +303,69 @@ static void element_chart(struct json_writer *w, const struct report *r)
                     false);
 }
 
+/* ---- lineage ---- */
+
+static const char *cut(char out[48], const char *s)
+{
+    return text_shown(out, 36, span_str(s));
+}
+
+static void box(struct drawing *d, const char *class, uint64_t x, uint64_t y, const char *name,
+                const char *kind)
+{
+    char shown[48], says[120];
+    snprintf(says, sizeof says, "%.100s", name);
+    rect(d, class, x, y, BOX_WIDE, BOX, says);
+    text(d, x + 10, y + 17, "start", cut(shown, name));
+    text(d, x + 10, y + 32, "start", kind);
+}
+
+/* What it was made from at the left, a row each; the model at the right. */
+static void draw_lineage(struct drawing *d, const struct lineage *l, size_t rows)
+{
+    const uint64_t right = WIDTH - BOX_WIDE - 2, middle = 6 + (rows - 1) * ROW / 2;
+    static const char *const classes[] = {"edge-declared", "edge-verified", "edge-contradicted"};
+    char label[80];
+    for (size_t i = 0; i < rows; i++) {
+        const struct lineage_edge *e = &l->edges[i];
+        uint64_t y = 6 + i * ROW;
+        box(d, "box", 2, y, l->nodes[e->from].name, l->nodes[e->from].kind);
+        d->lines[d->line_count].class = classes[e->status];
+        d->lines[d->line_count].x1 = BOX_WIDE + 2;
+        d->lines[d->line_count].y1 = y + BOX / 2;
+        d->lines[d->line_count].x2 = right;
+        d->lines[d->line_count++].y2 = middle + BOX / 2;
+        snprintf(label, sizeof label, "%.24s, %s", e->relation, edge_status_name(e->status));
+        text(d, BOX_WIDE + 14, y + BOX / 2 - 6, "start", label);
+    }
+    box(d, "box own", right, middle, l->nodes[0].name, "this model");
+}
+
+static void lineage_graph(struct json_writer *w, const struct report *r)
+{
+    const struct lineage *l = r->in->lineage;
+    char caption[900] =
+        "Each step is declared by a document, verified from the tensors of both, or "
+        "contradicted by them.";
+    size_t rows = l && l->edge_count < LINEAGE_ROWS ? l->edge_count : LINEAGE_ROWS;
+    if (!l || l->edge_count == 0)
+        return;
+    struct drawing d = {.height = rows * ROW};
+    for (size_t i = 0; i < rows; i++) {
+        const struct lineage_edge *e = &l->edges[i];
+        char name[48];
+        size_t n = strlen(caption);
+        snprintf(caption + n, sizeof caption - n, "%s %s: %.30s, %s", i ? ";" : "",
+                 cut(name, l->nodes[e->from].name), e->relation, edge_status_name(e->status));
+    }
+    if (l->edge_count > rows) {
+        size_t n = strlen(caption);
+        snprintf(caption + n, sizeof caption - n, "; and %zu more", l->edge_count - rows);
+    }
+    draw_lineage(&d, l, rows);
+    put_drawing(w, &d, "Lineage", caption, false);
+}
+
 bool view_has_charts(const struct report *r)
 {
     return (r->activity && r->activity->calls) ||
@@ -302,5 +378,6 @@ void view_charts(struct json_writer *w, const struct report *r)
     jw_array(w);
     call_charts(w, r);
     element_chart(w, r);
+    lineage_graph(w, r);
     jw_end_array(w);
 }

@@ -46,7 +46,8 @@ def load(name):
 
 
 SCHEMAS = {name: load(name) for name in ("inspect", "diff", "digest", "log-entry", "log-stats",
-                                         "log-sample", "verify", "record", "tokenize")}
+                                         "log-sample", "verify", "record", "tokenize", "lineage",
+                                         "verify-report", "record-dataset")}
 KINDS = {path.name.split(".")[0]: load(f"records/{path.name.split('.')[0]}")
          for path in sorted((ROOT / "schema/records").glob("*.schema.json"))}
 
@@ -195,6 +196,32 @@ def logs(folder, models):
         check(not missing, f"records/{name}: not described: {missing[:5]}")
 
 
+def provenance(folder, models):
+    """Lineage, data sets and the verification of a report."""
+    log, data = folder / "plog", folder / "data"
+    key = run("log", "init", log, "--origin", "example.org/p")[1].decode("utf-8").split("verifier key ")[1].split()[0]
+    tuned, base = folder / "tiny-hf-tuned", folder / "tiny-hf"
+    for bases in ((), ("--base", base), ("--base", folder / "tiny-f16.gguf")):
+        told("lineage", (0, 1), "lineage", tuned, *bases, "--format", "json")
+    data.mkdir()
+    (data / "a.jsonl").write_text('{"text": "on 2026-01-02"}\n{"text": "on 2026-01-02"}\n')
+    for card in ("rows: 2\nlicence: MIT\n", "rows: 9\n", "rows: [\n"):
+        (data / "dataset.yaml").write_text(card)
+        value = told("record-dataset", (0, 1, 3), "record", "dataset", data, "--log", log, "--json")
+        if value:
+            errors = list(Draft202012Validator(KINDS["dataset"].schema["properties"]["record"]).iter_errors(value["record"]))
+            check(not errors, f"record dataset: {errors[0].message[:200] if errors else ''}")
+    report = folder / "report.json"
+    check(run("report", "--framework", "activity", "--model", base, "--log", log, "--output", report)[0] == 0, "report")
+    for given in ((), ("--key", key), ("--key", key, "--log", log, "--model", base), ("--key", key, "--model", tuned)):
+        told("verify-report", (0, 3, 4), "verify", report, *given, "--json")
+    report.write_text(report.read_text().replace('"value":"117056"', '"value":"217056"'))
+    changed = told("verify-report", (4,), "verify", report, "--key", key, "--json")
+    check(changed and not changed["verified"], "a changed report is verified")
+    for name, value in (("lineage", {"schema": "assay.lineage/1"}), ("verify-report", {**(changed or {}), "failed": -1})):
+        check(not SCHEMAS[name].is_valid(value), f"{name}: a spoiled object is accepted")
+
+
 def refused(value):
     """A schema that accepts anything would let everything above pass."""
     schema = SCHEMAS["inspect"]
@@ -218,6 +245,7 @@ def main():
         differences(models)
         several(models)
         logs(pathlib.Path(folder), models)
+        provenance(pathlib.Path(folder), models)
         refused(validate("inspect", "--no-cache", models[0]))
     shared = []
     for sub in ("models", "tokenizers"):

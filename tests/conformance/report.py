@@ -255,10 +255,27 @@ def page(work):
     check("the page looks as it did", off < 6, f"mean difference {off:.1f} of 255")
 
 
+def example(work):
+    """The example over a log with calls: every claim is marked by the page, and the figures are there."""
+    if not shutil.which("chromium"):
+        return
+    path = os.path.join(HERE, "..", "..", "reports", "examples", "report.html")
+    dom = chromium(work, "--dump-dom", "file://" + os.path.realpath(path))
+    claims = re.findall(r'<article class="claim[^>]*>.*?<span class="(proof[^"]*)"', dom, re.S)
+    check("the example proves itself", 'data-proofs="good"' in dom[:400], dom[:200])
+    check("every claim of the example is marked", len(claims) > 100 and set(claims) == {"proof good"}, set(claims))
+    for figure in ("Calls through Assay", "Tokens", "Time to answer", "Element types of the weights", "Lineage"):
+        check(f"the example shows {figure}", f'aria-label="{figure}: ' in dom)
+    chromium(work, f"--print-to-pdf={work}/page.pdf", "file://" + os.path.realpath(path))
+    pages = open(f"{work}/page.pdf", "rb").read().count(b"/Type /Page\n") if os.path.exists(f"{work}/page.pdf") else 0
+    check("the example prints", 10 <= pages <= 120, pages)
+
+
 with tempfile.TemporaryDirectory() as work:
     key = make_inputs(work)
     formats(work)
     proofs(work, key)
     page(work)
+    example(work)
 print(f"{passed} passed, {len(failed)} failed, {skipped} skipped")
 sys.exit(1 if failed else 0)

@@ -166,6 +166,59 @@ static void a_row_longer_than_the_limit_is_cut_and_counted_once(void **state)
     dataset_free(&d);
 }
 
+static void long_rows_that_differ_at_their_ends_are_no_duplicates(void **state)
+{
+    size_t n = DATASET_MAX_LINE + 1000;
+    char *text = arena_alloc(arena, 3 * (n + 1) + 1);
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'a', 3 * (n + 1));
+    text[n] = text[2 * n + 1] = text[3 * n + 2] = '\n';
+    text[n - 1] = 'b';
+    struct dataset d = counted("ends.txt", text);
+    assert_int_equal(d.rows, 3);
+    assert_int_equal(d.duplicates, 1); /* the second and the third */
+    dataset_free(&d);
+}
+
+static void json_text_is_read_and_not_as_it_is_written(void **state)
+{
+    (void)state;
+    /* "Привет" and a face, a date with an escaped dash, a quote, half a pair at the end */
+    struct dataset d = counted("u.jsonl", "{\"t\":\"\\u041f\\u0440\\u0438\\u0432\\u0435\\u0442"
+                                          "\\ud83d\\ude00\\n2026\\u002d01-02\\\"\\ud83d\"}\n");
+    assert_string_equal(d.languages[0].code, "ru");
+    assert_int_equal(d.languages[0].bytes, 12 + 4 + 1 + 10 + 1 + 3 + 1); /* and a line end */
+    assert_string_equal(d.first_date, "2026-01-02");
+    dataset_free(&d);
+}
+
+/* Called while the file is read: it grows under the reader. */
+static bool let_it_grow(void *arg, const char *what, uint64_t done, uint64_t total)
+{
+    (void)what, (void)done, (void)total;
+    return folder_put(&place, arg, span_str("{\"t\":\"one\"}\n{\"t\":\"two, and more\"}\n"));
+}
+
+static void a_file_that_changes_while_it_is_read_is_named_and_the_rest_counted(void **state)
+{
+    struct dataset d;
+    char name[] = "set/b.jsonl";
+    struct dataset_options o = {.progress = {.report = let_it_grow, .arg = name}};
+    struct err e = ERR_INIT;
+    (void)state;
+    assert_true(folder_put(&place, "set/a.jsonl", span_str("{\"t\":\"still\"}\n")));
+    assert_true(folder_put(&place, "set/b.jsonl", span_str("{\"t\":\"one\"}\n")));
+    assert_true(dataset_read(&d, folder_path(&place, "set"), &o, arena, &e));
+    assert_false(d.complete);
+    assert_int_equal(d.file_count, 2);
+    assert_true(d.files[0].read);
+    assert_false(d.files[1].read);
+    assert_int_equal(d.note_count, 1);
+    assert_non_null(strstr(d.notes[0].counted, "b.jsonl"));
+    dataset_free(&d);
+}
+
 static void overlap_counts_rows_with_equal_bytes(void **state)
 {
     struct dataset a = counted("x.txt", "one\ntwo\nthree\n"), b;
@@ -220,6 +273,9 @@ int main(void)
         cmocka_unit_test(rows_are_counted_as_their_format_has_them),
         cmocka_unit_test(duplicates_dates_and_addresses_are_found),
         cmocka_unit_test(a_row_longer_than_the_limit_is_cut_and_counted_once),
+        cmocka_unit_test(long_rows_that_differ_at_their_ends_are_no_duplicates),
+        cmocka_unit_test(json_text_is_read_and_not_as_it_is_written),
+        cmocka_unit_test(a_file_that_changes_while_it_is_read_is_named_and_the_rest_counted),
         cmocka_unit_test(overlap_counts_rows_with_equal_bytes),
         cmocka_unit_test(languages_are_told_apart_by_script_and_small_words),
         cmocka_unit_test(a_run_is_read_from_what_the_trainer_left),
