@@ -54,6 +54,7 @@ struct engine_info {
     struct span name;
     const char *family;
     bool has_tokenizer, has_template;
+    bool writes_json; /* the vocabulary can write any JSON: requests may ask for it */
     struct digest tensor_root, architecture, tokenizer, chat_template;
     unsigned numerics; /* NUMERICS_VERSION */
     enum dtype cache;  /* element type of cached keys and values */
@@ -186,6 +187,7 @@ struct engine_request {
     size_t stop_count;
     bool ignore_end; /* go on after an end token, for measurements */
     bool special;    /* control tokens show in the text */
+    bool json;       /* the answer is one JSON object, and ends with it */
     /* Given answer (teacher forcing): computed together with the prompt in one prefill, every
      * position reported through `token`; nothing is drawn after it. */
     const uint32_t *answer;
@@ -203,7 +205,8 @@ struct engine_request {
 
 /*
  * Queue a request; *id names it for engine_cancel. Refused: empty prompts, ids outside the
- * vocabulary, prompts (with the given answer) longer than the context, parameters out of range.
+ * vocabulary, prompts (with the given answer) longer than the context, parameters out of range,
+ * JSON of a model that cannot write it.
  */
 bool engine_submit(struct engine *g, const struct engine_request *r, uint64_t *id,
                    struct err *e) ASSAY_MUST_CHECK;

@@ -97,9 +97,9 @@ bool replay_run(struct replay *out, struct log *l, struct log_reader *r, uint64_
  */
 bool replay_beside(struct replay *out, struct log *l, struct log_reader *r, uint64_t seq,
                    struct engine *g, const atomic_bool *stop, struct err *e) ASSAY_MUST_CHECK;
-/* Which weights computed the call of entry `seq`: found false when it was no engine's. */
-bool replay_weights(struct digest *tensor_root, bool *found, struct log_reader *r, uint64_t seq,
-                    struct err *e) ASSAY_MUST_CHECK;
+/* Whether `g` is what a replay of that call takes: its weights, adapters, numerics and context. */
+bool replay_fits(bool *fits, struct log *l, struct log_reader *r, uint64_t seq,
+                 const struct engine *g, struct err *e) ASSAY_MUST_CHECK;
 /* How the call's model was loaded: what engine_load must be given for a replay to be possible. */
 bool replay_context(uint32_t *context, struct log *l, struct log_reader *r, uint64_t seq,
                     struct err *e) ASSAY_MUST_CHECK;

@@ -147,6 +147,7 @@ static void describe(struct engine *g)
     i->width = g->config.width;
     i->layers = g->config.layers;
     i->sequences = g->slot_count;
+    i->writes_json = g->tokenizer != NULL && form_writable(g->tokenizer);
     i->parameters = g->facts.architecture.parameters.total;
     i->weight_bytes = g->weights.bytes;
     i->cache_bytes = kv_size(&g->config, g->config.context) * g->slot_count;
@@ -201,6 +202,7 @@ bool engine_load(struct engine **out, const char *path, const struct engine_opti
         return false;
     }
     chat_load(g);
+    g->sampler.tokenizer = g->tokenizer;
     describe(g);
     g->info.load_us = (clock_monotonic() - start) / 1000;
     *out = g;

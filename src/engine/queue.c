@@ -30,6 +30,8 @@ bool engine_check(const struct engine *g, const struct engine_request *r, struct
                        "--context, or shorten it",
                        r->answer_count ? " with its answer" : "", r->count + r->answer_count,
                        g->info.context);
+    if (r->json && !g->info.writes_json)
+        return err_set(e, ERR_UNSUPPORTED, "the model's vocabulary cannot write every JSON");
     if (r->stop_count > ENGINE_MAX_STOPS)
         return err_set(e, ERR_USAGE, "%zu stop strings: at most %d", r->stop_count,
                        ENGINE_MAX_STOPS);

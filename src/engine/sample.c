@@ -133,6 +133,42 @@ static void penalise(struct sampler *s, const struct draw *d)
     }
 }
 
+struct span form_octets(const struct tokenizer *t, uint32_t id)
+{
+    struct token token;
+    if (!tokenizer_token(&token, t, id) || tokenizer_ends(t, id))
+        return SPAN_EMPTY;
+    bool says =
+        token.type == TOKEN_NORMAL || token.type == TOKEN_USER_DEFINED || token.type == TOKEN_BYTE;
+    return says ? token.bytes : SPAN_EMPTY;
+}
+
+bool form_writable(const struct tokenizer *t)
+{
+    bool found[UINT8_MAX + 1] = {false};
+    for (size_t i = 0; i < tokenizer_size(t); i++) {
+        struct span s = form_octets(t, (uint32_t)i);
+        if (s.n == 1)
+            found[*s.p] = true;
+    }
+    for (const char *c = json_form_needs; *c != '\0'; c++) {
+        if (!found[(uint8_t)*c])
+            return false;
+    }
+    return true;
+}
+
+/* What cannot follow in the form cannot be drawn. */
+static void hold(struct sampler *s, const struct json_form *form)
+{
+    for (uint32_t i = 0; i < s->vocabulary; i++) {
+        struct json_form then = *form;
+        struct span octets = form_octets(s->tokenizer, i);
+        if (octets.n == 0 || !json_form_push(&then, octets))
+            s->z[i] = -INFINITY;
+    }
+}
+
 static void prepare(struct sampler *s, const struct draw *d)
 {
     memcpy(s->z, d->logits, s->vocabulary * sizeof *s->z);
@@ -143,6 +179,8 @@ static void prepare(struct sampler *s, const struct draw *d)
         for (uint32_t i = 0; i < s->vocabulary; i++)
             s->z[i] /= d->p->temperature;
     }
+    if (d->form != NULL)
+        hold(s, d->form);
 }
 
 /* ---- filters -------------------------------------------------------------- */
@@ -164,7 +202,7 @@ static size_t gather(struct sampler *s, float least)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < s->vocabulary; i++) {
-        if (s->z[i] >= least)
+        if (s->z[i] >= least && s->z[i] > -INFINITY)
             s->all[n++] = (struct candidate){s->z[i], s->e[i], i};
     }
     qsort(s->all, n, sizeof *s->all, by_likelihood);

@@ -6,6 +6,7 @@
 #define ENGINE_SAMPLE_H
 
 #include "assay/engine.h"
+#include "engine/json_form.h"
 
 struct candidate {
     float z, e; /* logit after bias, penalties and temperature; exp(z - the largest) */
@@ -14,6 +15,7 @@ struct candidate {
 
 struct sampler {
     uint32_t vocabulary;
+    const struct tokenizer *tokenizer; /* NULL: the model has none; of draws with a form */
     float *z, *e;
     uint32_t *seen; /* how often a token stands in the history */
     struct candidate *all;
@@ -31,7 +33,13 @@ struct draw {
     const uint32_t *history; /* all tokens before */
     uint32_t position;       /* of the token that is drawn; as many tokens are before it */
     const struct engine_sampling *p;
+    const struct json_form *form; /* NULL: any token may follow */
 };
+
+/* The octets that a token stands for where the answer is JSON; empty: it cannot stand there. */
+struct span form_octets(const struct tokenizer *t, uint32_t id);
+/* Whether the vocabulary has all that JSON needs. */
+bool form_writable(const struct tokenizer *t);
 
 /* The token that comes next. */
 uint32_t sample(struct sampler *s, const struct draw *d);

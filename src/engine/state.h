@@ -25,6 +25,7 @@ struct request {
     uint32_t count, room;
     uint32_t prompt, most; /* tokens of the prompt; most that the answer may have */
     struct answer_text text;
+    struct json_form form; /* of an answer that is JSON */
     atomic_bool cancelled;
     bool ended;
     enum engine_finish finish;

@@ -255,12 +255,18 @@ static enum engine_finish finish_of(const struct engine *g, const struct request
     return last && ends(g, q, id) ? ENGINE_END : ENGINE_LENGTH;
 }
 
+/* The form takes the token; true: it is over with it. */
+static bool form_goes_on(const struct engine *g, struct request *q, uint32_t id)
+{
+    return json_form_push(&q->form, form_octets(g->tokenizer, id)) && json_form_over(&q->form);
+}
+
 /* Draws (or looks at) the token after `position`, tells the request, and lets it grow. */
 static void give_token(struct engine *g, struct request *q, uint32_t position, const float *hidden,
                        const float *logits)
 {
     bool given = q->r.answer_count != 0, stopped = false;
-    struct draw d = {logits, q->tokens, position + 1, &q->r.sampling};
+    struct draw d = {logits, q->tokens, position + 1, &q->r.sampling, q->r.json ? &q->form : NULL};
     struct engine_token t = {.index = q->answered, .position = position + 1};
     if (q->first == 0)
         q->first = clock_monotonic();
@@ -279,7 +285,10 @@ static void give_token(struct engine *g, struct request *q, uint32_t position, c
     bool go = q->r.token == NULL || q->r.token(q->r.arg, &t);
     if (!given)
         q->tokens[q->count++] = t.id;
+    bool over = q->r.json && form_goes_on(g, q, t.id);
     q->finish = finish_of(g, q, t.id, go, stopped && !given);
+    if (over && go && !stopped && !given)
+        q->finish = ENGINE_END;
     q->ended = !go || (!given && q->finish != ENGINE_LENGTH) || q->answered >= q->most;
 }
 

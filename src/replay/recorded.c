@@ -70,15 +70,6 @@ bool recorded_find(struct recorded *out, struct log_reader *r, uint64_t seq, str
 
 /* ---- content -------------------------------------------------------------- */
 
-struct gather {
-    struct recorded *c;
-    struct log *l;
-    struct span field;
-    struct buf *out;
-    struct err *e;
-    bool ok;
-};
-
 static bool has_field(const struct record *rec, struct span field)
 {
     for (size_t i = 0; i < rec->field_count; i++) {
@@ -88,33 +79,20 @@ static bool has_field(const struct record *rec, struct span field)
     return false;
 }
 
-static bool gather_leaf(void *arg, uint64_t seq, struct span leaf)
-{
-    struct gather *g = arg;
-    struct record rec;
-    uint64_t intent = seq;
-    if (!record_decode(&rec, leaf, g->c->arena, g->e)) {
-        g->ok = false;
-        return false;
-    }
-    bool part = rec.head.kind == RECORD_CALL_INTENT ? seq == g->c->intent_seq
-                : rec.head.kind == RECORD_CALL_WINDOW || rec.head.kind == RECORD_CALL_OUTCOME
-                    ? json_u64(json_get(rec.body, "intent"), &intent) && intent == g->c->intent_seq
-                    : false;
-    if (part && has_field(&rec, g->field))
-        g->ok = log_open_content(g->l, seq, g->field, g->out, g->e);
-    return g->ok && seq < g->c->outcome_seq;
-}
-
 /* What the call's entries hold under one name, in their order; in the arena. */
 static bool content(struct recorded *c, struct log *l, struct log_reader *r, const char *field,
                     struct span *out, struct err *e)
 {
     struct buf b;
-    struct gather g = {c, l, span_str(field), &b, e, true};
+    bool ok = true;
     buf_init(&b, CONTENT_MAX);
-    bool ok = log_reader_walk(r, c->intent_seq, gather_leaf, &g, e) && g.ok &&
-              (buf_ok(&b) || err_set(e, ERR_MEMORY, "no memory for a call's content"));
+    for (size_t i = 0; ok && i < c->entry_count; i++) {
+        struct record rec;
+        ok = leaf_at(c, r, c->entries[i], &rec, e);
+        if (ok && has_field(&rec, span_str(field)))
+            ok = log_open_content(l, c->entries[i], span_str(field), &b, e);
+    }
+    ok = ok && (buf_ok(&b) || err_set(e, ERR_MEMORY, "no memory for a call's content"));
     if (ok) {
         *out = arena_span(c->arena, buf_span(&b));
         ok = b.n == 0 || out->p != NULL || err_set(e, ERR_MEMORY, "no memory for a call's content");
@@ -176,7 +154,9 @@ static bool parts(struct recorded *c, struct span answers, struct err *e)
 bool recorded_open(struct recorded *c, struct log *l, struct log_reader *r, struct err *e)
 {
     struct span parameters, in, out, answers;
-    if (!content(c, l, r, "parameters", &parameters, e) || !content(c, l, r, "tokens_in", &in, e) ||
+    struct log_call call = {c->intent_seq, c->outcome_seq};
+    if (!log_reader_call(r, &call, &c->entries, &c->entry_count, c->arena, e) ||
+        !content(c, l, r, "parameters", &parameters, e) || !content(c, l, r, "tokens_in", &in, e) ||
         !content(c, l, r, "tokens_out", &out, e) || !content(c, l, r, "digests", &c->digests, e) ||
         !content(c, l, r, "answers", &answers, e) || !content(c, l, r, "logits", &c->logits, e))
         return false;
@@ -231,6 +211,7 @@ bool recorded_request(const struct recorded *c, const struct recorded_part *part
                                    .answer_count = part->count,
                                    .embed = c->embed,
                                    .sampling = engine_greedy()};
+    (void)json_bool(json_get(c->parameters, "json"), &out->json);
     out->sampling.temperature = number(s, "temperature", 0);
     out->sampling.top_k = (uint32_t)whole(s, "top_k");
     out->sampling.top_p = number(s, "top_p", 1);

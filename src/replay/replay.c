@@ -339,14 +339,15 @@ bool replay_beside(struct replay *out, struct log *l, struct log_reader *r, uint
     return replay(&run, l, r, seq, e);
 }
 
-bool replay_weights(struct digest *tensor_root, bool *found, struct log_reader *r, uint64_t seq,
-                    struct err *e)
+bool replay_fits(bool *fits, struct log *l, struct log_reader *r, uint64_t seq,
+                 const struct engine *g, struct err *e)
 {
     struct recorded c;
+    struct replay none;
+    struct err why = ERR_INIT;
     bool ok = recorded_find(&c, r, seq, e);
-    *found = ok && c.call.route == EXCHANGE_ENGINE && c.call.model.tensor_root != NULL;
-    if (*found)
-        *tensor_root = *c.call.model.tensor_root;
+    *fits = ok && c.call.route == EXCHANGE_ENGINE && recorded_open(&c, l, r, &why) &&
+            possible(&c, g, &none);
     arena_free(c.arena);
     return ok;
 }

@@ -12,6 +12,8 @@ struct recorded {
     struct exchange_outcome outcome;
     struct exchange_digests room[2];
     uint64_t intent_seq, outcome_seq;
+    const uint64_t *entries; /* all of the call's, once opened */
+    size_t entry_count;
     struct arena *arena;
     struct json parameters;
     uint32_t *tokens_in, *tokens_out;

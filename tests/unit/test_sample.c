@@ -36,7 +36,7 @@ static int teardown(void **state)
 static uint32_t draw(const struct engine_sampling *p, uint32_t position)
 {
     static const uint32_t history[4000] = {0};
-    struct draw d = {logits, history, position, p};
+    struct draw d = {logits, history, position, p, NULL};
     return sample(&sampler, &d);
 }
 
@@ -142,7 +142,7 @@ static void penalties_and_biases_move_the_choice(void **unused)
     struct engine_sampling p = engine_greedy();
     uint32_t first = draw(&p, 0);
     uint32_t history[3] = {first, first, 7};
-    struct draw d = {logits, history, 3, &p};
+    struct draw d = {logits, history, 3, &p, NULL};
     assert_int_equal(sample(&sampler, &d), first);
     p.presence = 20;
     assert_int_not_equal(sample(&sampler, &d), first);
@@ -162,7 +162,7 @@ static void logprobs_are_those_of_the_softmax(void **unused)
 {
     (void)unused;
     struct engine_sampling p = engine_greedy();
-    struct draw d = {logits, NULL, 0, &p};
+    struct draw d = {logits, NULL, 0, &p, NULL};
     double total = 0;
     p.top = 7;
     for (int i = 0; i < WORDS; i++)
