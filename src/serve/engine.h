@@ -98,7 +98,7 @@ struct engine_job {
     /* the computation */
     struct engine_answer *answers;
     size_t answer_count;
-    bool reading, submitted, over;
+    bool submitted, over;
     /* under the worker's lock */
     size_t left; /* answers that are not over */
     struct buf fresh;
@@ -114,8 +114,8 @@ struct worker {
     pthread_mutex_t lock;
     struct engine_job *ready; /* newest first */
     struct engine_job *jobs;
-    size_t job_count;
-    int fd; /* an eventfd: something is ready */
+    size_t job_count, most; /* calls that it has or that wait for it */
+    int fd;                 /* an eventfd: something is ready */
     struct loop_event *event;
 };
 

@@ -33,6 +33,7 @@ void engine_job_free(struct engine_job *j)
         w->jobs = j->next;
     if (j->next)
         j->next->previous = j->previous;
+    w->job_count--;
     for (size_t i = 0; i < j->answer_count; i++)
         answer_free(&j->answers[i]);
     tape_free(&j->tape);
@@ -77,6 +78,7 @@ static struct engine_job *job_new(struct worker *w, struct call *c)
     if (j->next)
         j->next->previous = j;
     w->jobs = j;
+    w->job_count++;
     c->job = j;
     return j;
 }
@@ -234,32 +236,40 @@ void engine_on_ready(void *arg)
 static void told(struct errand *x, bool over)
 {
     struct engine_job *j = (struct engine_job *)(void *)x;
-    j->reading = false;
     if (!over)
         call_prepared(j->call, j->asked, &j->err);
+}
+
+static bool may_wait(struct call *c, const struct worker *w, struct err *e)
+{
+    struct err why = ERR_INIT;
+    if (!dialect_of(c->endpoint->api))
+        return complain(&c->wrong, e, "not_served", "model",
+                        "is the bundled engine's, which does not answer %s: ask for a model of an "
+                        "upstream, to which it is relayed",
+                        c->endpoint->path);
+    if (!enrolled_agrees(c->settings, c->model, w->engine, &why))
+        return complain(&c->wrong, e, "weights_not_enrolled", "model", "is not served: %s",
+                        why.text);
+    return w->job_count < w->most || err_set(e, ERR_LIMIT, "too many calls wait for the engine");
 }
 
 static void begin(struct call *c)
 {
     struct service *s = c->service;
-    struct engine_job *j = NULL;
+    struct worker *w = s->workers[c->targets[0]->index - c->settings->upstreams.count];
     struct err e = ERR_INIT;
-    if (!dialect_of(c->endpoint->api))
-        complain(&c->wrong, &e, "not_served", "model",
-                 "is the bundled engine's, which does not answer %s: ask for a model of an "
-                 "upstream, through which it is relayed",
-                 c->endpoint->path);
-    else if (!(j = job_new(s->worker, c)))
+    struct engine_job *j = may_wait(c, w, &e) ? job_new(w, c) : NULL;
+    if (!j && e.code == ERR_NONE)
         err_set(&e, ERR_MEMORY, "out of memory for a call");
     if (j) {
         j->errand.work = work;
         j->errand.told = told;
-        j->reading = errands_add(s->readers, &j->errand);
-    }
-    if (j && !j->reading)
+        if (errands_add(s->readers, &j->errand))
+            return;
         err_set(&e, ERR_LIMIT, "too many calls wait for the engine");
-    if (!j || !j->reading)
-        call_prepared(c, false, &e);
+    }
+    call_prepared(c, false, &e);
 }
 
 /* A call has one engine, which is asked once: nothing is prepared again. */

@@ -197,22 +197,26 @@ static bool stream_options(struct engine_job *j, const struct parameter *p, stru
            complain(wrong(j), e, "invalid_type", p->name, "must be an object");
 }
 
-/* Answers are not held to a grammar: only free text is promised. */
-static bool text_alone(struct engine_job *j, const char *name, struct json format, struct err *e)
+/* Free text, or one JSON object; a schema is more than the engine holds an answer to. */
+static bool format(struct engine_job *j, const char *name, struct json v, struct err *e)
 {
-    struct span type;
-    if (json_type(format) == JSON_MISSING || json_type(format) == JSON_NULL ||
-        (json_string(json_get(format, "type"), &type) && span_is(type, "text")))
-        return true;
-    return complain(wrong(j), e, "unsupported_value", name,
-                    "can only be {\"type\":\"text\"} with the bundled engine, which does not hold "
-                    "its answers to a grammar");
+    struct span type = span_str("text");
+    if (json_type(v) > JSON_NULL && !json_string(json_get(v, "type"), &type))
+        type = SPAN_EMPTY;
+    j->request.json = span_is(type, "json_object");
+    if (!j->request.json && !span_is(type, "text"))
+        return complain(wrong(j), e, "unsupported_value", name,
+                        "can be of type text or json_object with the bundled engine, which holds "
+                        "its answers to no schema");
+    return !j->request.json || engine_info(j->worker->engine)->writes_json ||
+           complain(wrong(j), e, "unsupported_value", name,
+                    "cannot be json_object: this model's vocabulary cannot write every JSON");
 }
 
 static bool response_format(struct engine_job *j, const struct parameter *p, struct json v,
                             struct err *e)
 {
-    return text_alone(j, p->name, v, e);
+    return format(j, p->name, v, e);
 }
 
 static bool text_format(struct engine_job *j, const struct parameter *p, struct json v,
@@ -222,7 +226,7 @@ static bool text_format(struct engine_job *j, const struct parameter *p, struct 
     for (struct json m = json_first(v); json_type(m); m = json_next(m))
         if (!span_is(json_key(m), "format") && json_type(m) != JSON_NULL)
             return unsupported(j, "text.verbosity", e);
-    return text_alone(j, "text.format", json_get(v, "format"), e);
+    return format(j, "text.format", json_get(v, "format"), e);
 }
 
 static bool include(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
@@ -454,7 +458,12 @@ static bool all_taken(struct engine_job *j, struct err *e)
 bool engine_request_read(struct engine_job *j, struct err *e)
 {
     if (!json_parse(&j->root, buf_span(&j->call->body), JSON_STRICT, j->arena, e) ||
-        !read_members(j, e) || !engine_tools_read(j, e) || !j->dialect->read(j, j->root, e))
+        !read_members(j, e) || !engine_tools_read(j, e))
+        return false;
+    if (j->request.json && j->form != ENGINE_TOOLS_NONE)
+        return complain(wrong(j), e, "unsupported_value", "tools",
+                        "cannot be called by an answer that is held to be one JSON object");
+    if (!j->dialect->read(j, j->root, e))
         return false;
     if (!buf_ok(&j->prompt))
         return err_set(e, ERR_MEMORY, "out of memory for a prompt");

@@ -13,6 +13,9 @@ struct tool {
     struct errand errand;
     struct guest guest;
     struct conn *conn; /* NULL: the client left */
+    struct service *service;
+    struct settings *settings;
+    const struct key_config *key; /* in the settings */
     const struct engine *engine;
     bool tokenize;
     struct buf body, out;
@@ -72,6 +75,23 @@ static bool apply_template(struct tool *t, struct json root, struct arena *a, st
     return ok;
 }
 
+/* The model that is named, or the first: what a tool reads with may differ between models. */
+static bool choose(struct tool *t, struct json root, struct err *e)
+{
+    struct json model = json_get(root, "model");
+    struct span name;
+    t->engine = t->service->workers[0]->engine;
+    if (json_type(model) <= JSON_NULL)
+        return true;
+    if (!json_string(model, &name))
+        return complain(&t->wrong, e, "invalid_type", "model", "must be a string");
+    const struct worker *w = worker_of(t->service, t->settings, name);
+    if (!w || !serve_settings_key_may(t->key, name))
+        return complain(&t->wrong, e, "model_not_found", "model", "is no model of the engine");
+    t->engine = w->engine;
+    return true;
+}
+
 static void work(struct errand *x)
 {
     struct tool *t = (struct tool *)(void *)x;
@@ -79,6 +99,7 @@ static void work(struct errand *x)
     struct arena *a = arena_new(TOOL_ARENA);
     t->ok = (a || err_set(&t->err, ERR_MEMORY, "out of memory")) &&
             json_parse(&root, buf_span(&t->body), JSON_STRICT, a, &t->err) &&
+            choose(t, root, &t->err) &&
             (t->tokenize ? tokenize(t, root, &t->err) : apply_template(t, root, a, &t->err)) &&
             (buf_ok(&t->out) || err_set(&t->err, ERR_LIMIT, "the answer is too large"));
     arena_free(a);
@@ -88,6 +109,7 @@ static void tool_free(struct tool *t)
 {
     buf_free(&t->body);
     buf_free(&t->out);
+    serve_settings_release(t->settings);
     free(t);
 }
 
@@ -111,12 +133,12 @@ static void on_gone(struct guest *g)
     t->conn = NULL;
 }
 
-void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep)
+void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep,
+                 const struct caller *who)
 {
-    if (!s->worker || ep->admin) {
-        reply_error(c, 501, "invalid_request_error", s->worker ? "not_served" : "no_engine",
-                    s->worker ? "A server replays nothing: use assay replay."
-                              : "Only the bundled engine answers this, and none is configured.");
+    if (s->worker_count == 0) {
+        reply_error(c, 501, "invalid_request_error", "no_engine",
+                    "Only the bundled engine answers this, and none is configured.");
         return;
     }
     struct tool *t = calloc(1, sizeof *t);
@@ -125,7 +147,9 @@ void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep)
         t->errand.told = told;
         t->guest.gone = on_gone;
         t->conn = c;
-        t->engine = s->worker->engine;
+        t->service = s;
+        t->settings = serve_settings_hold(s->settings);
+        t->key = who->key;
         t->tokenize = span_is(span_str(ep->path), "/tokenize");
         conn_take_body(c, &t->body);
         buf_init(&t->out, TOOL_MAX);

@@ -147,8 +147,11 @@ static void serve_request(struct service *s, struct conn *c, const struct http_r
     case ENDPOINT_METRICS:
         metrics(s, c);
         break;
+    case ENDPOINT_REPLAY:
+        replay_begin(s, c, span_sub(r->path, strlen(ep->path), r->path.n));
+        break;
     case ENDPOINT_ENGINE_ONLY:
-        engine_tool(s, c, ep);
+        engine_tool(s, c, ep, &who);
         break;
     }
 }
@@ -320,9 +323,11 @@ static void on_hup(void *arg)
         service_say(s, "reload_refused", "\"code\":\"%s\"", err_name(e.code));
         return;
     }
-    if (!span_eq(fresh->engine.path, s->settings->engine.path)) { /* needs a restart */
+    bool same = serve_settings_same_engines(fresh, s->settings); /* else it needs a restart */
+    if (!same || !workers_agree(s, fresh, &e)) {
         serve_settings_release(fresh);
-        service_say(s, "reload_refused", "\"code\":\"engine_changed\"");
+        service_say(s, "reload_refused", "\"code\":\"%s\"",
+                    same ? "weights_not_enrolled" : "engine_changed");
         return;
     }
     struct settings *old = s->settings;
@@ -447,6 +452,7 @@ static void raise_limits(void)
 
 static void close_service(struct service *s)
 {
+    replays_stop(s);           /* they wait for the engines */
     errands_close(s->readers); /* calls that are prepared end here */
     errands_close(s->receipts);
     for (struct call *next, *c = s->calls; c; c = next) {
@@ -454,7 +460,7 @@ static void close_service(struct service *s)
         call_free(c);
     }
     call_bury(s);
-    worker_stop(s);
+    workers_stop(s);
     listener_close(s->server);
     listener_close(s->admin);
     transfers_close(s->transfers);
@@ -494,7 +500,7 @@ bool serve_run(const struct serve_options *o, struct err *e)
               listen_all(s, e) && privileges_drop(s->settings, e) && open_log(s, e) &&
               enrolled_read(s->settings, e) && transfers_open(&s->transfers, s->loop, e) &&
               watch(s, e) && errands_open(&s->receipts, s->loop, 1, RECEIPTS_MAX, e) &&
-              worker_start(s, e);
+              workers_start(s, e) && replays_start(s, e);
     if (ok) {
         look_at_disk(s);
         service_say(s, "listening", "\"port\":%u", listener_port(s->server));

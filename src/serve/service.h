@@ -20,6 +20,7 @@ struct service;
 struct call;
 struct worker;
 struct engine_job;
+struct replays;
 
 enum { BACKEND_FIELDS = 5, PARAM_MAX = 96 };
 
@@ -47,6 +48,7 @@ enum endpoint_kind {
     ENDPOINT_RECEIPT, /* by response id or entry */
     ENDPOINT_HEALTH,
     ENDPOINT_METRICS,
+    ENDPOINT_REPLAY,     /* by response id or entry */
     ENDPOINT_ENGINE_ONLY /* what only the bundled engine can do */
 };
 
@@ -221,11 +223,21 @@ void upstream_answer_head(struct call *c, unsigned status, struct span lines);
 
 /* ---- the engine: engine_call.c ---- */
 
-/* Load the model and begin to compute; nothing is done when none is configured. */
-bool worker_start(struct service *s, struct err *e) ASSAY_MUST_CHECK;
-void worker_stop(struct service *s);
+/* Load the models and begin to compute; nothing is done when none is configured. */
+bool workers_start(struct service *s, struct err *e) ASSAY_MUST_CHECK;
+/* Every served name has the weights that were enrolled under it. */
+bool workers_agree(const struct service *s, const struct settings *fresh,
+                   struct err *e) ASSAY_MUST_CHECK;
+void workers_stop(struct service *s);
+/* The engine that serves a model; NULL: an upstream does, or nobody. */
+struct worker *worker_of(const struct service *s, const struct settings *c, struct span model);
 /* Token ids and prompts: engine_tools.c. */
-void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep);
+void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep,
+                 const struct caller *who);
+/* A logged call computed again: replays.c. */
+bool replays_start(struct service *s, struct err *e) ASSAY_MUST_CHECK;
+void replays_stop(struct service *s);
+void replay_begin(struct service *s, struct conn *c, struct span what);
 
 /* ---- a request's JSON: request.c ---- */
 
@@ -256,6 +268,10 @@ void reply_models(struct service *s, struct conn *c, const struct caller *who);
 
 bool enrolled_read(struct settings *s, struct err *e) ASSAY_MUST_CHECK;
 const struct enrolled *enrolled_find(const struct settings *s, struct span name);
+/* Whether an engine has the weights that were enrolled under the name, if any were. */
+struct engine;
+bool enrolled_agrees(const struct settings *s, struct span name, const struct engine *g,
+                     struct err *e) ASSAY_MUST_CHECK;
 /* Become the configured user. */
 bool privileges_drop(const struct settings *s, struct err *e) ASSAY_MUST_CHECK;
 
@@ -274,12 +290,16 @@ struct service {
     struct call *calls, *dead;
     size_t call_count;
     struct budget *budgets;
-    struct circuit circuits[257]; /* the engine's is the last */
-    struct worker *worker;        /* the engine and its thread; NULL: there is none */
+    struct circuit circuits[UPSTREAMS_MAX + ENGINES_MAX];
+    struct worker
+        *workers[ENGINES_MAX]; /* engines with their threads, as the settings order them */
+    size_t worker_count;
     struct refused refused;
     struct ledger *ledger;
-    struct errands *receipts, *readers; /* readers: engine_call.c */
-    char *folder;                       /* of the log */
+    struct errands *receipts;
+    struct errands *readers; /* of requests to engines; NULL: there are none */
+    struct replays *replays; /* NULL: there is no engine */
+    char *folder;            /* of the log */
     struct metrics metrics;
     bool draining, drained; /* drained: the time for calls in flight is over */
     bool disk_full, log_stopped;

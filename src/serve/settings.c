@@ -13,7 +13,13 @@
 #include "assay/engine.h"
 #include "assay/http.h"
 
-enum { SETTINGS_ARENA = 64 << 20, KEY_MAX = 4096, MAX_ITEMS = 4096, MS_MAX = 86400000 };
+enum {
+    SETTINGS_ARENA = 64 << 20,
+    KEY_MAX = 4096,
+    MAX_ITEMS = 4096,
+    MS_MAX = 86400000,
+    WAITING = 256
+};
 
 #define AT(type, member) .at = offsetof(struct type, member)
 #define DAYS_BYTES (UINT64_C(1) << 50)
@@ -38,11 +44,19 @@ static const struct config_field upstream_fields[] = {
     {.name = "break_ms", .type = CONFIG_INTEGER, AT(upstream_config, break_ms), .min = 1, .max = MS_MAX},
     {.name = NULL}};
 
+static const struct config_field adapter_fields[] = {
+    {.name = "path", .type = CONFIG_TEXT, AT(adapter_config, path), .required = true, .min = 1, .max = 4096},
+    {.name = "scale", .type = CONFIG_DECIMAL, AT(adapter_config, scale)},
+    {.name = NULL}};
+
 static const struct config_field engine_fields[] = {
+    {.name = "name", .type = CONFIG_TEXT, AT(engine_config, name), .min = 1, .max = 64, .line = CONFIG_LINE(struct engine_config, line)},
     {.name = "path", .type = CONFIG_TEXT, AT(engine_config, path), .required = true, .min = 1, .max = 4096},
     {.name = "context", .type = CONFIG_INTEGER, AT(engine_config, context), .min = 1, .max = UINT32_MAX},
     {.name = "sequences", .type = CONFIG_INTEGER, AT(engine_config, sequences), .min = 1, .max = ENGINE_MAX_SEQUENCES},
     {.name = "threads", .type = CONFIG_INTEGER, AT(engine_config, threads), .min = 1, .max = 1024},
+    {.name = "waiting", .type = CONFIG_INTEGER, AT(engine_config, waiting), .min = 1, .max = EXCHANGE_OPEN_MAX},
+    {.name = "adapters", .type = CONFIG_OBJECTS, AT(engine_config, adapters), .max = ENGINE_MAX_ADAPTERS, .fields = adapter_fields, .size = sizeof(struct adapter_config)},
     {.name = NULL}};
 
 static const struct config_field target_fields[] = {
@@ -85,6 +99,7 @@ static const struct config_field limits_fields[] = {
     {.name = "body_ms", .type = CONFIG_INTEGER, AT(limits_config, body_ms), .min = 1, .max = MS_MAX},
     {.name = "stall_ms", .type = CONFIG_INTEGER, AT(limits_config, stall_ms), .min = 1, .max = MS_MAX},
     {.name = "drain_ms", .type = CONFIG_INTEGER, AT(limits_config, drain_ms), .min = 1, .max = MS_MAX},
+    {.name = "replays_per_minute", .type = CONFIG_INTEGER, AT(limits_config, replays), .max = 1000000},
     {.name = "reserve", .type = CONFIG_BYTES, AT(limits_config, reserve), .max = DAYS_BYTES},
     {.name = NULL}};
 
@@ -100,7 +115,8 @@ static const struct config_field settings_fields[] = {
     {.name = "tls", .type = CONFIG_OBJECT, AT(settings, tls), .fields = tls_fields},
     {.name = "limits", .type = CONFIG_OBJECT, AT(settings, limits), .fields = limits_fields},
     {.name = "engine", .type = CONFIG_OBJECT, AT(settings, engine), .fields = engine_fields},
-    {.name = "upstreams", .type = CONFIG_OBJECTS, AT(settings, upstreams), .max = 256, .fields = upstream_fields, .size = sizeof(struct upstream_config)},
+    {.name = "engines", .type = CONFIG_OBJECTS, AT(settings, engines), .max = ENGINES_MAX, .fields = engine_fields, .size = sizeof(struct engine_config)},
+    {.name = "upstreams", .type = CONFIG_OBJECTS, AT(settings, upstreams), .max = UPSTREAMS_MAX, .fields = upstream_fields, .size = sizeof(struct upstream_config)},
     {.name = "models", .type = CONFIG_OBJECTS, AT(settings, models), .max = MAX_ITEMS, .fields = model_fields, .size = sizeof(struct model_config)},
     {.name = "keys", .type = CONFIG_OBJECTS, AT(settings, keys), .max = MAX_ITEMS, .fields = key_fields, .size = sizeof(struct key_config)},
     {.name = NULL}};
@@ -116,6 +132,7 @@ static const struct limits_config preset = {.head = HTTP_HEAD_MAX,
                                             .body_ms = 60000,
                                             .stall_ms = 60000,
                                             .drain_ms = 30000,
+                                            .replays = 30,
                                             .reserve = 64 << 20};
 
 /* ---- what a table cannot say ---- */
@@ -221,21 +238,54 @@ static bool judge_upstreams(struct settings *s, struct err *e)
     return true;
 }
 
-static bool judge_engine(struct settings *s, struct err *e)
+/* The only one, in short, becomes one of them. */
+static bool join_engines(struct settings *s, struct err *e)
 {
-    s->engine.path_text = s->engine.path.n ? arena_str(s->arena, s->engine.path) : NULL;
-    for (size_t i = 0; s->engine.path.n && i < s->upstreams.count; i++)
-        if (span_is(serve_settings_upstream(s, i)->name, "engine"))
-            return err_set(e, ERR_CONFIG, "an upstream is called engine, and there is an engine");
-    return s->engine.path.n == 0 || s->engine.path_text || err_set(e, ERR_MEMORY, "out of memory");
+    size_t n = s->engines.count;
+    struct engine_config *all = arena_array(s->arena, n + 1, sizeof *all);
+    if (!all)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    if (n)
+        memcpy(all, s->engines.items, n * sizeof *all);
+    if (s->engine.path.n && s->engine.name.n == 0)
+        s->engine.name = span_str("engine");
+    if (s->engine.path.n)
+        all[n++] = s->engine;
+    s->engines.items = all;
+    s->engines.count = n;
+    return true;
+}
+
+static bool judge_engines(struct settings *s, const struct yaml *y, struct err *e)
+{
+    char shown[80];
+    if (!join_engines(s, e))
+        return false;
+    for (size_t i = 0; i < s->engines.count; i++) {
+        struct engine_config *g = (struct engine_config *)s->engines.items + i;
+        g->waiting = or_else(g->waiting, WAITING);
+        bool twice = false;
+        for (size_t j = 0; j < i; j++)
+            twice = twice || span_eq(serve_settings_engine(s, j)->name, g->name);
+        for (size_t j = 0; j < s->upstreams.count; j++)
+            twice = twice || span_eq(serve_settings_upstream(s, j)->name, g->name);
+        if (g->name.n == 0)
+            return config_error(y, g->line, e, "one of several engines has no name");
+        if (twice)
+            return config_error(y, g->line, e, "two engines or upstreams are called '%s'",
+                                text_shown(shown, sizeof shown, g->name));
+    }
+    return s->engines.count <= ENGINES_MAX ||
+           err_set(e, ERR_CONFIG, "there are more than %d engines", ENGINES_MAX);
 }
 
 static bool find_upstream(const struct settings *s, struct target_config *t)
 {
-    t->engine = s->engine.path.n && span_is(t->upstream, "engine");
-    if (t->engine) {
-        t->index = s->upstreams.count;
-        return true;
+    for (size_t i = 0; i < s->engines.count; i++) {
+        t->engine = span_eq(serve_settings_engine(s, i)->name, t->upstream);
+        t->index = s->upstreams.count + i;
+        if (t->engine)
+            return true;
     }
     for (t->index = 0; t->index < s->upstreams.count; t->index++)
         if (span_eq(serve_settings_upstream(s, t->index)->name, t->upstream))
@@ -254,11 +304,11 @@ static bool judge_models(struct settings *s, const struct yaml *y, struct err *e
             struct target_config *t = (struct target_config *)m->targets.items + j;
             t->weight = or_else(t->weight, 1);
             if (!find_upstream(s, t))
-                return config_error(y, t->line, e, "there is no upstream '%s'",
+                return config_error(y, t->line, e, "there is no upstream and no engine '%s'",
                                     text_shown(shown, sizeof shown, t->upstream));
             if (t->engine && (m->targets.count > 1 || t->model.n))
                 return config_error(y, t->line, e,
-                                    "the engine is a model's only backend, and has one model");
+                                    "an engine is a model's only backend, and has one model");
         }
     }
     return true;
@@ -307,7 +357,7 @@ static bool judge(struct settings *s, const struct yaml *y, struct err *e)
         return config_error(y, 0, e, "no log is named: set log, or give --log DIR");
     if (s->models.count == 0)
         return config_error(y, 0, e, "no models are named: nothing would be served");
-    return judge_keys(s, y, e) && judge_upstreams(s, e) && judge_engine(s, e) &&
+    return judge_keys(s, y, e) && judge_upstreams(s, e) && judge_engines(s, y, e) &&
            judge_models(s, y, e) && judge_listen(&s->address, &s->port, s->listen, s->arena, e) &&
            (s->admin_listen.n == 0 ||
             judge_listen(&s->admin_address, &s->admin_port, s->admin_listen, s->arena, e)) &&
@@ -420,6 +470,27 @@ void serve_settings_release(struct settings *s)
 }
 
 /* ---- looking up ---- */
+
+static bool same_adapters(const struct engine_config *a, const struct engine_config *b)
+{
+    const struct adapter_config *x = a->adapters.items, *y = b->adapters.items;
+    bool same = a->adapters.count == b->adapters.count;
+    for (size_t i = 0; same && i < a->adapters.count; i++)
+        same = span_eq(x[i].path, y[i].path) && span_eq(x[i].scale, y[i].scale);
+    return same;
+}
+
+bool serve_settings_same_engines(const struct settings *a, const struct settings *b)
+{
+    bool same = a->engines.count == b->engines.count;
+    for (size_t i = 0; same && i < a->engines.count; i++) {
+        const struct engine_config *x = serve_settings_engine(a, i),
+                                   *y = serve_settings_engine(b, i);
+        same = span_eq(x->name, y->name) && span_eq(x->path, y->path) && x->context == y->context &&
+               x->sequences == y->sequences && x->threads == y->threads && same_adapters(x, y);
+    }
+    return same;
+}
 
 const struct model_config *serve_settings_model(const struct settings *s, struct span name)
 {

@@ -28,18 +28,27 @@ struct upstream_config {
     struct span path; /* of the URL */
 };
 
-/* The bundled engine. */
+enum { ENGINES_MAX = 16, UPSTREAMS_MAX = 256 };
+
+/* Applied to an engine's weights when it is loaded. */
+struct adapter_config {
+    struct span path, scale;
+};
+
+/* One model of the bundled engine. */
 struct engine_config {
-    struct span path;
+    struct span name, path;
     uint64_t context, sequences, threads; /* 0: see struct engine_options */
-    const char *path_text;
+    uint64_t waiting;                     /* calls that may wait for a place; more are refused */
+    struct config_objects adapters;       /* struct adapter_config */
+    size_t line;
 };
 
 struct target_config {
-    struct span upstream; /* name of an upstream, or "engine" */
+    struct span upstream; /* name of an upstream, or of an engine */
     struct span model;    /* its own name for the model; empty: as asked */
     uint64_t weight, priority;
-    size_t index; /* in upstreams; of the engine, their number */
+    size_t index; /* in upstreams; of an engine, their number and its place in engines */
     bool engine;
     size_t line;
 };
@@ -68,11 +77,14 @@ struct limits_config {
     uint64_t head, body, answer, connections, calls;
     uint64_t head_ms, idle_ms, body_ms, stall_ms, drain_ms;
     uint64_t reserve; /* bytes that must stay free where the log is */
+    uint64_t replays; /* that administrators may ask for a minute */
 };
 
 struct enrolled {
     struct span name;
     uint64_t entry;
+    struct digest tensor_root;
+    bool has_root;
 };
 
 struct settings {
@@ -83,13 +95,14 @@ struct settings {
     int on_abort; /* 0: cancel the upstream, 1: let it finish */
     struct tls_config tls;
     struct limits_config limits;
-    struct engine_config engine; /* path empty: there is none */
+    struct engine_config engine;   /* the only one, in short; path empty: there is none */
+    struct config_objects engines; /* struct engine_config; with that one, once read */
     struct config_objects upstreams, models, keys;
     /* made */
     struct arena *arena;
     struct digest digest;      /* SHA-256 of the file */
     struct span file;          /* its bytes */
-    struct enrolled *enrolled; /* when enrolled_only */
+    struct enrolled *enrolled; /* when enrolled_only, or with an engine */
     size_t enrolled_count;
     unsigned refs;
     const char *address, *admin_address;
@@ -107,10 +120,18 @@ static inline const struct upstream_config *serve_settings_upstream(const struct
     return (const struct upstream_config *)s->upstreams.items + i;
 }
 
+static inline const struct engine_config *serve_settings_engine(const struct settings *s, size_t i)
+{
+    return (const struct engine_config *)s->engines.items + i;
+}
+
 static inline const struct key_config *serve_settings_key(const struct settings *s, size_t i)
 {
     return (const struct key_config *)s->keys.items + i;
 }
+
+/* Whether both have the same engines, which takes a restart to change. */
+bool serve_settings_same_engines(const struct settings *a, const struct settings *b);
 
 /* The entry for a model's name; NULL: it is not served. */
 const struct model_config *serve_settings_model(const struct settings *s, struct span name);

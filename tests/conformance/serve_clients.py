@@ -1,5 +1,6 @@
-"""Official clients, unchanged, through the running proxy: OpenAI's for Python and JavaScript,
-Anthropic's for Python; over plain HTTP and over TLS with and without a client's certificate."""
+"""Official clients, unchanged, through the running proxy and against the bundled engine: OpenAI's
+for Python and JavaScript, Anthropic's for Python; over plain HTTP and over TLS with and without a
+client's certificate."""
 import json
 import os
 import re
@@ -82,7 +83,115 @@ def anthropic_checks(client):
         check("anthropic_messages_streamed", "".join(stream.text_stream) == "Paris.")
 
 
-def javascript_checks(base, key):
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {
+    "type": "object", "properties": {"city": {"type": "string"}}}}}
+
+
+# A model whose token 3 is a whole call, so that a bias on it has the model call.
+TOOL_TEMPLATE = ("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+                 "{% if tools %}{{ tools[0].function.name }}<tool_call>{% endif %}")
+
+
+def engine_chat_checks(client):
+    messages = [{"role": "user", "content": "Where does the heron live?"}]
+    ask = {"model": "orrin", "messages": messages, "max_tokens": 24, "seed": 5}
+    answer = client.chat.completions.create(**ask, n=2, logprobs=True, top_logprobs=3)
+    texts = [c.message.content for c in answer.choices]
+    check("engine_two_answers", len(texts) == 2 and all(texts) and answer.usage.completion_tokens > 2)
+    first = answer.choices[0].logprobs.content
+    check("engine_logprobs", "".join(t.token for t in first) == texts[0] and len(first[0].top_logprobs) == 3)
+    streamed, usage = ["", ""], None
+    for part in client.chat.completions.create(**ask, n=2, stream=True, stream_options={"include_usage": True}):
+        usage = part.usage or usage
+        for c in part.choices:
+            streamed[c.index] += c.delta.content or ""
+    check("engine_two_answers_streamed", streamed == texts and usage.total_tokens == answer.usage.total_tokens)
+    ids = client.chat.completions.create(**ask, extra_body={"return_token_ids": True}).choices[0].token_ids
+    check("engine_token_ids", len(ids) > 2)
+    parts = client.completions.create(model="orrin", prompt=["Once", "The"], max_tokens=4, logprobs=1, stop=["zz"])
+    check("engine_completions", [c.index for c in parts.choices] == [0, 1] and parts.choices[1].logprobs.tokens)
+    held = client.chat.completions.create(**ask, response_format={"type": "json_object"}).choices[0]
+    text = held.message.content
+    check("engine_json_object", text.lstrip().startswith("{") and (
+        held.finish_reason != "stop" or isinstance(json.loads(text), dict)))
+    for param, more in (("tools", {"tools": [WEATHER]}), ("response_format", {"response_format": {
+            "type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}}),
+                        ("messages", {"messages": [{"role": "user", "content": "a " * 4000}]})):
+        try:
+            client.chat.completions.create(**{**ask, **more})
+            check(f"engine_names_{param}", False)
+        except openai.BadRequestError as e:
+            check(f"engine_names_{param}", e.param == param)
+
+
+def engine_other_checks(client):
+    texts = ["the mill", "the heron"]
+    plain = client.embeddings.create(model="orrin", input=texts, encoding_format="float").data
+    packed = client.embeddings.create(model="orrin", input=texts).data  # the client asks for base64
+    check("engine_embeddings", [len(d.embedding) for d in plain] == [128, 128]
+          and all(abs(a - b) < 1e-6 for p, q in zip(plain, packed) for a, b in zip(p.embedding, q.embedding)))
+    ask = {"model": "orrin", "input": "Who lives in the mill?", "max_output_tokens": 16, "temperature": 0}
+    whole = client.responses.create(**ask, instructions="Answer shortly.")
+    check("engine_responses", whole.output_text and whole.status in ("completed", "incomplete"))
+    with client.responses.stream(**ask) as stream:
+        types = [e.type for e in stream]
+    check("engine_responses_streamed", types[0] == "response.created" and "response.output_text.delta" in types
+          and types[-1] in ("response.completed", "response.incomplete"))
+
+
+def engine_tool_checks(client):
+    ask = {"model": "tools", "messages": [{"role": "user", "content": "a5"}], "tools": [WEATHER], "max_tokens": 1,
+           "logit_bias": {"3": 100}}
+    choice = client.chat.completions.create(**ask).choices[0]
+    call = choice.message.tool_calls[0]
+    check("engine_tool_call", choice.finish_reason == "tool_calls" and call.function.name == "weather"
+          and json.loads(call.function.arguments) == {"city": "Orrin"})
+    with client.chat.completions.stream(**ask) as stream:
+        last = stream.get_final_completion().choices[0]
+    check("engine_tool_call_streamed", last.message.tool_calls[0].function.arguments == call.function.arguments)
+    ask["messages"] += [choice.message.model_dump(exclude_none=True),
+                        {"role": "tool", "tool_call_id": call.id, "content": "mist"}]
+    ask["tool_choice"] = "none"
+    check("engine_tool_result", client.chat.completions.create(**ask).choices[0].message.content is not None)
+    flat = {"type": "function", **WEATHER["function"]}
+    answer = client.responses.create(model="tools", input="a5", tools=[flat], max_output_tokens=1,
+                                     extra_body={"logit_bias": {"3": 100}})
+    check("engine_responses_tool_call", answer.output[0].type == "function_call" and answer.output[0].name == "weather")
+
+
+def engine_checks(folder):
+    log, model = os.path.join(folder, "engine"), os.path.join(folder, "tools.gguf")
+    vkey = re.search(r"verifier key (\S+)", run(ASSAY, "log", "init", log, "--origin", "example.org/e")).group(1)
+    run(os.path.join(BUILD, "fixtures/make/family_model"), "llama", model, TOOL_TEMPLATE,
+        '<tool_call>{"name":"weather","arguments":{"city":"Orrin"}}</tool_call>')
+    made = run(ASSAY, "serve", "--make-key", "root")
+    key, entry = re.search(r"key: (\S+)\n.*?configuration:\n(.*)", made, re.S).groups()
+    server = Server(folder, f"""listen: 127.0.0.1:0
+log: {log}
+engines:
+  - {{name: bundled, path: {os.path.join(HERE, "../../models/bundled/orrin-q8_0.gguf")}}}
+  - {{name: small, path: {model}}}
+models:
+  - {{name: orrin, backends: [{{upstream: bundled}}]}}
+  - {{name: tools, backends: [{{upstream: small}}]}}
+keys:
+{entry}    admin: true
+""")
+    base = f"http://127.0.0.1:{server.port}/v1"
+    client = openai.OpenAI(api_key=key, base_url=base, max_retries=0)
+    engine_chat_checks(client)
+    engine_other_checks(client)
+    engine_tool_checks(client)
+    javascript_checks(base, key, "engine")
+    answer = client.chat.completions.create(model="orrin", messages=[{"role": "user", "content": "hi"}], max_tokens=8)
+    told = client.post(f"/replay/{answer.id}", cast_to=object)
+    check("engine_replay", told["result"] == "reproduced" and answer.choices[0].message.content not in json.dumps(told))
+    check("engine_stops", server.stop())
+    check("engine_log_verifies", subprocess.run([ASSAY, "log", "verify", log, "--key", vkey],
+                                                capture_output=True).returncode == 0)
+
+
+def javascript_checks(base, key, part="proxy"):
     folder = os.path.join(os.getcwd(), "build", "node")
     os.makedirs(folder, exist_ok=True)
     try:
@@ -92,14 +201,14 @@ def javascript_checks(base, key):
         script = os.path.join(folder, "serve_clients.mjs")
         with open(os.path.join(HERE, "serve_clients.mjs")) as f, open(script, "w") as to:
             to.write(f.read())
-        out = subprocess.run(["node", script], env=dict(os.environ, BASE=base, KEY=key), capture_output=True,
+        out = subprocess.run(["node", script, part], env=dict(os.environ, BASE=base, KEY=key), capture_output=True,
                              text=True, timeout=60).stdout
     except (OSError, subprocess.CalledProcessError):
         print("javascript client skipped: npm or its registry is not there")
         return
     for ok, name in re.findall(r"^\[ +(OK|FAILED) +\] (.*)$", out, re.M):
         check(name, ok == "OK")
-    check("javascript_ran", "javascript_error" in out)
+    check(f"javascript_ran_{part}", "javascript_error" in out)
 
 
 def receipt_checks(folder, base, key, vkey):
@@ -174,6 +283,7 @@ def main():
             receipt_checks(folder, base, key, vkey)
             check("server_stops", server.stop())
             tls_checks(folder, config)
+            engine_checks(folder)
             check("log_verifies", subprocess.run([ASSAY, "log", "verify", log, "--key", vkey],
                                                  capture_output=True).returncode == 0)
     finally:

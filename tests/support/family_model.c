@@ -69,6 +69,11 @@ static const char *word_of(const struct family_change *c, unsigned i, char text[
     size_t k = i - 3, n = sizeof c->words / sizeof *c->words;
     if (i >= 3 && k < n && c->words[k] != NULL)
         return c->words[k];
+    k = i - FAMILY_CHARACTERS;
+    if (i >= FAMILY_CHARACTERS && c->characters != NULL && k < strlen(c->characters)) {
+        (void)snprintf(text, 16, "%c", c->characters[k]);
+        return text;
+    }
     (void)snprintf(text, 16, i == 0 ? "<unk>" : i == 1 ? "<s>" : "</s>");
     if (i >= 3)
         (void)snprintf(text, 16, "%c%u", i < 200 ? 'a' : 'b', i); /* no bytes: each is whole text */

@@ -241,8 +241,6 @@ static void texts_and_chats_are_shown_as_the_model_reads_them(void **state)
     post("/tokenize", "{\"content\":3}", 400, &body);
     assert_true(has(&body, "'content'"));
     buf_free(&body);
-    post("/v1/replay/4", "{}", 501, &body);
-    buf_free(&body);
 }
 
 static void answer_beyond_its_limit_is_an_error_and_no_torn_answer(void **state)

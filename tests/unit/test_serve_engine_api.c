@@ -35,7 +35,8 @@ static int setup(void **state)
         .template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls "
                     "%}<tool_call>{{ c.function.name }}/{{ c.function.arguments.city }}{% endfor "
                     "%}{% endfor %}{% if tools %}[{{ tools[0].function.name }}]{% endif %}",
-        .words = {CALL, "plain "}};
+        .words = {CALL, "plain "},
+        .characters = "{}[]:,\"0truefalsn\\"};
     (void)state;
     if (!folder_make(&place) || !folder_make(&models))
         return -1;
@@ -372,6 +373,31 @@ static void templates_get_tools_calls_and_results(void **state)
             "<system>x\ny<assistant><tool_call>weather/Orrin<tool>mist[weather]");
 }
 
+/* ---- JSON ---- */
+
+static void answers_held_to_json_are_json_and_replay(void **state)
+{
+    (void)state;
+    unsigned ended = 0;
+    struct json root = ask("/v1/chat/completions",
+                           CHAT "\"n\":24,\"seed\":5,\"max_tokens\":60,\"logit_bias\":{\"11\":2,"
+                                "\"16\":3},\"response_format\":{\"type\":\"json_object\"}}");
+    for (struct json c = json_first(json_get(root, "choices")); json_type(c); c = json_next(c)) {
+        struct span text = text_at(json_path(c, "message", "content", NULL));
+        if (!span_is(text_at(json_get(c, "finish_reason")), "stop"))
+            continue;
+        assert_int_equal(json_type(parse(text)), JSON_OBJECT);
+        ended++;
+    }
+    assert_true(ended > 0);
+    assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
+    root = ask("/v1/responses", "{\"model\":\"tiny\",\"input\":\"a30\",\"logit_bias\":{\"11\":100},"
+                                "\"text\":{\"format\":{\"type\":\"json_object\"}}}");
+    is_text(json_get(json_at(json_get(json_at(json_get(root, "output"), 0), "content"), 0), "text"),
+            "{}");
+    is_text(json_get(root, "status"), "completed");
+}
+
 /* ---- embeddings ---- */
 
 static void embeddings_have_length_one_in_both_encodings_and_replay(void **state)
@@ -510,7 +536,7 @@ static void what_is_wrong_is_named(void **state)
          "top_logprobs"},
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
-         "\"response_format\":{\"type\":\"json_object\"}",
+         "\"response_format\":{\"type\":\"json_schema\"}",
          "response_format"},
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
@@ -579,6 +605,7 @@ int main(void)
         TEST(streamed_call_of_a_tool_is_never_shown_as_text),
         TEST(text_beside_tools_stays_text),
         TEST(templates_get_tools_calls_and_results),
+        TEST(answers_held_to_json_are_json_and_replay),
         TEST(embeddings_have_length_one_in_both_encodings_and_replay),
         TEST(response_has_items_and_replays),
         TEST(response_is_streamed_as_numbered_events),
