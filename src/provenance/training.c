@@ -95,10 +95,16 @@ static void add_names(struct reading *k, const char ***list, size_t *n, struct j
     }
 }
 
+/* The last value of a name is kept. */
 static void metric(struct reading *k, const char *name, struct json v)
 {
     struct training_run *t = k->t;
     const char *value = json_type(v) == JSON_NUMBER ? text_of(k, v) : NULL;
+    for (size_t i = 0; value && i < t->metric_count; i++)
+        if (strcmp(t->metrics[i].name, name) == 0) {
+            t->metrics[i].value = value;
+            return;
+        }
     if (!value || t->metric_count == sizeof t->metrics / sizeof t->metrics[0])
         return;
     t->metrics[t->metric_count].name = name;
@@ -106,6 +112,21 @@ static void metric(struct reading *k, const char *name, struct json v)
 }
 
 /* ---- the files ---- */
+
+/* eval_accuracy and the like of one line of the history; how fast it was measured is no result. */
+static void evaluation(struct reading *k, struct json line)
+{
+    for (struct json m = json_first(line); json_type(line) == JSON_OBJECT && json_type(m);
+         m = json_next(m)) {
+        struct span name = json_key(m);
+        if (!span_starts(name, "eval_") || span_ends(name, "_per_second") ||
+            span_is(name, "eval_runtime"))
+            continue;
+        const char *kept = arena_str(k->a, name);
+        if (kept)
+            metric(k, kept, m);
+    }
+}
 
 static void trainer_state(struct reading *k, struct json root)
 {
@@ -122,8 +143,10 @@ static void trainer_state(struct reading *k, struct json root)
         t->method = "training by Transformers' Trainer";
     metric(k, "best_metric", json_get(root, "best_metric"));
     struct json history = json_get(root, "log_history"), last = JSON_NOTHING;
-    for (struct json v = json_first(history); json_type(v); v = json_next(v))
+    for (struct json v = json_first(history); json_type(v); v = json_next(v)) {
+        evaluation(k, v);
         last = json_type(json_get(v, "loss")) || json_type(json_get(v, "train_loss")) ? v : last;
+    }
     metric(k, "loss", json_get(last, "loss"));
     metric(k, "train_loss", json_get(last, "train_loss"));
     if (json_type(json_get(last, "total_flos")))

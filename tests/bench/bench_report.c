@@ -2,7 +2,8 @@
  * A report over a log of a million leaves (BENCH_LEAVES) of calls, half intents
  * and half outcomes, and verification of its JSON with the log at hand and
  * without: seconds and peak memory of the program, beside reading the same
- * database's bytes once.
+ * database's bytes once; and how many claims a minute are verified. BENCH_LOG names a
+ * folder where the log is kept, and taken from when it is there.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -13,10 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "assay/base/file.h"
 #include "assay/log.h"
 #include "support/folder.h"
 
+enum { CLAIMS = 20000 };
+
 static struct folder place;
+static const char *folder; /* of the log */
 
 static const char intent[] =
     "{\"api\":\"chat_completions\",\"durability\":\"answer\",\"model\":{\"name\":\"tiny\","
@@ -97,31 +102,83 @@ static void line(const char *name, struct cost c, double reference, double secon
         c.seconds <= seconds && c.mib <= 256 ? "ok" : "missed");
 }
 
+/* JSON of a report with as many claims as a set may hold: a framework of that many own requirements. */
+static bool many_claims(const char *path, struct err *e)
+{
+    struct buf b;
+    buf_init(&b, 64 << 20);
+    buf_put_str(&b, "framework: many\ntitle: Many\nversion: '1'\nsource: s\ndated: "
+                    "2026-11-23\nrequirements:\n");
+    for (int i = 0; i < CLAIMS; i++)
+        buf_printf(&b,
+                   "  - {id: R.%d, part: All, title: One of many, claims: [human.statement-%d], "
+                   "evidence: [human]}\n",
+                   i, i);
+    bool ok = buf_ok(&b) && file_replace(path, buf_span(&b), false, e);
+    buf_free(&b);
+    return ok;
+}
+
+/* Verifying the JSON of many claims, as claims a minute. */
+static void bench_claims(const char *assay)
+{
+    char framework[4200], json[4200];
+    struct err e = ERR_INIT;
+    snprintf(framework, sizeof framework, "%s/many.yaml", place.path);
+    snprintf(json, sizeof json, "%s/many.json", place.path);
+    const char *const make[] = {assay,  "report",   "--framework", framework,     "--log",
+                                folder, "--output", json,          "--no-record", NULL};
+    const char *const prove[] = {assay, "verify", json, NULL};
+    if (!many_claims(framework, &e)) {
+        fprintf(stderr, "bench_report: %s\n", e.text);
+        return;
+    }
+    struct cost made = run(make), c = run(prove);
+    double rate = CLAIMS / c.seconds * 60;
+    printf("%-24s %8.0f claims/min  making them %.2f s  memory %.0f MiB  target 100000 claims/min, "
+           "256 MiB  "
+           "status %d  %s\n",
+           "verify many claims", rate, made.seconds, c.mib, c.status,
+           rate >= 100000 && c.mib <= 256 && made.status == 0 ? "ok" : "missed");
+}
+
+static bool make_log(uint64_t leaves, struct err *e)
+{
+    struct log *l = NULL;
+    char db[4200];
+    snprintf(db, sizeof db, "%s/log.db", folder);
+    if (access(db, F_OK) == 0)
+        return true;
+    bool ok = log_init(folder, span_str("bench.example/log"), NULL, e) &&
+              log_open(&l, folder, NULL, e) && fill(l, leaves, e);
+    log_close(l);
+    return ok;
+}
+
 int main(void)
 {
     const char *wanted = getenv("BENCH_LEAVES"), *assay = getenv("ASSAY");
     uint64_t leaves = wanted ? strtoull(wanted, NULL, 10) : 1000000;
-    struct log *l = NULL;
     struct err e = ERR_INIT;
-    char path[4096];
+    char db[4200], path[4200];
     if (!assay || !folder_make(&place))
         return 1;
-    bool ok = log_init(place.path, span_str("bench.example/log"), NULL, &e) &&
-              log_open(&l, place.path, NULL, &e) && fill(l, leaves, &e);
-    log_close(l);
-    if (ok) {
+    folder = getenv("BENCH_LOG") ? getenv("BENCH_LOG") : place.path;
+    bool ok = make_log(leaves, &e);
+    if (ok && !getenv("BENCH_MAKE")) {
         double target = 5.0 * (double)leaves / 1e6;
-        snprintf(path, sizeof path, "%s/log.db", place.path);
-        double reference = read_seconds(path);
+        snprintf(db, sizeof db, "%s/log.db", folder);
+        double reference = read_seconds(db);
         snprintf(path, sizeof path, "%s/report.json", place.path);
-        const char *const make[] = {assay,      "report",   "--framework", "activity",    "--log",
-                                    place.path, "--output", path,          "--no-record", NULL};
+        const char *const make[] = {assay,  "report",   "--framework", "activity",    "--log",
+                                    folder, "--output", path,          "--no-record", NULL};
         line("report", run(make), reference, target);
-        const char *const prove[] = {assay, "verify", path, "--log", place.path, NULL};
+        const char *const prove[] = {assay, "verify", path, "--log", folder, NULL};
         line("verify report --log", run(prove), reference, target);
         const char *const alone[] = {assay, "verify", path, NULL};
         line("verify report", run(alone), reference, target);
-    } else
+        bench_claims(assay);
+    } else if (!ok)
         fprintf(stderr, "bench_report: %s\n", e.text);
     folder_remove(&place);
     return !ok;

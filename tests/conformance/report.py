@@ -255,6 +255,30 @@ def page(work):
     check("the page looks as it did", off < 6, f"mean difference {off:.1f} of 255")
 
 
+def lineage(work):
+    """PROV-JSON and SLSA provenance: what they must have, and references that lead somewhere."""
+    tuned, base = f"{work}/models/tiny-hf-tuned", f"{work}/models/tiny-hf"
+    doc = json.loads(assay("lineage", tuned, "--base", base, "--format", "prov"))
+    names = set(doc["entity"])
+    prefixes = set(doc["prefix"]) | {"prov", "_"}
+    check("prov names its prefixes", all(n.split(":")[0] in prefixes for part in doc if part != "prefix" for n in doc[part]))
+    check("prov derives from what it lists", doc["wasDerivedFrom"] and all(
+        {d["prov:generatedEntity"], d["prov:usedEntity"]} <= names for d in doc["wasDerivedFrom"].values()))
+    try:
+        from prov.model import ProvDocument
+        check("the prov package reads it", len(ProvDocument.deserialize(content=json.dumps(doc), format="json").get_records()) == len(names) + len(doc["wasDerivedFrom"]))
+    except ImportError:
+        pass
+    s = json.loads(assay("lineage", tuned, "--base", base, "--format", "slsa"))
+    p = s["predicate"]
+    check("slsa is an in-toto statement", s["_type"] == "https://in-toto.io/Statement/v1" and s["predicateType"] == "https://slsa.dev/provenance/v1"
+          and all(d["digest"] and all(isinstance(v, str) for v in d["digest"].values()) for d in s["subject"]))
+    check("slsa has what v1 requires", isinstance(p["buildDefinition"]["buildType"], str) and isinstance(p["buildDefinition"]["externalParameters"], dict)
+          and isinstance(p["runDetails"]["builder"]["id"], str))
+    check("a verified edge has the digest of its base", any(
+        d["annotations"]["status"] == "verified" and d.get("digest") for d in p["buildDefinition"]["resolvedDependencies"]))
+
+
 def example(work):
     """The example over a log with calls: every claim is marked by the page, and the figures are there."""
     if not shutil.which("chromium"):
@@ -276,6 +300,7 @@ with tempfile.TemporaryDirectory() as work:
     formats(work)
     proofs(work, key)
     page(work)
+    lineage(work)
     example(work)
 print(f"{passed} passed, {len(failed)} failed, {skipped} skipped")
 sys.exit(1 if failed else 0)

@@ -12,6 +12,7 @@
 #include "report/activity.h"
 #include "report/canon.h"
 #include "report/page.h"
+#include "report/scores.h"
 
 static struct arena *arena;
 
@@ -100,6 +101,60 @@ static void the_worst_status_is_contradicted_and_not_applicable_the_least(void *
         assert_true(claim_worse(order[i], order[i + 1]));
         assert_false(claim_worse(order[i + 1], order[i]));
     }
+}
+
+/* ---- what is compared with what ---- */
+
+static struct score score(const struct claim *c, const char *metric, const char *set,
+                          const char *value)
+{
+    return (struct score){span_str(metric), span_str(set), span_str(value), c};
+}
+
+static void results_are_equal_to_the_last_digit_that_both_give(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool equal;
+    } cases[] = {
+        {"0.91", "0.91", true},  {"0.91", "0.9", true},   {"0.9", "0.84", false},
+        {"91.2", "0.912", true}, {"91.2", "0.83", false}, {"3", "3.4", true},
+        {"1e-3", "0.001", true}, {"many", "0.5", true},   {"0.84", "84", true},
+        {"-0.5", "-0.5", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct score a = score(NULL, "m", "d", cases[i].a), b = score(NULL, "m", "d", cases[i].b);
+        if (score_equal(&a, &b) != cases[i].equal || score_equal(&b, &a) != cases[i].equal)
+            fail_msg("%s and %s", cases[i].a, cases[i].b);
+    }
+}
+
+static void results_are_compared_between_documents_alone(void **state)
+{
+    struct claim_source here = {.path = "README.md"}, there = {.path = "results.yaml"};
+    struct claim card = {.sources = &here, .source_count = 1};
+    struct claim file = {.sources = &there, .source_count = 1};
+    struct score a = score(&card, "accuracy", "ferries", "1");
+    struct score b = score(&file, "", "ferries", "2"), c = score(&file, "Accuracy", "", "2");
+    struct score d = score(&file, "accuracy", "boats", "2"), e = score(&card, "f1", "ferries", "2");
+    (void)state;
+    assert_true(score_same(&a, &b));
+    assert_true(score_same(&a, &c));
+    assert_false(score_same(&a, &d));
+    assert_false(score_same(&a, &e));
+    assert_false(score_same(&a, &a));
+}
+
+static void a_denial_is_a_word_of_its_own(void **state)
+{
+    (void)state;
+    assert_true(says_no("No."));
+    assert_true(says_no("none, as far as we know"));
+    assert_true(says_no("It does not hold any"));
+    assert_false(says_no("Notes by nurses"));
+    assert_false(says_no("noisy"));
+    assert_false(says_no(NULL));
 }
 
 /* ---- frameworks ---- */
@@ -250,6 +305,9 @@ int main(void)
         cmocka_unit_test(equal_evidence_is_kept_once),
         cmocka_unit_test(a_commitment_changes_with_salt_and_text),
         cmocka_unit_test(the_worst_status_is_contradicted_and_not_applicable_the_least),
+        cmocka_unit_test(results_are_equal_to_the_last_digit_that_both_give),
+        cmocka_unit_test(results_are_compared_between_documents_alone),
+        cmocka_unit_test(a_denial_is_a_word_of_its_own),
         cmocka_unit_test(a_framework_is_read_with_its_dates),
         cmocka_unit_test(a_typo_in_a_framework_is_named_with_its_line),
         cmocka_unit_test(every_framework_of_the_program_is_read),

@@ -263,6 +263,38 @@ static void a_run_is_read_from_what_the_trainer_left(void **state)
     assert_memory_equal(t.id, again.id, sizeof t.id);
 }
 
+static const char *measured(const struct training_run *t, const char *name)
+{
+    for (size_t i = 0; i < t->metric_count; i++)
+        if (strcmp(t->metrics[i].name, name) == 0)
+            return t->metrics[i].value;
+    return "";
+}
+
+static void a_trainers_state_and_an_adapters_configuration_are_joined(void **state)
+{
+    struct training_run t;
+    struct err e = ERR_INIT;
+    (void)state;
+    assert_true(folder_put(
+        &place, "run/trainer_state.json",
+        span_str("{\"global_step\":1200,\"num_input_tokens_seen\":4915200,\"total_flos\":4.1e15,"
+                 "\"log_history\":[{\"loss\":2.4},{\"eval_accuracy\":0.5,\"eval_runtime\":3},"
+                 "{\"eval_accuracy\":0.71},{\"train_loss\":2.01}]}")));
+    assert_true(folder_put(&place, "run/adapter_config.json",
+                           span_str("{\"peft_type\":\"LORA\",\"r\":8,"
+                                    "\"base_model_name_or_path\":\"example/base\"}")));
+    assert_true(training_read(&t, folder_path(&place, "run"), arena, &e));
+    assert_int_equal(t.steps, 1200);
+    assert_int_equal(t.tokens, 4915200);
+    assert_string_equal(t.base_models[0], "example/base");
+    assert_string_equal(t.method, "LORA adapter (PEFT)");
+    assert_string_equal(measured(&t, "eval_accuracy"), "0.71");
+    assert_string_equal(measured(&t, "train_loss"), "2.01");
+    assert_string_equal(measured(&t, "eval_runtime"), "");
+    assert_int_equal(t.file_count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +311,7 @@ int main(void)
         cmocka_unit_test(overlap_counts_rows_with_equal_bytes),
         cmocka_unit_test(languages_are_told_apart_by_script_and_small_words),
         cmocka_unit_test(a_run_is_read_from_what_the_trainer_left),
+        cmocka_unit_test(a_trainers_state_and_an_adapters_configuration_are_joined),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
