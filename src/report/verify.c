@@ -236,6 +236,33 @@ static bool prove_checkpoint(struct proving *k, struct err *e)
     return true;
 }
 
+/* Cosignatures of witnesses whose keys were given, over the anchor that the report names. */
+static bool prove_anchor(struct proving *k, struct err *e)
+{
+    const struct trust *t = k->with->trust;
+    struct span note = text_of(k->log, "anchor");
+    struct note parsed;
+    struct checkpoint c;
+    size_t held = 0;
+    if (!note.n)
+        return true;
+    bool *valid = arena_array(k->a, t ? t->witness_count + 1 : 1, sizeof *valid);
+    if (!valid)
+        return err_set(e, ERR_MEMORY, "out of memory for cosignatures");
+    if (!note_parse(&parsed, note, k->a, e) || !checkpoint_parse(&c, parsed.text, e))
+        return false;
+    if (!span_eq(c.origin, k->v->origin) || c.size > k->v->log_size)
+        return err_set(e, ERR_INTEGRITY, "the anchor is of another log, or beyond the range");
+    if (t && t->witness_count &&
+        !note_verify(&parsed, t->witnesses, t->witness_count, valid, NULL, e))
+        return false;
+    for (size_t i = 0; t && i < t->witness_count; i++)
+        held += valid[i];
+    step(k, held ? STEP_PROVED : STEP_NOT_PROVED, span_str("log.anchor"),
+         held ? "cosignatures of known witnesses hold" : "needs the witnesses' keys (--policy)");
+    return true;
+}
+
 /* ---- evidence ---- */
 
 static bool decode64(struct proving *k, struct json v, struct span *out)
@@ -412,7 +439,7 @@ static bool prove(struct proving *k, struct err *e)
     k->evidence = json_get(k->root, "evidence");
     k->v->edition = arena_str(k->a, text_of(k->root, "edition"));
     if (!prove_root(k, &root, e) || !take_statement(k, e) || !prove_statement(k, &root, e) ||
-        !prove_counts(k, e) || !prove_checkpoint(k, e))
+        !prove_counts(k, e) || !prove_checkpoint(k, e) || !prove_anchor(k, e))
         return false;
     prove_evidence(k);
     if (!make_again(k, &in, e))

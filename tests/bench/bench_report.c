@@ -18,7 +18,7 @@
 #include "assay/log.h"
 #include "support/folder.h"
 
-enum { CLAIMS = 20000 };
+enum { CLAIMS = 10000 };
 
 static struct folder place;
 static const char *folder; /* of the log */
