@@ -93,6 +93,8 @@ static bool make(struct interpreter *x, struct string s, struct value *out)
     if (!kept)
         return no_memory(x);
     *kept = s;
+    if (!s.text.p) /* no bytes, but a place: what walks along texts computes with it */
+        kept->text = span_str("");
     *out = (struct value){.type = V_STRING, .as.string = kept};
     return spend(x, 1 + s.text.n / 64);
 }
