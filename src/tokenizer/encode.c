@@ -191,9 +191,10 @@ static bool add_all(struct encoder *x, const uint32_t *ids, size_t n)
 static void drop_second_bos(struct encoder *x, size_t start)
 {
     const struct tokenizer *t = x->t;
+    if (t->before_count != 1 || x->out->n < start + 2)
+        return;
     uint32_t *first = x->out->id + start;
-    if (t->before_count != 1 || x->out->n < start + 2 || first[0] != first[1] ||
-        first[0] != t->roles.bos)
+    if (first[0] != first[1] || first[0] != t->roles.bos)
         return;
     memmove(first, first + 1, (x->out->n - start - 1) * sizeof *first);
     x->out->n--;
