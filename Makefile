@@ -53,8 +53,9 @@ $(B)/flags: FORCE
 	@mkdir -p $(B)
 	@printf '%s\n' "$(CC) $(subst ",\",$(FLAGS))" | cmp -s - $@ || printf '%s\n' "$(CC) $(subst ",\",$(FLAGS))" > $@
 
-# Kernels are loops over lanes; these change how fast, never what, they compute.
-$(B)/src/numerics/%.o: KERNELS := -O3 -fno-math-errno -fno-trapping-math
+# Kernels are loops over lanes; these change how fast, never what, they compute. With sanitizers
+# -O3 would take a minute of compiling for some files.
+$(B)/src/numerics/%.o: KERNELS := $(if $(filter release,$(VARIANT)),-O3) -fno-math-errno -fno-trapping-math
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(FLAGS) $(KERNELS) -Itests -MMD -MP -c -o $@ $<
