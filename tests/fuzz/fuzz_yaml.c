@@ -3,6 +3,7 @@
  * reads back, as the JSON that it became, to the same text.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "assay/yaml.h"
 
@@ -30,8 +31,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct span text = json_text(y.root);
         if (y.place_count)
             walk(&y, y.root);
-        bool short_keys = text.n < 1000; /* YAML bounds keys of flow mappings, JSON does not */
-        if (short_keys &&
+        /* YAML bounds keys of flow mappings and folds lines that end in U+0085, 2028 or 2029; JSON does neither. */
+        bool comparable = text.n < 1000 && !memmem(text.p, text.n, "\xC2\x85", 2) &&
+                          !memmem(text.p, text.n, "\xE2\x80\xA8", 3) &&
+                          !memmem(text.p, text.n, "\xE2\x80\xA9", 3);
+        if (comparable &&
             (!yaml_parse(&again, text, "again", a, &e) || !span_eq(json_text(again.root), text)))
             abort();
     } else if (a && e.code == ERR_NONE) {
