@@ -582,8 +582,7 @@ static void gguf_lists_other_tensors_beside_a_bad_one(void **state)
 static void gguf_never_loops_on_a_claim(void **state)
 {
     (void)state;
-    struct timespec a, b;
-    clock_gettime(CLOCK_MONOTONIC, &a);
+    clock_t start = clock();
     for (int i = 0; i < 100; i++) {
         struct gguf_writer w;
         struct model *m = read_row(&w, &(struct row){.write = fifty_six_bytes});
@@ -592,8 +591,7 @@ static void gguf_never_loops_on_a_claim(void **state)
         m = NULL;
         gw_free(&w);
     }
-    clock_gettime(CLOCK_MONOTONIC, &b);
-    assert_true(b.tv_sec - a.tv_sec <= 1);
+    assert_true((clock() - start) / CLOCKS_PER_SEC <= 1);
 }
 
 int main(void)

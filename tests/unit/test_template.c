@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "assay/base/clock.h"
 #include "assay/template.h"
 
 static const char request[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"hi "
@@ -150,9 +150,9 @@ static void no_template_runs_away(void **state)
         {"{{ '%9999d' % 1 }}", "unsupported"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint64_t start = clock_monotonic();
+        clock_t start = clock();
         assert_true(says(cases[i][0], cases[i][1]));
-        assert_true((clock_monotonic() - start) / 1000000000 < 5);
+        assert_true((clock() - start) / CLOCKS_PER_SEC < 5);
     }
 }
 

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "assay/base/clock.h"
 #include "support/vocab_case.h"
 #include "tokenizer/tokenizer.h"
 
@@ -362,7 +362,7 @@ static void more_tokens_than_asked_for_are_refused(void **state)
 static void a_megabyte_of_one_letter_takes_no_quadratic_time(void **state)
 {
     (void)state;
-    enum { SIZE = 1 << 20, SLOWEST_MS = 3000 };
+    enum { SIZE = 1 << 20, SLOWEST_S = 3 };
     static const char *const kinds[] = {"gpt-2", "llama-bpe", "gpt-4o"};
     static const char letters[] = "l \n1";
     uint8_t *text = malloc(SIZE);
@@ -374,9 +374,9 @@ static void a_megabyte_of_one_letter_takes_no_quadratic_time(void **state)
             struct tokens ids = {0};
             struct err e = ERR_INIT;
             memset(text, *l, SIZE);
-            uint64_t start = clock_monotonic();
+            clock_t start = clock();
             assert_true(tokenizer_encode_text(&ids, t, (struct span){text, SIZE}, false, 0, &e));
-            assert_true((clock_monotonic() - start) / 1000000 < SLOWEST_MS);
+            assert_true((clock() - start) / CLOCKS_PER_SEC < SLOWEST_S);
             tokens_free(&ids);
         }
         tokenizer_free(t);
