@@ -1,11 +1,13 @@
--- Calls are found by the identifier of their answer, and what no query used is gone.
+-- Calls are found by the identifier of their answer; and what is written with every entry of
+-- a call is what some query needs.
 CREATE TABLE response ( -- rebuildable: answers by their identifiers
-    block INTEGER NOT NULL, -- seq >> 12: what is written together lies together
-    hash  INTEGER NOT NULL, -- first 4 bytes of the SHA-256 of the identifier
-    seq   INTEGER NOT NULL, -- of the call-outcome that has it as `response_id`
-    PRIMARY KEY (block, hash, seq)
-) STRICT, WITHOUT ROWID;
+    id INTEGER PRIMARY KEY -- block << 36 | hash << 9 | place, where the call-outcome is entry
+                           -- block * 512 + place and hash the first 27 bits of the SHA-256 of
+                           -- its `response_id`: what is written together lies together
+) STRICT;
 
 DROP INDEX entry_subject;
 DROP INDEX entry_model;
 DROP INDEX entry_outcome;
+DROP INDEX entry_kind;
+CREATE INDEX entry_kind ON entry (kind) WHERE kind NOT IN (5, 6, 18); -- all but those of calls

@@ -9,7 +9,14 @@
 #include "log/read.h"
 #include "log/store.h"
 
-enum { BLOCK_BITS = 12, LOOKED_MAX = 10000, LEAF_ARENA = 1 << 20, CALL_ENTRIES_MAX = 65536 };
+enum {
+    BLOCK_BITS = 9,
+    BLOCK = 1 << BLOCK_BITS,
+    HASH_BITS = 27,
+    LOOKED_MAX = 10000,
+    LEAF_ARENA = 1 << 20,
+    CALL_ENTRIES_MAX = 65536
+};
 
 static const char outcomes[] = "SELECT r.seq, r.leaf FROM entry AS n JOIN record AS r ON r.seq = "
                                "n.seq WHERE n.kind = ?1";
@@ -19,14 +26,15 @@ static const char outcomes[] = "SELECT r.seq, r.leaf FROM entry AS n JOIN record
 uint32_t response_hash(struct span id)
 {
     struct digest d = sha256_of(id);
-    return (uint32_t)d.b[0] << 24 | (uint32_t)d.b[1] << 16 | (uint32_t)d.b[2] << 8 | d.b[3];
+    uint32_t first =
+        (uint32_t)d.b[0] << 24 | (uint32_t)d.b[1] << 16 | (uint32_t)d.b[2] << 8 | d.b[3];
+    return first >> (32 - HASH_BITS);
 }
 
-void response_bind(sqlite3_stmt *st, uint64_t seq, uint32_t hash)
+int64_t response_row(uint64_t seq, uint32_t hash)
 {
-    sqlite3_bind_int64(st, 1, (int64_t)(seq >> BLOCK_BITS));
-    sqlite3_bind_int64(st, 2, hash);
-    sqlite3_bind_int64(st, 3, (int64_t)seq);
+    return (int64_t)(seq / BLOCK << (HASH_BITS + BLOCK_BITS) | (uint64_t)hash << BLOCK_BITS |
+                     seq % BLOCK);
 }
 
 /* What is no leaf has no identifier: saying so is for whoever verifies. */
@@ -38,7 +46,7 @@ static bool fill_one(sqlite3 *db, sqlite3_stmt *put, uint64_t seq, struct span l
     if (!record_check(&h, &body, leaf, NULL) || !entry_index_of(&index, h.kind, body, NULL) ||
         !index.has_response)
         return true;
-    response_bind(put, seq, index.response);
+    sqlite3_bind_int64(put, 1, response_row(seq, index.response));
     return sql_run(db, put, "indexing answers", e);
 }
 
@@ -92,10 +100,11 @@ static bool search_block(struct search *s, uint64_t block, uint32_t hash, struct
     struct log_call call;
     bool ok = true, is = false;
     int step = SQLITE_DONE;
-    response_bind(s->st, block << BLOCK_BITS, hash);
-    sqlite3_bind_int64(s->st, 3, (int64_t)s->r->size);
+    sqlite3_bind_int64(s->st, 1, response_row(block * BLOCK, hash));
+    sqlite3_bind_int64(s->st, 2, response_row(block * BLOCK + BLOCK - 1, hash));
     while (ok && !s->over && (step = sqlite3_step(s->st)) == SQLITE_ROW) {
-        ok = judge(s, (uint64_t)sqlite3_column_int64(s->st, 0), &call, &is, e);
+        uint64_t seq = block * BLOCK + (uint64_t)sqlite3_column_int64(s->st, 0) % BLOCK;
+        ok = seq >= s->r->size || judge(s, seq, &call, &is, e);
         s->over = (is && !s->visit(s->arg, &call)) || ++s->looked == LOOKED_MAX;
     }
     if (ok && step != SQLITE_ROW && step != SQLITE_DONE)
@@ -108,8 +117,8 @@ bool log_reader_calls(struct log_reader *r, struct span response,
                       bool (*visit)(void *arg, const struct log_call *call), void *arg,
                       struct err *e)
 {
-    static const char text[] = "SELECT seq FROM response WHERE block = ?1 AND hash = ?2 AND "
-                               "seq < ?3 ORDER BY seq DESC";
+    static const char text[] =
+        "SELECT id FROM response WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC";
     struct search s = {.r = r, .id = response, .visit = visit, .arg = arg};
     int64_t version = 0;
     if (!sql_int(r->db, "PRAGMA user_version", &version, e))
@@ -121,7 +130,7 @@ bool log_reader_calls(struct log_reader *r, struct span response,
     s.st = sql_prepare(r->db, text, e);
     bool ok = s.st != NULL;
     uint32_t hash = response_hash(response);
-    for (uint64_t block = (r->size >> BLOCK_BITS) + 1; ok && !s.over && block-- > 0;)
+    for (uint64_t block = r->size / BLOCK + 1; ok && !s.over && block-- > 0;)
         ok = search_block(&s, block, hash, e);
     sqlite3_finalize(s.st);
     return ok;

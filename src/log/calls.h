@@ -6,13 +6,12 @@
 
 enum { RESPONSE_SCHEMA = 3 }; /* the schema that has it */
 
-/* With response_bind. */
-#define RESPONSE_INSERT "INSERT INTO response (block, hash, seq) VALUES (?1, ?2, ?3)"
+#define RESPONSE_INSERT "INSERT INTO response (id) VALUES (?1)"
 
 /* What the index knows an identifier by. */
 uint32_t response_hash(struct span id);
-/* Bind parameters 1 to 3 for the answer of the outcome `seq`. */
-void response_bind(sqlite3_stmt *st, uint64_t seq, uint32_t hash);
+/* Its row for the answer of the outcome `seq`. */
+int64_t response_row(uint64_t seq, uint32_t hash);
 /* Fill the empty index from the leaves, within a transaction. */
 bool responses_fill(sqlite3 *db, struct err *e) ASSAY_MUST_CHECK;
 

@@ -179,7 +179,7 @@ static bool put_call(struct store *s, const struct item *i, uint64_t seq, struct
         return false;
     if (!i->index.has_response)
         return true;
-    response_bind(s->st[ST_RESPONSE], seq, i->index.response);
+    sqlite3_bind_int64(s->st[ST_RESPONSE], 1, response_row(seq, i->index.response));
     return run(s, ST_RESPONSE, e);
 }
 
@@ -285,7 +285,7 @@ bool store_commit(struct log *l, struct item *items, struct err *e)
     struct store *s = &l->store;
     for (struct item *i = items; i; i = i->next)
         err_clear(&i->receipt.error);
-    bool room = reserve_batch(l, items); /* without it nothing is written but what ends calls */
+    bool room = reserve_batch(l, items); /* without it nothing is written but items */
     bool ok = run(s, ST_BEGIN, e);
     for (struct item *i = items; ok && i; i = i->next)
         ok = write_item(l, i, e);
@@ -306,7 +306,7 @@ bool store_truncate(struct log *l, bool *pending, struct err *e)
         sqlite3_wal_checkpoint_v2(l->store.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &pages, &copied);
     *pending = result == SQLITE_BUSY;
     if (result == SQLITE_OK)
-        l->store.wal_end = l->store.reserve.room = 0; /* the file is empty, its blocks are free */
+        reserve_again(l); /* the file is empty, its blocks are free */
     return *pending || result == SQLITE_OK || sql_fail(l->store.db, "emptying the WAL", e);
 }
 

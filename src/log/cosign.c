@@ -13,6 +13,7 @@
 enum {
     STAMPED = 8 + SIGN_SIGNATURE, /* a cosignature: u64be time, Ed25519 signature */
     LINES_MAX = 64 * 1024,
+    LINE_PAGES = 4,   /* of table and index */
     LINES = 60,       /* of one note, beside the log's own */
     SCAN_ROWS = 4096, /* newest lines looked through */
     PROOF_ROWS = 512, /* ... for one receipt */
@@ -108,8 +109,10 @@ static bool insert_all(struct log *l, const struct cosigned *c, struct err *e)
 static bool keep_job(struct log *l, void *arg, struct err *e)
 {
     sqlite3 *db = l->store.db;
-    bool ok =
-        sql_exec(db, "BEGIN IMMEDIATE", e) && insert_all(l, arg, e) && sql_exec(db, "COMMIT", e);
+    const struct cosigned *c = arg;
+    bool ok = reserve_order(l, LINE_PAGES * c->added.count, e) &&
+              sql_exec(db, "BEGIN IMMEDIATE", e) && insert_all(l, c, e) &&
+              sql_exec(db, "COMMIT", e);
     if (!ok && !sqlite3_get_autocommit(db) && !sql_exec(db, "ROLLBACK", NULL))
         return false;
     return ok;

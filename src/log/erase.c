@@ -468,10 +468,13 @@ static bool erase_job(struct log *l, void *arg, struct err *e)
 {
     struct erasure *x = arg;
     struct leaf_search s = {.seq = 0};
-    uint64_t left = 0;
+    uint64_t left = 0, pages = 0;
     if (!store_exclude(l, e))
         return false;
-    bool ok = find_and_check(l, x, e) && destroy(l, x, e);
+    bool ok =
+        find_and_check(l, x, e) &&
+        erasure_pages(l->store.db, x->entries, x->entry_count, x->entry ? x->row : 0, &pages, e) &&
+        reserve_order(l, pages, e) && destroy(l, x, e);
     store_admit(l);
     if (!ok || !erase_finish(l, &left, e))
         return false;

@@ -101,7 +101,8 @@ bool order_ok(const struct log_order *o, struct err *e) ASSAY_MUST_CHECK;
 bool op_write(struct log *l, enum record_kind kind, struct span subject, struct span body,
               struct log_receipt *out, struct err *e) ASSAY_MUST_CHECK;
 
-/* Records of a kind by their number, until visit fails; visit gets the kind's members. */
+/* Records of a kind that is none of calls', by their number, until visit fails; visit gets the
+ * kind's members. */
 typedef bool op_visit(void *arg, uint64_t seq, struct json body, struct err *e);
 bool op_each(sqlite3 *db, enum record_kind kind, op_visit *visit, void *arg,
              struct err *e) ASSAY_MUST_CHECK;
@@ -137,6 +138,11 @@ bool subject_row_open(struct log *l, int64_t id, struct subject_row *out, struct
 /* ERR_INTEGRITY "erased" when the entry has had content; ERR_USAGE when it never had. */
 bool content_key_of(sqlite3 *db, uint64_t seq, int64_t *subject, struct seal_wrapped *key,
                     struct err *e) ASSAY_MUST_CHECK;
+
+/* Pages that an erasure changes, at most: of the entries' keys and content, of the other keys of
+ * the subject's row that is made anew (0: none is), and of every subject that survives. */
+bool erasure_pages(sqlite3 *db, const uint64_t *entries, size_t count, int64_t anew, uint64_t *out,
+                   struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- content in clear: openings.c ---- */
 

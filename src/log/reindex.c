@@ -36,8 +36,7 @@ static bool prepare(struct reindex *x, struct err *e)
                             e)) &&
            (x->open = sql_prepare(db, "INSERT OR IGNORE INTO temp.intent (seq) VALUES (?1)", e)) &&
            (x->close = sql_prepare(db, "DELETE FROM temp.intent WHERE seq = ?1", e)) &&
-           (x->response = sql_prepare(
-                db, "SELECT 1 FROM response WHERE block = ?1 AND hash = ?2 AND seq = ?3", e));
+           (x->response = sql_prepare(db, "SELECT 1 FROM response WHERE id = ?1", e));
 }
 
 static void finalize(struct reindex *x)
@@ -154,7 +153,7 @@ static void note_answer(struct reindex *x, uint64_t seq, const struct entry_inde
 {
     if (!i->has_response)
         return;
-    response_bind(x->response, seq, i->response);
+    sqlite3_bind_int64(x->response, 1, response_row(seq, i->response));
     x->answers++;
     x->indexed += sqlite3_step(x->response) == SQLITE_ROW;
     sqlite3_reset(x->response);

@@ -171,24 +171,48 @@ static uint64_t wanted(const struct item *i)
     return own + (i->kind == RECORD_CALL_INTENT ? reserve_wanted(i) : 0);
 }
 
+static bool full(struct err *e)
+{
+    return err_set(
+        e, ERR_IO,
+        "the disk is full: free space and try again; calls that were accepted can still end");
+}
+
 static void refuse(struct item *i)
 {
     i->refused = true;
-    err_set(&i->receipt.error, ERR_IO,
-            "the disk is full: free space and try again; calls that were accepted can still end");
+    full(&i->receipt.error);
+}
+
+static bool have_beside_promises(struct log *l, uint64_t more)
+{
+    const struct reserve *r = &l->store.reserve;
+    uint64_t need = (l->store.wal_end + 1) * FRAME + r->promised + more;
+    return need <= r->room || have(l, (need + STEP - 1) / STEP * STEP) || have(l, need);
+}
+
+void reserve_again(struct log *l)
+{
+    l->store.wal_end = l->store.reserve.room = 0;
+    if (l->store.reserve.promised && !have_beside_promises(l, 0))
+        l->store.reserve.room = 0; /* said again by the next batch */
+}
+
+bool reserve_order(struct log *l, uint64_t pages, struct err *e)
+{
+    return have_beside_promises(l, (pages + BATCH_PAGES) * FRAME) || full(e);
 }
 
 bool reserve_batch(struct log *l, struct item *items)
 {
     struct reserve *r = &l->store.reserve;
-    uint64_t more = 0, used = (l->store.wal_end + 1) * FRAME + r->promised;
+    uint64_t more = 0;
     for (struct item *i = items; i; i = i->next)
         if (!covered(r, i))
             more += wanted(i);
     if (more == 0)
-        return true;
-    uint64_t need = used + more + BATCH_PAGES * FRAME;
-    bool room = need <= r->room || have(l, (need + STEP - 1) / STEP * STEP) || have(l, need);
+        return false;
+    bool room = have_beside_promises(l, more + BATCH_PAGES * FRAME);
     if (room && !atomic_load(&l->head.full))
         return true;
     for (struct item *i = items; i; i = i->next)

@@ -207,8 +207,16 @@ void reserve_release(struct reserve *r, uint64_t intent);
 void reserve_free(struct reserve *r);
 /* What is promised to the outcome of this intent. */
 uint64_t reserve_wanted(const struct item *intent);
-/* Blocks for a batch; false: there are none, and what must be refused is marked. */
+/*
+ * Blocks for a batch; false: none beyond what was promised to open calls, so nothing but the
+ * items may be written, and those that must be refused are marked.
+ */
 bool reserve_batch(struct log *l, struct item *items);
+/* The WAL is empty: what is promised to open calls is set aside anew, if nobody took it. */
+void reserve_again(struct log *l);
+/* Blocks for an order that changes so many pages; false: the disk is full, and what it has set
+ * aside belongs to open calls. */
+bool reserve_order(struct log *l, uint64_t pages, struct err *e) ASSAY_MUST_CHECK;
 
 struct store {
     sqlite3 *db;

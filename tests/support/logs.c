@@ -96,7 +96,8 @@ void logs_skip_under_tsan(void)
 
 void logs_first_version(const struct folder *f)
 {
-    logs_sql(f, "DROP INDEX cosignature_size; DROP TABLE response;"
+    logs_sql(f, "DROP INDEX cosignature_size; DROP TABLE response; DROP INDEX entry_kind;"
+                "CREATE INDEX entry_kind ON entry (kind);"
                 "CREATE INDEX entry_subject ON entry (subject) WHERE subject IS NOT NULL;"
                 "CREATE INDEX entry_model ON entry (model) WHERE model IS NOT NULL;"
                 "CREATE INDEX entry_outcome ON entry (outcome) WHERE outcome IS NOT NULL;"

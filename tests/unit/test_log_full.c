@@ -265,24 +265,34 @@ static uint64_t later(void *arg)
     return clock_wall() + 60000000 * minutes++;
 }
 
-/* Nothing is written for want of space, however long it lasts, so what was promised is there. */
+static int64_t kept_heads(struct log *l)
+{
+    int64_t n = -1;
+    return sql_int(l->store.db, "SELECT count(*) FROM checkpoint", &n, NULL) ? n : -1;
+}
+
+/* However long it lasts, nothing is written but outcomes: heads would be kept each second. */
 static int long_after(void)
 {
     const struct log_clock clock = {later, later, NULL};
     struct err e = ERR_INIT;
     struct log *l = NULL;
-    struct log_receipt r;
+    struct log_receipt r[CALLS];
     uint64_t taken = 0;
     CHECK(log_init(place.path, span_str("full.example/log"), NULL, &e));
     CHECK(log_open_with(&l, place.path, NULL, &clock, &e));
-    CHECK(intent(l, 4 * ANSWER, &r, &e));
+    for (int i = 0; i < CALLS; i++)
+        CHECK(intent(l, 4 * ANSWER, &r[i], &e));
     CHECK(use_up(l, &taken, &e));
     uint64_t end = l->store.wal_end;
-    for (int i = 0; i < 3000; i++)
+    int64_t heads = kept_heads(l);
+    for (int i = 0; i < 1000; i++)
         CHECK(!others(l, &e) && e.code == ERR_IO);
     err_clear(&e);
     CHECK(l->store.wal_end == end);
-    CHECK(outcome(l, r.seq, 4 * ANSWER, &e));
+    for (int i = 0; i < CALLS; i++)
+        CHECK(outcome(l, r[i].seq, 4 * ANSWER, &e));
+    CHECK(heads > 0 && kept_heads(l) == heads);
     log_close(l);
     return 0;
 }
@@ -290,7 +300,109 @@ static int long_after(void)
 static void a_promise_lasts_as_long_as_the_disk_is_full(void **state)
 {
     (void)state;
-    in_child(long_after, "size=6m");
+    in_child(long_after, "size=10m");
+}
+
+/* What an order writes has no blocks of its own: those that are left were promised. */
+static int orders_on_a_full_disk(void)
+{
+    const struct log_order order = {span_str("dpo"), span_str("asked")};
+    struct err e = ERR_INIT;
+    struct log *l = NULL;
+    struct log_receipt r;
+    struct log_erased erased;
+    uint64_t taken = 0;
+    CHECK(log_init(place.path, span_str("full.example/log"), NULL, &e));
+    CHECK(log_open(&l, place.path, NULL, &e));
+    CHECK(intent(l, ANSWER, &r, &e));
+    CHECK(outcome(l, r.seq, ANSWER, &e));
+    CHECK(intent(l, 4 * ANSWER, &r, &e));
+    CHECK(use_up(l, &taken, &e));
+    uint64_t end = l->store.wal_end, room = l->store.reserve.room;
+    CHECK(!log_erase_subject(l, span_str("alice"), &order, &erased, NULL, &e));
+    CHECK(e.code == ERR_IO && strstr(e.text, "disk is full"));
+    err_clear(&e);
+    CHECK(l->store.wal_end == end && l->store.reserve.room == room);
+    CHECK(outcome(l, r.seq, 4 * ANSWER, &e));
+    CHECK(unlink(folder_path(&place, "filler")) == 0);
+    for (int i = 0; i < 50 && !others(l, &e); i++)
+        usleep(20 * 1000);
+    CHECK(log_erase_subject(l, span_str("alice"), &order, &erased, NULL, &e));
+    CHECK(!erased.pending && erased.entries == 2);
+    log_close(l);
+    return 0;
+}
+
+static void an_order_takes_no_space_that_was_promised(void **state)
+{
+    (void)state;
+    in_child(orders_on_a_full_disk, "size=6m");
+}
+
+/* An order that empties the WAL frees its blocks; those of open calls are had again at once. */
+static int a_promise_outlives_an_erasure(void)
+{
+    const struct log_order order = {span_str("dpo"), span_str("asked")};
+    struct err e = ERR_INIT;
+    struct log *l = NULL;
+    struct log_receipt r;
+    struct log_erased erased;
+    CHECK(log_init(place.path, span_str("full.example/log"), NULL, &e));
+    CHECK(log_open(&l, place.path, NULL, &e));
+    CHECK(intent(l, ANSWER, &r, &e));
+    CHECK(outcome(l, r.seq, ANSWER, &e));
+    CHECK(intent(l, 4 * ANSWER, &r, &e));
+    CHECK(log_erase_subject(l, span_str("alice"), &order, &erased, NULL, &e) && !erased.pending);
+    fill_disk();
+    CHECK(outcome(l, r.seq, 4 * ANSWER, &e));
+    log_close(l);
+    return 0;
+}
+
+static void a_promise_outlives_an_erasure_that_empties_the_wal(void **state)
+{
+    (void)state;
+    in_child(a_promise_outlives_an_erasure, "size=6m");
+}
+
+/* ---- SQLite's locks ---- */
+
+/*
+ * Whether a process of its own sees that the index of the WAL is locked as by an open connection:
+ * byte 128 is SQLite's "dead man switch". Who could lock it would take the log for
+ * unowned and truncate the index.
+ */
+static bool index_is_locked(void)
+{
+    int status = -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct flock f = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 128, .l_len = 1};
+        int fd = open(folder_path(&place, "log.db-shm"), O_RDWR | O_CLOEXEC);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &f) == 0 ? f.l_type != F_UNLCK : 2);
+    }
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+static void setting_space_aside_leaves_the_locks_of_sqlite(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct log_receipt r;
+    logs_make(&place);
+    struct log *l = logs_open(&place);
+    assert_true(index_is_locked());
+    for (uint64_t i = 0; i < 4; i++) {
+        uint64_t room = l->store.reserve.room;
+        assert_true(intent(l, (i + 1) << 22, &r, &e));
+        assert_true(l->store.reserve.room > room); /* blocks were allocated */
+        assert_true(index_is_locked());
+        log_reader_close(logs_reader(&place));
+        assert_true(index_is_locked());
+    }
+    log_close(l);
+    assert_false(index_is_locked());
 }
 
 /* ---- the table of promises ---- */
@@ -327,6 +439,9 @@ int main(void)
         TEST(a_log_on_a_full_disk_is_closed_read_and_opened_again),
         TEST(a_wal_that_cannot_be_copied_back_keeps_what_it_has),
         TEST(a_promise_lasts_as_long_as_the_disk_is_full),
+        TEST(an_order_takes_no_space_that_was_promised),
+        TEST(a_promise_outlives_an_erasure_that_empties_the_wal),
+        TEST(setting_space_aside_leaves_the_locks_of_sqlite),
         TEST(promises_are_kept_by_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
