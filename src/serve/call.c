@@ -167,6 +167,15 @@ static void no_log(struct call *c, const struct err *e)
            "The audit log cannot be written, so nothing is answered.");
 }
 
+static bool refuse_model(struct call *c, unsigned status, const char *code, const char *why)
+{
+    struct err e = ERR_INIT;
+    c->wrong.status = status;
+    complain(&c->wrong, &e, code, "model", "%s", why);
+    refuse_wrong(c, code, &e);
+    return false;
+}
+
 static bool may_begin(struct call *c, const struct model_config **m)
 {
     const char *used_up, *why = service_refuses(c->service);
@@ -176,19 +185,13 @@ static bool may_begin(struct call *c, const struct model_config **m)
         return false;
     }
     *m = serve_settings_model(c->settings, c->model);
-    if (!*m) {
-        refuse(c, REFUSED_MALFORMED, 404, "model_not_found", "There is no model of that name.");
-        return false;
-    }
-    if (c->settings->enrolled_only && !enrolled_find(c->settings, c->model)) {
-        refuse(c, REFUSED_MALFORMED, 403, "model_not_enrolled",
-               "The policy serves enrolled models only (assay record).");
-        return false;
-    }
-    if (!serve_settings_key_may(c->caller.key, c->model)) {
-        refuse(c, REFUSED_MALFORMED, 403, "model_not_allowed", "This key may not use that model.");
-        return false;
-    }
+    if (!*m)
+        return refuse_model(c, 404, "model_not_found", "names no model that is served here");
+    if (c->settings->enrolled_only && !enrolled_find(c->settings, c->model))
+        return refuse_model(c, 403, "model_not_enrolled",
+                            "is not enrolled, and the policy serves no other (assay record)");
+    if (!serve_settings_key_may(c->caller.key, c->model))
+        return refuse_model(c, 403, "model_not_allowed", "is not for this key");
     used_up = budget_take(c->service, c->caller.key);
     if (used_up) {
         c->service->metrics.refused[REASON_BUDGET]++;

@@ -89,6 +89,7 @@ struct engine_job {
     char id[JOB_ID], fingerprint[JOB_FINGERPRINT];
     uint64_t created;
     uint64_t events; /* of a stream, numbered */
+    size_t limit;    /* bytes of an answer */
     bool asked;      /* it was read whole: err says why not */
     struct err err;
     /* what the log gets */
@@ -164,7 +165,7 @@ bool engine_tools_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 /* ---- dialects ---- */
 
 extern const struct dialect chat_dialect, completions_dialect, responses_dialect,
-    embeddings_dialect;
+    embeddings_dialect, messages_dialect;
 
 /* A call of a tool gets a name that every family's template takes: nine letters and digits. */
 enum { CALL_ID = 10 };

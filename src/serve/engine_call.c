@@ -3,6 +3,7 @@
  * thread, computed by the engine's, and what comes of them goes through the gate like
  * an upstream's answer.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,7 +52,8 @@ static const struct dialect *dialect_of(enum exchange_api api)
         [EXCHANGE_CHAT] = &chat_dialect,
         [EXCHANGE_COMPLETIONS] = &completions_dialect,
         [EXCHANGE_RESPONSES] = &responses_dialect,
-        [EXCHANGE_EMBEDDINGS] = &embeddings_dialect};
+        [EXCHANGE_EMBEDDINGS] = &embeddings_dialect,
+        [EXCHANGE_MESSAGES] = &messages_dialect};
     return all[api];
 }
 
@@ -73,7 +75,8 @@ static struct engine_job *job_new(struct worker *w, struct call *c)
     j->created = c->start_us / 1000000;
     buf_init(&j->prompt, PROMPT_MAX);
     buf_init(&j->sampling, SAMPLING_MAX);
-    buf_init(&j->fresh, c->settings->limits.answer);
+    j->limit = c->settings->limits.answer;
+    buf_init(&j->fresh, j->limit);
     j->next = w->jobs;
     if (j->next)
         j->next->previous = j;
@@ -220,7 +223,7 @@ void engine_on_ready(void *arg)
         next = j->next_ready;
         pthread_mutex_lock(&w->lock);
         octets = j->fresh;
-        buf_init(&j->fresh, w->service->settings->limits.answer);
+        buf_init(&j->fresh, j->limit);
         bool ended = j->ended, broken = j->broken;
         j->ready = false;
         pthread_mutex_unlock(&w->lock);
@@ -243,14 +246,11 @@ static void told(struct errand *x, bool over)
 static bool may_wait(struct call *c, const struct worker *w, struct err *e)
 {
     struct err why = ERR_INIT;
-    if (!dialect_of(c->endpoint->api))
-        return complain(&c->wrong, e, "not_served", "model",
-                        "is the bundled engine's, which does not answer %s: ask for a model of an "
-                        "upstream, to which it is relayed",
-                        c->endpoint->path);
-    if (!enrolled_agrees(c->settings, c->model, w->engine, &why))
+    if (!enrolled_agrees(c->settings, c->model, w->engine, &why)) {
+        c->wrong.status = 403;
         return complain(&c->wrong, e, "weights_not_enrolled", "model", "is not served: %s",
                         why.text);
+    }
     return w->job_count < w->most || err_set(e, ERR_LIMIT, "too many calls wait for the engine");
 }
 
@@ -326,6 +326,7 @@ static bool submit(struct engine_job *j, struct err *e)
 static bool ask(struct call *c, struct err *e)
 {
     struct engine_job *j = c->job;
+    (void)snprintf(c->facts.id, sizeof c->facts.id, "%s", j->id);
     upstream_answer_head(c, 200,
                          span_str(j->stream ? "Content-Type: text/event-stream\r\n"
                                             : "Content-Type: application/json\r\n"));

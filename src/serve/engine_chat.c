@@ -95,6 +95,9 @@ static bool put_calls(struct json_writer *w, const struct place *p, struct json 
     bool ok = json_type(calls) == JSON_ARRAY;
     jw_array(w);
     for (struct json call = json_first(calls); ok && json_type(call); call = json_next(call)) {
+        ok = json_type(call) == JSON_OBJECT;
+        if (!ok)
+            break;
         jw_object(w);
         for (struct json m = json_first(call); json_type(m); m = json_next(m))
             if (!span_is(json_key(m), "function"))
@@ -171,6 +174,8 @@ bool engine_chat_read(const struct engine *g, const struct engine_chat *c, struc
     struct buf text;
     struct json root;
     struct err why = ERR_INIT;
+    if (is_there(c->variables) && json_type(c->variables) != JSON_OBJECT)
+        return complain(c->wrong, e, "invalid_type", "chat_template_kwargs", "must be an object");
     if (json_count(c->messages) == 0)
         return complain(c->wrong, e, "invalid_value", "messages", "must hold a message");
     buf_init(&text, VARIABLES_MAX);
@@ -206,7 +211,36 @@ static bool bad_tool(struct engine_job *j, size_t i, const char *why, struct err
     return complain(&j->call->wrong, e, "invalid_value", param, "%s", why);
 }
 
-/* Chat's tools hold a function; those of Responses are one. Templates know the first form. */
+/* The function that a tool is: of a chat it holds one, in the other APIs it is one itself. */
+static bool function_of(const struct engine_job *j, struct json tool, struct json *out)
+{
+    struct span type;
+    bool named = json_string(json_get(tool, "type"), &type);
+    *out = j->api == EXCHANGE_CHAT ? json_get(tool, "function") : tool;
+    if (j->api == EXCHANGE_MESSAGES)
+        return !named || span_is(type, "custom");
+    return named && span_is(type, "function");
+}
+
+/* Templates know the chat's form. */
+static void put_tool(struct json_writer *w, const struct engine_job *j, struct json function)
+{
+    jw_object(w);
+    jw_key(w, "type");
+    jw_str(w, "function");
+    jw_key(w, "function");
+    jw_object(w);
+    for (struct json m = json_first(function); json_type(m); m = json_next(m)) {
+        bool schema = j->api == EXCHANGE_MESSAGES && span_is(json_key(m), "input_schema");
+        if (j->api != EXCHANGE_CHAT && span_is(json_key(m), "type"))
+            continue;
+        jw_key_span(w, schema ? span_str("parameters") : json_key(m));
+        jw_raw(w, json_text(m));
+    }
+    jw_end_object(w);
+    jw_end_object(w);
+}
+
 static bool put_tools(struct engine_job *j, struct buf *out, struct err *e)
 {
     struct json_writer w;
@@ -214,23 +248,13 @@ static bool put_tools(struct engine_job *j, struct buf *out, struct err *e)
     jw_init(&w, json_sink_buf, out, false);
     jw_array(&w);
     for (struct json t = json_first(j->tools); json_type(t); t = json_next(t), i++) {
-        struct span type = SPAN_EMPTY, name;
-        struct json function = j->api == EXCHANGE_RESPONSES ? t : json_get(t, "function");
-        (void)json_string(json_get(t, "type"), &type);
-        if (!span_is(type, "function"))
-            return bad_tool(j, i, "must be of type function", e);
+        struct json function;
+        struct span name;
+        if (!function_of(j, t, &function))
+            return bad_tool(j, i, "must be a function of the caller's", e);
         if (!json_string(json_get(function, "name"), &name) || name.n == 0)
             return bad_tool(j, i, "must have a function with a name", e);
-        jw_object(&w);
-        jw_key(&w, "type");
-        jw_str(&w, "function");
-        jw_key(&w, "function");
-        jw_object(&w);
-        for (struct json m = json_first(function); json_type(m); m = json_next(m))
-            if (j->api != EXCHANGE_RESPONSES || !span_is(json_key(m), "type"))
-                put_member(&w, m);
-        jw_end_object(&w);
-        jw_end_object(&w);
+        put_tool(&w, j, function);
     }
     jw_end_array(&w);
     return buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory for tools");
@@ -240,17 +264,25 @@ static bool put_tools(struct engine_job *j, struct buf *out, struct err *e)
 static bool judge_choice(struct engine_job *j, bool *none, struct err *e)
 {
     struct span choice = span_str("auto");
-    bool parallel = true;
-    if (is_there(j->parallel) && (!json_bool(j->parallel, &parallel) || !parallel))
-        return complain(&j->call->wrong, e, "unsupported_value", "parallel_tool_calls",
-                        "can only be true with the bundled engine");
-    bool word = !is_there(j->tool_choice) || json_string(j->tool_choice, &choice);
+    struct json v = j->tool_choice, parallel = j->parallel;
+    bool serial = false, is_parallel = true;
+    if (j->api == EXCHANGE_MESSAGES) {
+        (void)json_bool(json_get(v, "disable_parallel_tool_use"), &serial);
+        v = is_there(v) ? json_get(v, "type") : v;
+    }
+    if (is_there(parallel) && !json_bool(parallel, &is_parallel))
+        is_parallel = false;
+    if (serial || !is_parallel)
+        return complain(&j->call->wrong, e, "unsupported_value",
+                        serial ? "tool_choice" : "parallel_tool_calls",
+                        "cannot ask for one call at a time of the bundled engine");
+    bool word = !is_there(j->tool_choice) || json_string(v, &choice);
     *none = word && span_is(choice, "none");
     if (word && (*none || span_is(choice, "auto")))
         return true;
     return complain(&j->call->wrong, e, "unsupported_value", "tool_choice",
                     "can only be \"auto\" or \"none\" with the bundled engine, which does not hold "
-                    "its answers to a grammar");
+                    "its answers to a grammar of calls");
 }
 
 bool engine_tools_read(struct engine_job *j, struct err *e)

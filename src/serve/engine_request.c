@@ -13,9 +13,10 @@ enum { STOPS = ENGINE_MAX_STOPS, WORD = 32 };
 
 #define ON(api) (1U << EXCHANGE_##api)
 enum {
-    WRITES = ON(CHAT) | ON(COMPLETIONS) | ON(RESPONSES),
-    CHATS = ON(CHAT) | ON(RESPONSES),
     OPENAI = ON(CHAT) | ON(COMPLETIONS),
+    CHATS = ON(CHAT) | ON(RESPONSES),
+    WRITES = OPENAI | ON(RESPONSES),
+    EVERY = WRITES | ON(MESSAGES), /* that writes */
     ALL = WRITES | ON(EMBEDDINGS)
 };
 
@@ -183,6 +184,8 @@ static bool stream_options(struct engine_job *j, const struct parameter *p, stru
                            struct err *e)
 {
     bool obfuscation = false;
+    if (json_type(v) != JSON_OBJECT)
+        return complain(wrong(j), e, "invalid_type", p->name, "must be an object");
     if (!j->stream)
         return complain(wrong(j), e, "invalid_value", p->name, "is for streams: set 'stream'");
     for (struct json m = json_first(v); json_type(m); m = json_next(m)) {
@@ -193,8 +196,16 @@ static bool stream_options(struct engine_job *j, const struct parameter *p, stru
             return complain(wrong(j), e, "invalid_value", p->name,
                             "holds include_usage alone, a boolean");
     }
-    return json_type(v) == JSON_OBJECT ||
-           complain(wrong(j), e, "invalid_type", p->name, "must be an object");
+    return true;
+}
+
+/* Nothing is thought that would not be said. */
+static bool thinking(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    struct span s;
+    return (json_string(json_get(v, "type"), &s) && span_is(s, "disabled")) ||
+           complain(wrong(j), e, "unsupported_value", p->name,
+                    "can only be disabled with the bundled engine");
 }
 
 /* Free text, or one JSON object; a schema is more than the engine holds an answer to. */
@@ -222,7 +233,8 @@ static bool response_format(struct engine_job *j, const struct parameter *p, str
 static bool text_format(struct engine_job *j, const struct parameter *p, struct json v,
                         struct err *e)
 {
-    (void)p;
+    if (json_type(v) != JSON_OBJECT)
+        return complain(wrong(j), e, "invalid_type", p->name, "must be an object");
     for (struct json m = json_first(v); json_type(m); m = json_next(m))
         if (!span_is(json_key(m), "format") && json_type(m) != JSON_NULL)
             return unsupported(j, "text.verbosity", e);
@@ -276,46 +288,49 @@ static bool dimensions(struct engine_job *j, const struct parameter *p, struct j
 
 /* clang-format off */
 static const struct parameter parameters[] = {
-    {.name = "model", ALL, known},
+    {.name = "model", ALL | ON(MESSAGES), known},
     {.name = "user", ALL, known},
-    {.name = "stream", WRITES, known},
-    {.name = "messages", ON(CHAT), known},
+    {.name = "stream", EVERY, known},
+    {.name = "messages", ON(CHAT) | ON(MESSAGES), known},
+    {.name = "system", ON(MESSAGES), known},
+    {.name = "thinking", ON(MESSAGES), thinking},
     {.name = "prompt", ON(COMPLETIONS), known},
     {.name = "input", ON(RESPONSES) | ON(EMBEDDINGS), known},
     {.name = "instructions", ON(RESPONSES), known},
-    {.name = "metadata", CHATS, known}, /* labels for the caller's own use */
+    {.name = "metadata", CHATS | ON(MESSAGES), known}, /* labels for the caller's own use */
     {.name = "safety_identifier", CHATS, known},
     {.name = "prompt_cache_key", CHATS, known},
     {.name = "stream_options", WRITES, stream_options},
-    {.name = "max_tokens", OPENAI, whole, MAX_TOKENS},
+    {.name = "max_tokens", OPENAI | ON(MESSAGES), whole, MAX_TOKENS},
     {.name = "max_completion_tokens", ON(CHAT), whole, MAX_TOKENS},
     {.name = "max_output_tokens", ON(RESPONSES), whole, MAX_TOKENS},
-    {.name = "temperature", WRITES, decimal, SAMPLING(temperature), 0, 2},
-    {.name = "top_p", WRITES, decimal, SAMPLING(top_p), 0, 1},
-    {.name = "min_p", WRITES, decimal, SAMPLING(min_p), 0, 1},
-    {.name = "top_k", WRITES, whole, SAMPLING(top_k), 0, UINT32_MAX},
+    {.name = "temperature", EVERY, decimal, SAMPLING(temperature), 0, 2},
+    {.name = "top_p", EVERY, decimal, SAMPLING(top_p), 0, 1},
+    {.name = "min_p", EVERY, decimal, SAMPLING(min_p), 0, 1},
+    {.name = "top_k", EVERY, whole, SAMPLING(top_k), 0, UINT32_MAX},
     {.name = "frequency_penalty", OPENAI, decimal, SAMPLING(frequency), -2, 2},
     {.name = "presence_penalty", OPENAI, decimal, SAMPLING(presence), -2, 2},
     {.name = "repetition_penalty", OPENAI, decimal, SAMPLING(repetition), 0.01, 100},
-    {.name = "seed", WRITES, seed},
+    {.name = "seed", EVERY, seed},
     {.name = "stop", WRITES, stops},
-    {.name = "logit_bias", WRITES, biases},
+    {.name = "stop_sequences", ON(MESSAGES), stops},
+    {.name = "logit_bias", EVERY, biases},
     {.name = "n", OPENAI, whole, JOB(choices), 1, ANSWERS_MAX},
     {.name = "logprobs", ON(CHAT), boolean, JOB(logprobs)},
     {.name = "logprobs", ON(COMPLETIONS), older_logprobs, JOB(top), 0, ENGINE_MAX_TOP},
     {.name = "top_logprobs", CHATS, whole, JOB(top), 0, ENGINE_MAX_TOP},
     {.name = "include", ON(RESPONSES), include},
     {.name = "return_token_ids", WRITES, boolean, JOB(token_ids)},
-    {.name = "tools", CHATS, kept, JOB(tools)},
-    {.name = "tool_choice", CHATS, kept, JOB(tool_choice)},
+    {.name = "tools", CHATS | ON(MESSAGES), kept, JOB(tools)},
+    {.name = "tool_choice", CHATS | ON(MESSAGES), kept, JOB(tool_choice)},
     {.name = "parallel_tool_calls", CHATS, kept, JOB(parallel)},
-    {.name = "chat_template_kwargs", CHATS, kept, JOB(chat_variables)},
+    {.name = "chat_template_kwargs", CHATS | ON(MESSAGES), kept, JOB(chat_variables)},
     {.name = "response_format", CHATS, response_format},
     {.name = "text", ON(RESPONSES), text_format},
     {.name = "store", CHATS, only_false},
     {.name = "background", ON(RESPONSES), only_false},
     {.name = "truncation", ON(RESPONSES), only_word, .word = "disabled"},
-    {.name = "service_tier", CHATS, only_word, .word = "auto"},
+    {.name = "service_tier", CHATS | ON(MESSAGES), only_word, .word = "auto"},
     {.name = "previous_response_id", ON(RESPONSES), refused}, /* nothing is kept to go on from */
     {.name = "encoding_format", ON(EMBEDDINGS), encoding},
     {.name = "dimensions", ON(EMBEDDINGS), dimensions},

@@ -175,11 +175,12 @@ static bool read_input(struct engine_job *j, struct json root, struct err *e)
 
 /* ---- items of the answer ---- */
 
-static void put_id(struct json_writer *w, const struct engine_job *j, const char *kind, size_t k)
+static void put_id(struct json_writer *w, const char *key, const struct engine_job *j,
+                   const char *kind, size_t k)
 {
     char id[JOB_ID + 32];
     (void)snprintf(id, sizeof id, "%s_%s%zu", kind, j->id + strlen("resp_"), k);
-    jw_key(w, "id");
+    jw_key(w, key);
     jw_str(w, id);
 }
 
@@ -208,7 +209,7 @@ static void put_message(struct json_writer *w, const struct engine_answer *a,
                         const struct span *text, const char *status)
 {
     jw_object(w);
-    put_id(w, a->job, "msg", 0);
+    put_id(w, "id", a->job, "msg", 0);
     put_type(w, "message");
     jw_key(w, "status");
     jw_str(w, status);
@@ -227,7 +228,7 @@ static void put_function_call(struct json_writer *w, const struct engine_answer 
 {
     char id[CALL_ID];
     jw_object(w);
-    put_id(w, a->job, "fc", k);
+    put_id(w, "id", a->job, "fc", k);
     put_type(w, "function_call");
     jw_key(w, "status");
     jw_str(w, begun ? "in_progress" : "completed");
@@ -412,11 +413,8 @@ static void item_event(struct buf *out, struct json_writer *w, const struct engi
 static void content_event(struct buf *out, struct json_writer *w, const struct engine_answer *a,
                           const char *type)
 {
-    char id[JOB_ID + 32];
     open_event(out, w, a->job, type);
-    (void)snprintf(id, sizeof id, "msg_%s0", a->job->id + strlen("resp_"));
-    jw_key(w, "item_id");
-    jw_str(w, id);
+    put_id(w, "item_id", a->job, "msg", 0);
     put_number(w, "output_index", 0);
     put_number(w, "content_index", 0);
 }
@@ -483,14 +481,11 @@ static void arguments_event(struct buf *out, const struct engine_answer *a, size
                             bool done)
 {
     struct json_writer w;
-    char id[JOB_ID + 32];
     item_event(out, &w, a,
                done ? "response.function_call_arguments.done"
                     : "response.function_call_arguments.delta",
                place);
-    (void)snprintf(id, sizeof id, "fc_%s%zu", a->job->id + strlen("resp_"), k);
-    jw_key(&w, "item_id");
-    jw_str(&w, id);
+    put_id(&w, "item_id", a->job, "fc", k);
     if (done) {
         jw_key(&w, "name");
         jw_string(&w, a->calls.call[k].name);

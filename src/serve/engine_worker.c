@@ -106,37 +106,45 @@ static void end_stream(struct engine_answer *a)
         j->dialect->finish(&j->fresh, j);
 }
 
-/* With the lock. */
-static void one_over(struct engine_answer *a)
+/* Without the lock: nobody else has an answer that is no stream before it is announced. */
+static void write_whole(struct engine_job *j)
 {
-    struct engine_job *j = a->job;
-    bool whole =
-        a->result.finish != ENGINE_FAILED && a->result.finish != ENGINE_CANCELLED && conclude(a);
-    j->left--;
-    j->broken = j->broken || !whole;
-    if (!j->broken && j->stream)
-        end_stream(a);
-    else if (!j->broken && j->left == 0)
-        j->dialect->whole(&j->fresh, j);
-    j->ended = j->left == 0;
-    a->result.text = SPAN_EMPTY;
-    if (j->broken || j->ended || j->stream)
-        announce(j);
+    struct buf out;
+    buf_init(&out, j->limit);
+    j->dialect->whole(&out, j);
+    pthread_mutex_lock(&j->worker->lock);
+    buf_free(&j->fresh);
+    j->fresh = out;
+    j->ended = true;
+    announce(j);
+    pthread_mutex_unlock(&j->worker->lock);
 }
 
 void engine_on_done(void *arg, const struct engine_result *r)
 {
     struct engine_answer *a = arg;
+    struct engine_job *j = a->job;
     a->result = *r;
-    if (a->job->form != ENGINE_TOOLS_NONE)
+    if (j->form != ENGINE_TOOLS_NONE)
         buf_put_span(&a->marked, r->text);
     if (r->embedding)
         buf_put(&a->vector, r->embedding, r->embedding_size * sizeof *r->embedding);
-    tape_end(&a->tape, r);
-    pthread_mutex_lock(&a->job->worker->lock);
-    one_over(a);
-    pthread_mutex_unlock(&a->job->worker->lock);
     a->result.embedding = NULL;
+    tape_end(&a->tape, r);
+    bool good = r->finish != ENGINE_FAILED && r->finish != ENGINE_CANCELLED && conclude(a);
+    pthread_mutex_lock(&j->worker->lock);
+    bool last = --j->left == 0;
+    j->broken = j->broken || !good;
+    bool whole = last && !j->broken && !j->stream;
+    if (!j->broken && j->stream)
+        end_stream(a);
+    a->result.text = SPAN_EMPTY;
+    j->ended = last && !whole;
+    if (j->broken || j->ended || j->stream)
+        announce(j);
+    pthread_mutex_unlock(&j->worker->lock);
+    if (whole)
+        write_whole(j);
 }
 
 void engine_not_submitted(struct engine_job *j, size_t count)
@@ -145,6 +153,8 @@ void engine_not_submitted(struct engine_job *j, size_t count)
     j->left -= count;
     j->broken = true;
     j->ended = j->left == 0;
+    if (j->ended && j->submitted)
+        announce(j);
     pthread_mutex_unlock(&j->worker->lock);
 }
 

@@ -84,8 +84,9 @@ void reply_error(struct conn *c, unsigned status, const char *type, const char *
 
 void reply_wrong(struct conn *c, const struct complaint *w, const char *code, const char *message)
 {
-    put_error(c, 400, "invalid_request_error", w->code ? w->code : code,
-              w->param[0] ? w->param : NULL, message, may_keep(c, 400));
+    unsigned status = w->status ? w->status : 400;
+    put_error(c, status, "invalid_request_error", w->code ? w->code : code,
+              w->param[0] ? w->param : NULL, message, may_keep(c, status));
 }
 
 bool complain(struct complaint *c, struct err *e, const char *code, const char *param,

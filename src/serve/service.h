@@ -28,6 +28,7 @@ enum { BACKEND_FIELDS = 5, PARAM_MAX = 96 };
 struct complaint {
     char param[PARAM_MAX]; /* the field, like "messages[2].role"; empty: the body as a whole */
     const char *code;      /* NULL: the general one of where it was found */
+    unsigned status;       /* 0: 400 */
 };
 
 /* Fills both and returns false. The text begins with the field's name, in quotes, by itself. */
@@ -251,7 +252,7 @@ bool request_head_record(struct service *s, const struct conn *c, struct buf *ou
 void reply_error_body(struct buf *out, const char *type, const char *code, const char *message);
 void reply_error(struct conn *c, unsigned status, const char *type, const char *code,
                  const char *message);
-/* 400, with the field that is wrong. `code` stands where the complaint has none. */
+/* With the field that is wrong. `code` stands where the complaint has none. */
 void reply_wrong(struct conn *c, const struct complaint *w, const char *code, const char *message);
 /* To what was no request; the connection ends. */
 void reply_malformed(struct conn *c, unsigned status, const char *why);

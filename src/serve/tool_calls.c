@@ -102,6 +102,7 @@ static bool was_offered(struct json tools, struct span name)
 static bool add(struct reading *r, struct span name, struct json arguments)
 {
     struct span text = span_str("{}");
+    struct json value = arguments;
     if (r->out->count == TOOL_CALLS_MAX || name.n == 0 ||
         (r->strict && !was_offered(r->tools, name)))
         return false;
@@ -109,7 +110,10 @@ static bool add(struct reading *r, struct span name, struct json arguments)
         text = json_text(arguments);
     else if (json_type(arguments) != JSON_MISSING && !json_string(arguments, &text))
         return false;
-    r->out->call[r->out->count++] = (struct tool_call){name, text};
+    if (json_type(arguments) == JSON_STRING && !json_parse(&value, text, JSON_STRICT, r->a, NULL))
+        value = arguments;
+    bool object = json_type(value) == JSON_OBJECT || json_type(value) == JSON_MISSING;
+    r->out->call[r->out->count++] = (struct tool_call){name, text, object};
     return true;
 }
 

@@ -13,6 +13,7 @@ enum { TOOL_CALLS_MAX = 128, TOOL_MARK_MAX = 16 };
 struct tool_call {
     struct span name;
     struct span arguments; /* JSON text, or what the model wrote as a string */
+    bool object;           /* they are a JSON object */
 };
 
 struct tool_calls {

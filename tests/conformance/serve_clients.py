@@ -159,6 +159,21 @@ def engine_tool_checks(client):
     check("engine_responses_tool_call", answer.output[0].type == "function_call" and answer.output[0].name == "weather")
 
 
+def engine_message_checks(client):
+    ask = {"model": "orrin", "max_tokens": 16, "system": "Answer shortly.",
+           "messages": [{"role": "user", "content": "Who lives in the mill?"}]}
+    answer = client.messages.create(**ask)
+    check("anthropic_engine", answer.content[0].text and answer.usage.output_tokens > 1)
+    with client.messages.stream(**ask) as stream:
+        text, last = "".join(stream.text_stream), stream.get_final_message()
+    check("anthropic_engine_streamed", text == answer.content[0].text == last.content[0].text)
+    tool = {"name": "weather", "input_schema": WEATHER["function"]["parameters"]}
+    with client.messages.stream(model="tools", max_tokens=1, messages=[{"role": "user", "content": "a5"}], tools=[tool],
+                                extra_body={"logit_bias": {"3": 100}}) as stream:
+        last = stream.get_final_message()
+    check("anthropic_engine_tool", last.stop_reason == "tool_use" and last.content[0].input == {"city": "Orrin"})
+
+
 def engine_checks(folder):
     log, model = os.path.join(folder, "engine"), os.path.join(folder, "tools.gguf")
     vkey = re.search(r"verifier key (\S+)", run(ASSAY, "log", "init", log, "--origin", "example.org/e")).group(1)
@@ -182,6 +197,7 @@ keys:
     engine_chat_checks(client)
     engine_other_checks(client)
     engine_tool_checks(client)
+    engine_message_checks(anthropic.Anthropic(api_key=key, base_url=base[:-3], max_retries=0))
     javascript_checks(base, key, "engine")
     answer = client.chat.completions.create(model="orrin", messages=[{"role": "user", "content": "hi"}], max_tokens=8)
     told = client.post(f"/replay/{answer.id}", cast_to=object)

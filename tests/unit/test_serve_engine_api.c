@@ -497,6 +497,63 @@ static void response_that_calls_a_tool_has_the_call_as_an_item(void **state)
     assert_int_equal(done, 1);
 }
 
+/* ---- messages ---- */
+
+#define MESSAGES                                                                                   \
+    "{\"model\":\"tiny\",\"system\":\"b201\",\"messages\":[{\"role\":\"user\",\"content\":[{"      \
+    "\"type\":"                                                                                    \
+    "\"text\",\"text\":\"a30\"}]},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\","    \
+    "\"id\":"                                                                                      \
+    "\"1\",\"name\":\"weather\",\"input\":{\"city\":\"Orrin\"}}]},{\"role\":\"user\",\"content\":" \
+    "[{\"type\":\"tool_result\",\"tool_use_id\":\"1\",\"content\":\"a31\"}]}],"
+
+static void message_is_answered_in_blocks_and_replays(void **state)
+{
+    (void)state;
+    struct json root = ask("/v1/messages", MESSAGES "\"max_tokens\":4,\"seed\":3}");
+    is_text(json_get(root, "type"), "message");
+    is_text(json_get(json_at(json_get(root, "content"), 0), "type"), "text");
+    is_text(json_get(root, "stop_reason"), "max_tokens");
+    assert_int_equal(number_at(json_path(root, "usage", "output_tokens", NULL)), 4);
+    assert_int_equal(replayed(), 4);
+    root = ask("/v1/messages", MESSAGES "\"max_tokens\":1,\"logit_bias\":{\"3\":100},\"tools\":[{"
+                                        "\"name\":\"weather\",\"input_schema\":{}}]}");
+    struct json use = json_at(json_get(root, "content"), 0);
+    is_text(json_get(root, "stop_reason"), "tool_use");
+    is_text(json_get(use, "type"), "tool_use");
+    is_text(json_path(use, "input", "city", NULL), "Orrin");
+}
+
+static void message_is_streamed_block_by_block(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"message_start",       "content_block_start",
+                                        "content_block_delta", "content_block_stop",
+                                        "message_delta",       "message_stop"};
+    struct json e[EVENTS];
+    for (int tools = 0; tools < 2; tools++) {
+        size_t k = 0,
+               n = events_of(post("/v1/messages", 200,
+                                  tools ? MESSAGES
+                                      "\"max_tokens\":1,\"logit_bias\":{\"3\":100},\"tools\":"
+                                      "[{\"name\":\"weather\",\"input_schema\":{}}],"
+                                      "\"stream\":true}"
+                                        : MESSAGES "\"max_tokens\":4,\"stream\":true}"),
+                             e);
+        for (size_t i = 0; i < n; i++) {
+            struct span type = text_at(json_get(e[i], "type"));
+            if (i && span_is(type, "content_block_delta") && !span_is(type, texts[k]))
+                continue; /* another of them */
+            if (!span_is(type, texts[k]))
+                fail_msg("%.*s and not %s", (int)type.n, (const char *)type.p, texts[k]);
+            k++;
+        }
+        assert_int_equal(k, sizeof texts / sizeof *texts);
+        is_text(json_path(e[n - 2], "delta", "stop_reason", NULL),
+                tools ? "tool_use" : "max_tokens");
+    }
+}
+
 /* ---- what is wrong ---- */
 
 static void what_is_wrong_is_named(void **state)
@@ -513,6 +570,19 @@ static void what_is_wrong_is_named(void **state)
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]",
          "messages[0].content"},
+        {"/v1/chat/completions",
+         "\"messages\":[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[[1]]}]",
+         "messages[0].tool_calls"},
+        {"/v1/chat/completions",
+         "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"chat_template_kwargs\":[1]",
+         "chat_template_kwargs"},
+        {"/v1/chat/completions",
+         "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"tools\":[{\"type\":\"function\","
+         "\"function\":[1]}]",
+         "tools[0]"},
+        {"/v1/responses", "\"input\":\"a\",\"text\":[1]", "text"},
+        {"/v1/responses", "\"input\":\"a\",\"stream\":true,\"stream_options\":[1]",
+         "stream_options"},
         {"/v1/completions", "\"prompt\":\"\\u00ff\",\"tools\":[]", "tools"},
         {"/v1/completions", "\"prompt\":[[5,99999]]", "prompt[0]"},
         {"/v1/completions", "\"prompt\":[]", "prompt"},
@@ -560,7 +630,17 @@ static void what_is_wrong_is_named(void **state)
         {"/v1/embeddings", "\"input\":\"a3\",\"dimensions\":8", "dimensions"},
         {"/v1/embeddings", "\"input\":\"a3\",\"encoding_format\":\"hex\"", "encoding_format"},
         {"/v1/embeddings", "\"input\":[\"a3\",\"\",4]", "input[2]"},
-        {"/v1/messages", "\"max_tokens\":3,\"messages\":[]", "model"},
+        {"/v1/messages", "\"max_tokens\":3,\"messages\":[]", "messages"},
+        {"/v1/messages", "\"max_tokens\":3,\"messages\":[{\"role\":\"system\",\"content\":\"x\"}]",
+         "messages[0].role"},
+        {"/v1/messages",
+         "\"max_tokens\":3,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]",
+         "messages[0].content"},
+        {"/v1/messages", "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]", "max_tokens"},
+        {"/v1/messages",
+         "\"max_tokens\":3,\"thinking\":{\"type\":\"enabled\"},\"messages\":[{\"role\":\"user\","
+         "\"content\":\"a\"}]",
+         "thinking"},
     };
     struct told before, after;
     told_read(&before, &place);
@@ -573,6 +653,15 @@ static void what_is_wrong_is_named(void **state)
     }
     told_read(&after, &place);
     assert_int_equal(before.intents, after.intents);
+}
+
+static void model_that_is_not_served_is_named(void **state)
+{
+    (void)state;
+    struct json error = json_get(
+        parse(post("/v1/completions", 404, "{\"model\":\"other\",\"prompt\":\"a\"}")), "error");
+    is_text(json_get(error, "param"), "model");
+    is_text(json_get(error, "code"), "model_not_found");
 }
 
 static void prompt_beyond_the_context_is_refused_by_its_parameter(void **state)
@@ -610,7 +699,10 @@ int main(void)
         TEST(response_has_items_and_replays),
         TEST(response_is_streamed_as_numbered_events),
         TEST(response_that_calls_a_tool_has_the_call_as_an_item),
+        TEST(message_is_answered_in_blocks_and_replays),
+        TEST(message_is_streamed_block_by_block),
         TEST(what_is_wrong_is_named),
+        TEST(model_that_is_not_served_is_named),
         TEST(prompt_beyond_the_context_is_refused_by_its_parameter),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
