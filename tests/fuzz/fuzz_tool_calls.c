@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char offered[] = "[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]";
     static struct tool_calls calls;
-    struct json tools;
+    struct json tools = JSON_NOTHING;
     if (size == 0)
         return 0;
     struct arena *a = arena_new(ARENA);
