@@ -538,7 +538,7 @@ static void message_is_streamed_block_by_block(void **state)
                                       "\"max_tokens\":1,\"logit_bias\":{\"3\":100},\"tools\":"
                                       "[{\"name\":\"weather\",\"input_schema\":{}}],"
                                       "\"stream\":true}"
-                                        : MESSAGES "\"max_tokens\":4,\"stream\":true}"),
+                                        : MESSAGES "\"max_tokens\":4,\"seed\":3,\"stream\":true}"),
                              e);
         for (size_t i = 0; i < n; i++) {
             struct span type = text_at(json_get(e[i], "type"));
