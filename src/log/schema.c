@@ -12,6 +12,7 @@
 #include "assay/base/embed.h"
 #include "assay/base/text.h"
 #include "log/calls.h"
+#include "log/wal_vfs.h"
 
 static const char list_schema[] =
     "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name";
@@ -223,7 +224,8 @@ bool sql_open(sqlite3 **out, const char *path, enum sql_mode mode, struct err *e
     sqlite3 *db = NULL;
     int open = flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE;
     char *real = in_real_folder(path);
-    bool ok = sqlite3_open_v2(real ? real : path, &db, open, NULL) == SQLITE_OK;
+    bool ok = sqlite3_open_v2(real ? real : path, &db, open, mode == SQL_OWN ? wal_vfs() : NULL) ==
+              SQLITE_OK;
     free(real);
     if (!ok)
         (void)(db ? sql_fail(db, "opening", e) : err_set(e, ERR_MEMORY, "out of memory"));

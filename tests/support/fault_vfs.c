@@ -12,7 +12,7 @@ struct shim {
     sqlite3_file *real; /* behind this struct */
 };
 
-enum { OPS_MAX = 100000 };
+enum { OPS_MAX = 100000, PART = 4096 };
 
 static sqlite3_vfs *below;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -21,6 +21,24 @@ static int fail_with;
 static bool recording;
 static struct fault_op ops[OPS_MAX];
 static size_t count;
+
+/* A long write as several: a disk may keep any part of it. */
+static void write_down(enum fault_file file, enum fault_call call, uint64_t offset, const void *p,
+                       size_t n)
+{
+    do {
+        size_t part = n < PART ? n : PART;
+        if (count == OPS_MAX)
+            return;
+        struct fault_op *op = &ops[count++];
+        *op = (struct fault_op){file, call, offset, part, p ? malloc(part) : NULL};
+        if (op->bytes)
+            memcpy(op->bytes, p, part);
+        offset += part;
+        p = p ? (const uint8_t *)p + part : NULL;
+        n -= part;
+    } while (n);
+}
 
 /* SQLITE_OK, or the failure that is due. */
 static int note(enum fault_file file, enum fault_call call, uint64_t offset, const void *p,
@@ -31,12 +49,8 @@ static int note(enum fault_file file, enum fault_call call, uint64_t offset, con
     calls++;
     if (fail_at && calls >= fail_at)
         result = fail_with;
-    if (recording && count < OPS_MAX) {
-        struct fault_op *op = &ops[count++];
-        *op = (struct fault_op){file, call, offset, n, p ? malloc(n) : NULL};
-        if (op->bytes)
-            memcpy(op->bytes, p, n);
-    }
+    if (recording)
+        write_down(file, call, offset, p, n);
     pthread_mutex_unlock(&lock);
     return result;
 }
