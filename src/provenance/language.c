@@ -25,7 +25,8 @@ static const struct {
     {"tr", " ve bir bu i\xc3\xa7in ile de da olarak daha \xc3\xa7ok gibi olan var "},
 };
 
-enum { LATIN = sizeof latin / sizeof latin[0], WORD = 24 };
+/* No word of the lists has more than seven bytes, so longer ones are not looked up. */
+enum { LATIN = sizeof latin / sizeof latin[0], WORD = 8 };
 
 static const struct {
     uint32_t from, to;
