@@ -33,9 +33,10 @@ product_fn raw_product;
 
 /* Kernels over packed groups: n0 and n1 are multiples of 32. */
 #if NUMERICS_X86
-product_fn q4_k_avx2, q5_k_avx2, q6_k_avx2, q4_k_avx512, q5_k_avx512, q6_k_avx512;
 product_fn q4_0_avx2, q4_1_avx2, q5_0_avx2, q5_1_avx2, q8_0_avx2, iq4_nl_avx2;
+product_fn q4_k_avx2, q5_k_avx2, q6_k_avx2, iq4_xs_avx2;
 product_fn q4_0_avx512, q4_1_avx512, q5_0_avx512, q5_1_avx512, q8_0_avx512, iq4_nl_avx512;
+product_fn q4_k_avx512, q5_k_avx512, q6_k_avx512, iq4_xs_avx512;
 #endif
 
 /* The code book of IQ4_NL and IQ4_XS (kvalues_iq4nl of ggml-common.h). */

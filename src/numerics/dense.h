@@ -7,6 +7,8 @@
 
 #include "numerics/lane.h"
 
+enum { DENSE_LONG = 512 }; /* elements of a row that is worth reading alone */
+
 typedef void dense_fn(const struct dense *d, size_t n0, size_t n1);
 
 void dense_scalar(const struct dense *d, size_t n0, size_t n1);

@@ -1,7 +1,8 @@
 /*
  * Plain matrices on AVX2: two registers are the 16 lanes of one output. A tile
- * of 2 rows by 3 columns keeps six outputs in twelve of the sixteen registers;
- * a single column takes four rows instead, to keep more loads in flight.
+ * of 2 rows by 3 columns keeps six outputs in twelve of the sixteen registers.
+ * A single column takes long rows one after another, as in dense_avx512.c, and
+ * short ones by four.
  */
 #include "numerics/dense.h"
 
@@ -92,6 +93,10 @@ TARGET_AVX2 ALWAYS_INLINE void strip(const struct dense *d, enum dtype t, size_t
 TARGET_AVX2 ALWAYS_INLINE void all(const struct dense *d, enum dtype t, size_t n0, size_t n1)
 {
     size_t n = n0;
+    if (d->batch == 1 && d->k >= DENSE_LONG) {
+        for (; n < n1; n++)
+            strip(d, t, n, 1);
+    }
     if (d->batch == 1) {
         for (; n + ALONE <= n1; n += ALONE)
             strip(d, t, n, ALONE);

@@ -1,7 +1,8 @@
 /*
  * Plain matrices on AVX-512: one register is the 16 lanes of one output. A
  * tile of 4 rows by 6 columns keeps 24 outputs in registers, which is what
- * makes each load of a weight serve six of them.
+ * makes each load of a weight serve six of them. A single column takes long
+ * rows one after another: memory is fastest in its own order.
  */
 #include "numerics/dense.h"
 
@@ -81,6 +82,10 @@ TARGET_AVX512 ALWAYS_INLINE void strip(const struct dense *d, enum dtype t, size
 TARGET_AVX512 ALWAYS_INLINE void all(const struct dense *d, enum dtype t, size_t n0, size_t n1)
 {
     size_t n = n0;
+    if (d->batch == 1 && d->k >= DENSE_LONG) {
+        for (; n < n1; n++)
+            tile(d, t, n, 0, 1, 1);
+    }
     for (; n + ROWS <= n1; n += ROWS)
         strip(d, t, n, ROWS);
     for (; n < n1; n++)

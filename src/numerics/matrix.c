@@ -5,7 +5,7 @@
  */
 #include "numerics/blocks.h"
 
-enum { UNITS = 6, BLOCK_BYTES = 256 };
+enum { UNITS = 16, BLOCK_BYTES = 256, HALF = MATRIX_GROUP / 2 };
 
 struct kind {
     bool defined;
@@ -43,9 +43,25 @@ static const struct kind kinds[DTYPE_COUNT] = {
     [DTYPE_Q5_K] = {true, ACTIVATION_256, {{0, 2, 2}, {4, 4, 43}}, KERNELS(q5_k_avx2, q5_k_avx512)},
     [DTYPE_Q6_K] = {true,
                     ACTIVATION_256,
-                    {{0, 4, 48}, {192, 2, 9}},
+                    {{208, 2, 1},
+                     {192, 2, 8},
+                     {128, 4, 4},
+                     {0, 4, 4},
+                     {32, 4, 4},
+                     {144, 4, 4},
+                     {16, 4, 4},
+                     {48, 4, 4},
+                     {160, 4, 4},
+                     {64, 4, 4},
+                     {96, 4, 4},
+                     {176, 4, 4},
+                     {80, 4, 4},
+                     {112, 4, 4}},
                     KERNELS(q6_k_avx2, q6_k_avx512)},
-    [DTYPE_IQ4_XS] = {true, ACTIVATION_256, {{0, 0, 0}}, {0}},
+    [DTYPE_IQ4_XS] = {true,
+                      ACTIVATION_256,
+                      {{0, 2, 2}, {4, 4, 33}},
+                      KERNELS(iq4_xs_avx2, iq4_xs_avx512)},
 };
 
 bool matrix_supports(enum dtype t)
@@ -64,20 +80,52 @@ enum activation matrix_activation(enum dtype t)
 }
 
 /*
- * Block b of the 32 rows becomes 32 blocks' worth of bytes: unit by unit, the
- * unit of row 0, of row 1 and so on.
+ * Block b of the 32 rows becomes 32 blocks' worth of bytes: of each 16-bit unit
+ * that of row 0, of row 1 and so on; then all 32-bit units of rows 0..15 in the
+ * same way, then those of rows 16..31. So a product reads a block from its first
+ * line to its last, which is the one order that memory is fast in.
  */
+struct place {
+    size_t half; /* from row 0 to row 16 */
+    size_t next; /* from a unit to the one behind it */
+};
+
+static struct place place_of(enum dtype t, const struct unit *of)
+{
+    size_t words = 0;
+    for (const struct unit *u = kinds[t].units; u->size != 0; u++)
+        words += u->size == 4 ? u->count : 0;
+    if (of->size == 2)
+        return (struct place){2 * HALF, 2 * MATRIX_GROUP};
+    return (struct place){words * 4 * HALF, 4 * HALF};
+}
+
+/* One unit of sixteen rows; sizes are constants where this is called. */
+ALWAYS_INLINE void interleave(uint8_t *to, const uint8_t *from, size_t row_bytes, size_t size)
+{
+    for (size_t r = 0; r < HALF; r++)
+        memcpy(to + r * size, from + r * row_bytes, size);
+}
+
 void matrix_pack(uint8_t *group, const uint8_t *rows, enum dtype t, size_t cols)
 {
     size_t bytes = dtypes[t].bytes, blocks = cols / dtypes[t].block, row_bytes = blocks * bytes;
-    for (size_t b = 0; b < blocks; b++) {
-        for (const struct unit *u = kinds[t].units; u->size != 0; u++) {
-            for (size_t i = 0; i < u->count; i++) {
-                const uint8_t *from = rows + b * bytes + u->offset + i * u->size;
-                for (size_t r = 0; r < MATRIX_GROUP; r++, group += u->size)
-                    memcpy(group, from + r * row_bytes, u->size);
+    for (const struct unit *u = kinds[t].units; u->size != 0; u++) {
+        struct place at = place_of(t, u);
+        for (size_t b = 0; b < blocks; b++) {
+            uint8_t *to = group + b * bytes * MATRIX_GROUP;
+            const uint8_t *from = rows + b * bytes + u->offset;
+            for (size_t i = 0; i < u->count; i++, to += at.next, from += u->size) {
+                for (size_t h = 0; h < 2; h++) {
+                    const uint8_t *half = from + h * HALF * row_bytes;
+                    if (u->size == 2)
+                        interleave(to + h * at.half, half, row_bytes, 2);
+                    else
+                        interleave(to + h * at.half, half, row_bytes, 4);
+                }
             }
         }
+        group += at.next * u->count;
     }
 }
 
@@ -86,8 +134,11 @@ static void unpack_block(uint8_t *block, const uint8_t *group, enum dtype t, siz
 {
     const uint8_t *p = group + b * dtypes[t].bytes * MATRIX_GROUP;
     for (const struct unit *u = kinds[t].units; u->size != 0; u++) {
-        for (size_t i = 0; i < u->count; i++, p += (size_t)u->size * MATRIX_GROUP)
-            memcpy(block + u->offset + i * u->size, p + row * u->size, u->size);
+        struct place at = place_of(t, u);
+        const uint8_t *from = p + row / HALF * at.half + row % HALF * u->size;
+        for (size_t i = 0; i < u->count; i++)
+            memcpy(block + u->offset + i * u->size, from + i * at.next, u->size);
+        p += at.next * u->count;
     }
 }
 
