@@ -80,7 +80,7 @@ enum activation matrix_activation(enum dtype t)
 }
 
 /*
- * Block b of the 32 rows becomes 32 blocks' worth of bytes: of each 16-bit unit
+ * Block b of 32 rows becomes 32 blocks' worth of bytes: of each 16-bit unit
  * that of row 0, of row 1 and so on; then all 32-bit units of rows 0..15 in the
  * same way, then those of rows 16..31. So a product reads a block from its first
  * line to its last, which is the one order that memory is fast in.
@@ -100,11 +100,12 @@ static struct place place_of(enum dtype t, const struct unit *of)
     return (struct place){words * 4 * HALF, 4 * HALF};
 }
 
-/* One unit of sixteen rows; sizes are constants where this is called. */
-ALWAYS_INLINE void interleave(uint8_t *to, const uint8_t *from, size_t row_bytes, size_t size)
+/* One unit of all rows; `size` is a constant where this is called. */
+ALWAYS_INLINE void interleave(uint8_t *to, size_t half, const uint8_t *from, size_t row_bytes,
+                              size_t size)
 {
-    for (size_t r = 0; r < HALF; r++)
-        memcpy(to + r * size, from + r * row_bytes, size);
+    for (size_t r = 0; r < MATRIX_GROUP; r++)
+        memcpy(to + r / HALF * half + r % HALF * size, from + r * row_bytes, size);
 }
 
 void matrix_pack(uint8_t *group, const uint8_t *rows, enum dtype t, size_t cols)
@@ -116,13 +117,10 @@ void matrix_pack(uint8_t *group, const uint8_t *rows, enum dtype t, size_t cols)
             uint8_t *to = group + b * bytes * MATRIX_GROUP;
             const uint8_t *from = rows + b * bytes + u->offset;
             for (size_t i = 0; i < u->count; i++, to += at.next, from += u->size) {
-                for (size_t h = 0; h < 2; h++) {
-                    const uint8_t *half = from + h * HALF * row_bytes;
-                    if (u->size == 2)
-                        interleave(to + h * at.half, half, row_bytes, 2);
-                    else
-                        interleave(to + h * at.half, half, row_bytes, 4);
-                }
+                if (u->size == 2)
+                    interleave(to, at.half, from, row_bytes, 2);
+                else
+                    interleave(to, at.half, from, row_bytes, 4);
             }
         }
         group += at.next * u->count;
