@@ -10,6 +10,7 @@
 
 #include "assay/base/text.h"
 #include "cli/cli.h"
+#include "cli/json_out.h"
 #include "cli/progress.h"
 #include "cli/replay_training.h"
 #include "cli/run_session.h"
@@ -20,7 +21,7 @@ struct replay_args {
     struct key_args keys;
     const char *model;
     struct replay_training_args steps;
-    bool training;
+    bool training, json;
 };
 
 struct replaying {
@@ -113,6 +114,48 @@ static void say(struct out *o, const struct replay *r)
     (void)out_flush(o);
 }
 
+static void say_first(struct json_writer *w, const struct replay *r)
+{
+    jw_key(w, "difference");
+    if (r->verdict != REPLAY_MISMATCH) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    jo_u64(w, "token", r->first);
+    jo_u64(w, "recorded", r->logged);
+    jo_u64(w, "replayed", r->drawn);
+    jo_double(w, "recorded_logit", (double)r->logged_logit);
+    jo_double(w, "replayed_logit", (double)r->logit);
+    jw_key(w, "ahead");
+    if (isinf(r->margin))
+        jw_null(w);
+    else
+        jw_double(w, (double)r->margin);
+    jw_end_object(w);
+}
+
+/* One object a call, on one line among others. */
+static void say_json(struct out *o, const struct replay *r, bool alone)
+{
+    static const char *const verdicts[] = {"match", "mismatch", "impossible"};
+    struct json_writer w;
+    jo_start(&w, o, alone);
+    jo_head(&w, "assay.replay/1");
+    jo_u64(&w, "outcome", r->outcome);
+    jo_u64(&w, "intent", r->intent);
+    jo_str(&w, "verdict", verdicts[r->verdict]);
+    jo_str(&w, "reason", r->verdict == REPLAY_IMPOSSIBLE ? r->reason : NULL);
+    jo_u64(&w, "prompt_tokens", r->prompt);
+    jo_u64(&w, "equal_tokens", r->compared);
+    say_first(&w, r);
+    jo_u64(&w, "replayed_us", r->prefill_us);
+    jo_u64(&w, "recorded_us", r->logged_us);
+    jo_u64(&w, "entry", r->receipt.seq);
+    jo_finish(&w, o);
+    (void)out_flush(o);
+}
+
 static int status_of(enum replay_verdict v)
 {
     return v == REPLAY_MATCH ? EXIT_PASS : v == REPLAY_MISMATCH ? EXIT_INTEGRITY : EXIT_INCOMPLETE;
@@ -125,10 +168,13 @@ static bool replay_all(struct replaying *p, int *status, struct err *e)
         if (!engine_for(p, p->entries[i], e) ||
             !replay_run(&r, p->log, p->reader, p->entries[i], p->engine, e))
             return false;
-        say(p->out, &r);
+        if (p->args->json)
+            say_json(p->out, &r, p->count == 1);
+        else
+            say(p->out, &r);
         *status = exit_graver(*status, status_of(r.verdict));
     }
-    if (p->count == 0)
+    if (p->count == 0 && !p->args->json)
         out_put(p->out, "no calls of the engine in this log\n");
     return true;
 }
@@ -139,6 +185,10 @@ static int training(const struct call *call, const struct replay_args *args)
     struct err e = ERR_INIT;
     if (call->count > 1) {
         err_set(&e, ERR_USAGE, "--training takes a log and no entries; --from and --steps choose");
+        return usage_error(call->command, &e);
+    }
+    if (args->json) {
+        err_set(&e, ERR_USAGE, "--json is of calls; --training has none");
         return usage_error(call->command, &e);
     }
     steps.threads = args->engine.threads;
@@ -195,6 +245,7 @@ static const struct option replay_options[] = {
     {"run", OPTION_TEXT, "ID", AT(steps.run), "with --training: this run (default: the newest)"},
     {"no-record", OPTION_FLAG, NULL, AT(steps.no_record),
      "with --training: do not record the replay"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON, one object a call"},
     {NULL, OPTION_FLAG, NULL, 0, NULL},
 };
 #undef AT
@@ -208,8 +259,7 @@ const struct command replay_command = {
     "and answer in one pass, and compares every position: the digest of the state and the token "
     "that is drawn there. Without entries, all calls of the log.\n"
     "Says \"reproduced\", or the first token that differs and by how much; exit status 4 then, and "
-    "3 "
-    "when a call could not be replayed (other weights, erased content). Each replay is recorded.",
+    "3 when a call could not be replayed (other weights, erased content). Each replay is recorded.",
     replay_options,
     1,
     1000,
