@@ -47,7 +47,7 @@ def load(name):
 
 SCHEMAS = {name: load(name) for name in ("inspect", "diff", "digest", "log-entry", "log-stats",
                                          "log-sample", "verify", "record", "tokenize", "lineage",
-                                         "verify-report", "record-dataset")}
+                                         "verify-report", "record-dataset", "bench", "replay")}
 KINDS = {path.name.split(".")[0]: load(f"records/{path.name.split('.')[0]}")
          for path in sorted((ROOT / "schema/records").glob("*.schema.json"))}
 
@@ -233,6 +233,20 @@ def refused(value):
         check(not schema.is_valid(one), "a spoiled object is accepted")
 
 
+def calls(folder):
+    """The engine's own: a measurement, and a call that is computed again."""
+    bundled, log = ROOT / "models/bundled/orrin-q8_0.gguf", folder / "calls"
+    value = validate("bench", bundled, "--repeat", "1", "--prompt", "8", "--answer", "4")
+    check(value and value["decode_tokens_s"] > 0, "bench measures nothing")
+    run("log", "init", log, "--origin", "example.org/calls")
+    status, _ = run("run", bundled, "Where does Quill live?", "--temperature", "0", "--log", log)
+    check(status == 0, f"run: exit status {status}")
+    value = validate("replay", log, "--model", bundled)
+    check(value and value["verdict"] == "match", "the call is not reproduced")
+    value = validate("replay", log, "3", "--model", ROOT / "models/bundled/model")
+    check(value and value["verdict"] == "impossible", "other weights reproduce the call")
+
+
 def main():
     for name, validator in SCHEMAS.items():
         missing = list(described(validator.schema))
@@ -246,6 +260,7 @@ def main():
         several(models)
         logs(pathlib.Path(folder), models)
         provenance(pathlib.Path(folder), models)
+        calls(pathlib.Path(folder))
         refused(validate("inspect", "--no-cache", models[0]))
     shared = []
     for sub in ("models", "tokenizers"):
