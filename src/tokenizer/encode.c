@@ -39,11 +39,13 @@ static size_t trusted_until(struct cutter *c, size_t at)
     return end > at ? end : at;
 }
 
+/* \w of Rust's regular expressions, which Hugging Face asks here: with the joiners. */
 static bool is_word_character(uint32_t c)
 {
-    return (UC_LETTER | UC_MARK | UC_BIT(UC_ND) | UC_BIT(UC_NL) | UC_BIT(UC_PC)) >>
-               unicode_category(c) &
-           1;
+    return c == 0x200C || c == 0x200D ||
+           (UC_LETTER | UC_MARK | UC_BIT(UC_ND) | UC_BIT(UC_NL) | UC_BIT(UC_PC)) >>
+                   unicode_category(c) &
+               1;
 }
 
 static uint32_t character_before(struct span text, size_t at)

@@ -296,7 +296,7 @@ static bool setup_wordpiece(struct tokenizer *t, const struct model *m, struct e
     (void)metadata_bool(m, "tokenizer.ggml.normalizer.strip_accents", &strip);
     const struct normal_step clean = {.kind = NORMALISE_BERT, .left = true, .right = true};
     const struct normal_step nfd = {.kind = NORMALISE_FORM, .form = 1};
-    const struct normal_step marks = {.kind = NORMALISE_STRIP_ACCENTS};
+    const struct normal_step marks = {.kind = NORMALISE_STRIP_ACCENTS, .nonspacing = true};
     const struct normal_step lower = {.kind = NORMALISE_LOWER};
     return add_normal(t, clean, e) &&
            (!strip || (add_normal(t, nfd, e) && add_normal(t, marks, e))) &&

@@ -131,8 +131,7 @@ static bool read_added(struct tokenizer *t, struct json added, struct err *e)
         x->added = true;
         x->type = json_flag(i, "special", false) ? TOKEN_CONTROL : TOKEN_USER_DEFINED;
         /* A control token is sought as it is written: marks end where text is normalised. */
-        x->normalised =
-            x->type != TOKEN_CONTROL && json_flag(i, "normalized", true) && t->normal_count > 0;
+        x->normalised = x->type != TOKEN_CONTROL && json_flag(i, "normalized", true);
         x->left_strip = json_flag(i, "lstrip", false);
         x->right_strip = json_flag(i, "rstrip", false);
         x->single_word = json_flag(i, "single_word", false);

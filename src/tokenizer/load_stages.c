@@ -140,8 +140,9 @@ static bool n_bert(struct tokenizer *t, struct json v, struct err *e)
                                 .right = json_flag(v, "handle_chinese_chars", true)};
     if (!add_normal(t, clean, e))
         return false;
+    const struct normal_step marks = {.kind = NORMALISE_STRIP_ACCENTS, .nonspacing = true};
     if (json_flag(v, "strip_accents", lower) &&
-        (!form(t, NORMAL_NFD, e) || !n_strip_accents(t, v, e)))
+        (!form(t, NORMAL_NFD, e) || !add_normal(t, marks, e)))
         return false;
     return !lower || n_lowercase(t, v, e);
 }

@@ -14,16 +14,16 @@ static void lower(struct buf *out, struct span text)
 {
     for (size_t i = 0, length; i < text.n; i += length) {
         uint32_t c = unicode_at(text.p + i, &length);
-        utf8_put(out, unicode_to_lower(c));
+        utf8_put(out, c == 0x130 ? 'i' : unicode_to_lower(c));
         if (c == 0x130) /* the one letter whose lower case is two */
             utf8_put(out, 0x307);
     }
 }
 
-static void strip_accents(struct buf *out, struct span text)
+static void strip_accents(struct buf *out, struct span text, uint32_t categories)
 {
     for (size_t i = 0, length; i < text.n; i += length)
-        if (unicode_category(unicode_at(text.p + i, &length)) != UC_MN)
+        if (!(categories >> unicode_category(unicode_at(text.p + i, &length)) & 1))
             buf_put(out, text.p + i, length);
 }
 
@@ -130,7 +130,7 @@ static void apply(struct encoder *x, struct buf *out, struct span text, const st
         lower(out, text);
         break;
     case NORMALISE_STRIP_ACCENTS:
-        strip_accents(out, text);
+        strip_accents(out, text, s->nonspacing ? UC_BIT(UC_MN) : UC_MARK);
         break;
     case NORMALISE_STRIP:
         strip(out, text, s->left, s->right);
@@ -169,12 +169,13 @@ static bool is_ascii(struct span text)
 bool normalise(struct encoder *x, struct span text, struct span *out)
 {
     const struct tokenizer *t = x->t;
+    size_t turn = 0; /* a step that is left out must not write over what it would have read */
     for (size_t i = 0; i < t->normal_count; i++) {
         const struct normal_step *s = &t->normal[i];
         bool same = s->kind == NORMALISE_FORM || s->kind == NORMALISE_STRIP_ACCENTS;
         if (same && is_ascii(text))
             continue;
-        struct buf *b = &x->normal[i % 2];
+        struct buf *b = &x->normal[turn++ % 2];
         buf_clear(b);
         apply(x, b, text, s);
         if (!buf_ok(b))

@@ -12,17 +12,25 @@
 /* Pieces of one step as they are found; behaviours that join hold one back. */
 struct joiner {
     struct encoder *x;
+    struct span whole;
     size_t next; /* the step for what comes out */
     enum split_behaviour behaviour;
     struct span held;
     bool holds, held_match, last_match;
 };
 
+/* A piece of `whole` to the steps that follow; only a piece at its beginning begins the text. */
+static bool onward(struct encoder *x, struct span whole, struct span piece, size_t next)
+{
+    x->first &= piece.p == whole.p;
+    return encode_split(x, piece, next);
+}
+
 static bool let_go(struct joiner *j)
 {
     bool held = j->holds;
     j->holds = false;
-    return !held || encode_split(j->x, j->held, j->next);
+    return !held || onward(j->x, j->whole, j->held, j->next);
 }
 
 static bool hold(struct joiner *j, struct span piece, bool match)
@@ -51,9 +59,9 @@ static bool piece_found(struct joiner *j, struct span piece, bool match)
     j->last_match = match;
     switch (j->behaviour) {
     case SPLIT_REMOVED:
-        return match || encode_split(j->x, piece, j->next);
+        return match || onward(j->x, j->whole, piece, j->next);
     case SPLIT_ISOLATED:
-        return encode_split(j->x, piece, j->next);
+        return onward(j->x, j->whole, piece, j->next);
     case SPLIT_WITH_PREVIOUS:
         return match && !last && j->holds ? join(j, piece, match) : hold(j, piece, match);
     case SPLIT_WITH_NEXT:
@@ -67,7 +75,7 @@ static bool piece_found(struct joiner *j, struct span piece, bool match)
 static bool split_pattern(struct encoder *x, struct span text, const struct split_step *s,
                           size_t next)
 {
-    struct joiner j = {.x = x, .next = next, .behaviour = s->behaviour};
+    struct joiner j = {.x = x, .whole = text, .next = next, .behaviour = s->behaviour};
     size_t at = 0, start, end;
     while (regex_find(s->pattern, text, at, &start, &end, &x->budget)) {
         if (!piece_found(&j, span_sub(text, at, start - at), s->invert) ||
@@ -108,20 +116,20 @@ static bool split_digits(struct encoder *x, struct span text, const struct split
             i += i < text.n ? length : 0;
             continue;
         }
-        if (run > from && !encode_split(x, span_sub(text, from, run - from), next))
+        if (run > from && !onward(x, text, span_sub(text, from, run - from), next))
             return false;
         for (size_t left = count, take; left; left -= take) {
             take = left % 3 ? left % 3 : 3;
             size_t end = run;
             for (size_t k = 0; k < take; k++, end += length)
                 (void)unicode_at(text.p + end, &length);
-            if (!encode_split(x, span_sub(text, run, end - run), next))
+            if (!onward(x, text, span_sub(text, run, end - run), next))
                 return false;
             run = end;
         }
         from = i;
     }
-    return from == text.n || encode_split(x, span_sub(text, from, text.n - from), next);
+    return from == text.n || onward(x, text, span_sub(text, from, text.n - from), next);
 }
 
 /* ---- steps that rewrite ---- */

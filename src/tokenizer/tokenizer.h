@@ -51,7 +51,7 @@ struct merges {
 enum normal_kind {
     NORMALISE_FORM, /* form */
     NORMALISE_LOWER,
-    NORMALISE_STRIP_ACCENTS, /* drop nonspacing marks */
+    NORMALISE_STRIP_ACCENTS, /* drop marks, or nonspacing ones alone */
     NORMALISE_STRIP,         /* white space at the ends: left, right */
     NORMALISE_PREPEND,       /* text, before a text that is not empty */
     NORMALISE_REPLACE,       /* find (or pattern), text */
@@ -63,7 +63,7 @@ enum normal_kind {
 struct normal_step {
     enum normal_kind kind;
     int form; /* enum normal_form */
-    bool left, right;
+    bool left, right, nonspacing;
     struct span find, text;
     const struct regex *pattern; /* NULL: find */
 };

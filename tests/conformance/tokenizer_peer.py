@@ -211,4 +211,5 @@ def main():
     return tally.failed != 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -70,6 +70,37 @@ static void stages_run_in_their_order(void **state)
     tokenizer_free(t);
 }
 
+/* A form that ASCII has already is left out: the steps around it must not notice. */
+static void a_step_that_is_left_out_changes_nothing(void **state)
+{
+    (void)state;
+    struct tokenizer *t = make(
+        BPE("") ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"},"
+                "{\"type\":\"NFC\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\"i\"},"
+                "\"content\":\"a\"}]}}",
+        NULL);
+    assert_string_equal(vocab_ids(t, "IBC_AB", false, 0), "6 5 4");
+    assert_string_equal(vocab_ids(t,
+                                  "\xC4\xB0"
+                                  "b",
+                                  false, 0),
+                        "1 0 2"); /* one capital, two letters */
+    tokenizer_free(t);
+}
+
+static void an_added_token_of_the_vocabulary_is_still_a_piece(void **state)
+{
+    (void)state;
+    struct tokenizer *t =
+        make(BPE("") ",\"added_tokens\":[{\"id\":4,\"content\":\"ab\",\"single_word\":true}],"
+                     "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+                     "\"use_regex\":false}}",
+             NULL);
+    assert_string_equal(vocab_ids(t, "abab", false, 0), "4 4");
+    assert_string_equal(vocab_ids(t, "abc", false, 0), "6");
+    tokenizer_free(t);
+}
+
 static void added_tokens_obey_their_flags(void **state)
 {
     (void)state;
@@ -77,6 +108,7 @@ static void added_tokens_obey_their_flags(void **state)
     assert_string_equal(vocab_ids(t, "a<s>b", true, 0), "1 7 2");
     assert_string_equal(vocab_ids(t, "a<s>b", false, 0), "1 0 0 0 2");
     assert_string_equal(vocab_ids(t, "W aWb W", false, 0), "8 0 1 0 2 0 8");
+    assert_string_equal(vocab_ids(t, "W\xE2\x80\x8D", false, 0), "0 0"); /* a joiner is of a word */
     assert_string_equal(vocab_ids(t, "a  Lb", false, 0), "1 9 2");
     assert_string_equal(vocab_ids(t, "aR  b", false, 0), "1 10 2");
     tokenizer_free(t);
@@ -146,6 +178,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merges_and_unknown_characters),
         cmocka_unit_test(stages_run_in_their_order),
+        cmocka_unit_test(a_step_that_is_left_out_changes_nothing),
+        cmocka_unit_test(an_added_token_of_the_vocabulary_is_still_a_piece),
         cmocka_unit_test(added_tokens_obey_their_flags),
         cmocka_unit_test(special_tokens_stand_around_a_text),
         cmocka_unit_test(what_cannot_be_followed_is_refused),
