@@ -301,6 +301,11 @@ bool parts_find(struct items *out, struct weights *w, const struct model *m, str
                        c->layers);
     if (!find_all(&s))
         return false;
+    /* Phi 3's files name no scaling: that there are factors for long contexts says it. */
+    for (size_t i = 0; i < out->count && c->scaling == ROPE_PLAIN; i++) {
+        if (out->all[i].vector == &w->rope_long)
+            c->scaling = ROPE_LONG;
+    }
     if (c->tied || w->output.m.rows == 0) {
         /* A stored copy of the shared matrix is digested and not kept. */
         for (size_t i = 0; i < out->count; i++) {

@@ -99,8 +99,14 @@ static bool scaling(struct settings *c, const struct declared *s, const struct f
     const struct rope *r = &f->architecture.rope;
     struct span kind = r->scaling;
     c->factor = r->factor > 0 ? r->factor : 1.0;
-    c->original_context =
-        (uint32_t)(r->original_context ? r->original_context : c->trained_context);
+    /* Phi 3 says so without a kind of scaling. */
+    double original = number_or(s, "rope.scaling.original_context_length",
+                                "original_max_position_embeddings", 0.0);
+    c->original_context = c->trained_context;
+    if (original >= 1.0 && original <= (double)UINT32_MAX)
+        c->original_context = (uint32_t)original;
+    if (r->original_context != 0)
+        c->original_context = (uint32_t)r->original_context;
     c->attention_factor = scaling_number(s, "rope.scaling.attn_factor", "attention_factor", 1.0);
     if (kind.n == 0 || span_is(kind, "none") || span_is(kind, "default"))
         c->scaling = ROPE_PLAIN;
