@@ -7,11 +7,8 @@
 #include <assert.h>
 #include <stdatomic.h>
 
+#include "assay/base/cpu.h"
 #include "dtype/decode.h"
-
-#if DTYPE_X86
-#include <cpuid.h>
-#endif
 
 const struct decoder *const decoders[DTYPE_COUNT] = {
 #define DTYPE(name, block, bytes, gguf, safetensors, kind) [DTYPE_##name] = &decoder_##name,
@@ -26,35 +23,12 @@ void isa_limit(enum isa highest)
     atomic_store(&limit, (int)highest);
 }
 
-#if DTYPE_X86
-static enum isa isa_here(void)
-{
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
-    if (!f16c || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-        return ISA_PLAIN;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return ISA_AVX512;
-    return ISA_AVX2;
-}
-#else
-static enum isa isa_here(void)
-{
-    return ISA_PLAIN;
-}
-#endif
-
 enum isa isa_best(void)
 {
-    static atomic_int known = -1; /* the answer is the same whoever asks first */
-    int here = atomic_load_explicit(&known, memory_order_relaxed);
-    if (here < 0) {
-        here = (int)isa_here();
-        atomic_store_explicit(&known, here, memory_order_relaxed);
-    }
+    enum cpu_level level = cpu_level();
+    enum isa here = level >= CPU_AVX512 ? ISA_AVX512 : level == CPU_AVX2 ? ISA_AVX2 : ISA_PLAIN;
     int most = atomic_load_explicit(&limit, memory_order_relaxed);
-    return (enum isa)(here < most ? here : most);
+    return (int)here < most ? here : (enum isa)most;
 }
 
 static void swap_fields(uint8_t *block, const struct field *f)

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/base/cpu.h"
 #include "numerics/lane.h"
 
 #if NUMERICS_X86
-#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -18,25 +18,13 @@ static const char *const names[NUMERICS_ISAS] = {"scalar", "avx2", "avx512"};
 
 static atomic_int limit = NUMERICS_AVX512;
 
-#if NUMERICS_X86
 static enum numerics_isa processor(void)
 {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
-    if (!f16c || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-        return NUMERICS_SCALAR;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512vnni"))
+    enum cpu_level level = cpu_level();
+    if (level == CPU_AVX512_VNNI)
         return NUMERICS_AVX512;
-    return NUMERICS_AVX2;
+    return level >= CPU_AVX2 ? NUMERICS_AVX2 : NUMERICS_SCALAR;
 }
-#else
-static enum numerics_isa processor(void)
-{
-    return NUMERICS_SCALAR;
-}
-#endif
 
 static enum numerics_isa allowed(void)
 {

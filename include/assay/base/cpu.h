@@ -1,0 +1,11 @@
+/* What the processor can do, asked in one place. */
+#ifndef ASSAY_BASE_CPU_H
+#define ASSAY_BASE_CPU_H
+
+/* Each has all of those before it. AVX2 is with FMA and F16C, AVX512 with F, BW, DQ and VL. */
+enum cpu_level { CPU_PLAIN, CPU_AVX2, CPU_AVX512, CPU_AVX512_VNNI };
+
+/* The same answer for the life of the process. */
+enum cpu_level cpu_level(void);
+
+#endif

@@ -1,0 +1,37 @@
+/* CPUID, with what the operating system saves (__builtin_cpu_supports looks at both). */
+#include "assay/base/cpu.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+static enum cpu_level ask(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+    if (!f16c || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return CPU_PLAIN;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+        return CPU_AVX2;
+    return __builtin_cpu_supports("avx512vnni") ? CPU_AVX512_VNNI : CPU_AVX512;
+}
+#else
+static enum cpu_level ask(void)
+{
+    return CPU_PLAIN;
+}
+#endif
+
+enum cpu_level cpu_level(void)
+{
+    static atomic_int known = -1; /* the answer is the same whoever asks first */
+    int here = atomic_load_explicit(&known, memory_order_relaxed);
+    if (here < 0) {
+        here = (int)ask();
+        atomic_store_explicit(&known, here, memory_order_relaxed);
+    }
+    return (enum cpu_level)here;
+}
