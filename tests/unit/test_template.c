@@ -76,6 +76,7 @@ static void marks_stay_with_their_characters(void **state)
         {"{{ ('  ' + x + '  ') | trim }}", "[user's]"},
         {"{{ (x ~ '|' ~ 'tail').split('|') | last }}", "tail"},
         {"{{ ('a' ~ x).replace('user', '<U>') }}", "a<U>['s]"},
+        {"{{ (''|replace('', 'x')) ~ ('a'[1:]|replace('', 'y')) }}", "xy"},
         {"{{ ('_' + x).replace('_', x) }}", "[user'suser's]"},
         {"{{ [x, 'b'] | join('-') }}", "[user's]-b"},
         {"{{ {'k': x} | tojson }}", "{\"k\": \"[user's]\"}"},
