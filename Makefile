@@ -38,7 +38,8 @@ BENCH := $(call programs,bench,bench_)
 FUZZ  := $(call programs,fuzz,fuzz_)
 
 .PHONY: all check test conformance asan tsan fuzz fuzz-replay bench lint demo deps \
-        golden-update examples contradictions install dist clean units verifier bundled-data bundled-model FORCE
+        golden-update examples contradictions install dist clean units verifier bundled-data bundled-model \
+        bundled-report FORCE
 
 all: $(B)/assay $(B)/assay.1
 
@@ -103,7 +104,8 @@ units: $(UNIT) $(MAKER) $(B)/assay
 	@tests/run.sh unit-$(VARIANT) $(UNIT)
 check: units $(B)/corpus
 	@tests/run.sh golden-$(VARIANT) "tests/golden/run.sh $(B)/assay $(B)/fixtures/make"
-	@tests/run.sh examples-$(VARIANT) "reports/examples/make.sh $(B)/assay $(B)/corpus check"
+	@tests/run.sh examples-$(VARIANT) "reports/examples/make.sh $(B)/assay $(B)/corpus check" \
+	    "reports/bundled/make.sh $(B)/assay $(B)/corpus check"
 test: deps
 	@$(MAKE) --no-print-directory check
 # What a report says of a case for each number of the catalogue of contradictions.
@@ -113,9 +115,10 @@ contradictions: $(B)/assay $(MAKER)
 	@$(B)/fixtures/make/calllog $(B)/contradictions/calls
 	@tests/contradictions/run.sh $(abspath $(B)/assay) $(B)/contradictions/models $(B)/contradictions/calls
 
-# The example reports are what this build writes.
+# The example reports, and those of the bundled model, are what this build writes.
 examples: $(B)/assay $(B)/corpus
 	@reports/examples/make.sh $(B)/assay $(B)/corpus
+	@reports/bundled/make.sh $(B)/assay $(B)/corpus
 golden-update: $(B)/assay $(MAKER)
 	@tests/golden/run.sh $(B)/assay $(B)/fixtures/make update
 
@@ -162,6 +165,11 @@ bundled-data: $(B)/corpus
 	@$< models/bundled/data
 bundled-model: $(B)/assay bundled-data
 	@tools/bundled.sh $(B)/assay
+# Its evaluation, samples and reports.
+bundled-report: $(B)/assay $(B)/corpus
+	@ASSAY=$(abspath $(B)/assay) BUILD=$(abspath $(B)) EVALUATION=reports/bundled/evaluation.md \
+	    python3 tests/conformance/bundled.py
+	@reports/bundled/make.sh $(B)/assay $(B)/corpus
 
 install: all verifier
 	install -D -m 755 $(B)/assay $(DESTDIR)$(PREFIX)/bin/assay

@@ -186,6 +186,16 @@ struct lineage_base {
 bool lineage_make(struct lineage *out, struct model *m, const struct facts *f,
                   const struct identity *identity, const struct lineage_base *bases, size_t count,
                   struct arena *a, struct err *e) ASSAY_MUST_CHECK;
+/* What is known from elsewhere, such as a log: an ancestor of the model itself. An edge that its
+ * documents declare takes status and reason; without one it is new. */
+struct lineage_found {
+    struct lineage_node ancestor;
+    const char *relation;
+    enum edge_status status;
+    const char *because;
+};
+bool lineage_add(struct lineage *l, const struct lineage_found *f, struct arena *a,
+                 struct err *e) ASSAY_MUST_CHECK;
 bool lineage_text(struct buf *out, const struct lineage *l, struct err *e) ASSAY_MUST_CHECK;
 bool lineage_json(struct buf *out, const struct lineage *l, struct err *e) ASSAY_MUST_CHECK;
 bool lineage_svg(struct buf *out, const struct lineage *l, struct err *e) ASSAY_MUST_CHECK;

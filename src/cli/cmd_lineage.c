@@ -3,6 +3,7 @@
 
 #include "assay/base/file.h"
 #include "assay/provenance.h"
+#include "assay/recorded.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
@@ -11,6 +12,7 @@ enum { LINEAGE_ARENA = 512 << 20, LINEAGE_TEXT = 64 << 20 };
 
 struct lineage_args {
     struct option_texts bases;
+    const char *log;
     int format;
     unsigned threads;
     bool no_cache;
@@ -43,6 +45,16 @@ static const char *name_of(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
+/* The run that the log has of this model. */
+static bool add_recorded(struct work *w, struct lineage *l, struct err *e)
+{
+    struct recorded_run run;
+    const struct identity *id = &w->model.identity;
+    return !w->args->log || !id->has_tensor_root ||
+           (recorded_run(&run, w->args->log, &id->tensor_root, w->a, e) &&
+            recorded_lineage(l, &run, w->a, e));
+}
+
 static bool make(struct work *w, struct buf *out, const char *path, struct err *e)
 {
     struct lineage_base bases[OPTION_MAX_TEXTS];
@@ -59,7 +71,7 @@ static bool make(struct work *w, struct buf *out, const char *path, struct err *
     }
     return lineage_make(&l, w->model.model, &w->model.facts, &w->model.identity, bases,
                         w->args->bases.count, w->a, e) &&
-           renders[w->args->format](out, &l, e);
+           add_recorded(w, &l, e) && renders[w->args->format](out, &l, e);
 }
 
 static int run_lineage(const struct call *call)
@@ -86,6 +98,7 @@ static int run_lineage(const struct call *call)
 static const struct option lineage_options[] = {
     {"base", OPTION_TEXTS, "PATH", AT(bases),
      "a model that may be an ancestor, at hand: its tensors are compared; may be repeated"},
+    {"log", OPTION_TEXT, "FOLDER", AT(log), "the log in which the model's training was recorded"},
     {"format", OPTION_CHOICE, "text|json|svg|prov|slsa", AT(format),
      "text: a tree; prov: W3C PROV-JSON; slsa: an in-toto statement"},
     {"threads", OPTION_NUMBER, "N", AT(threads), "use N threads (default: all cores)"},
@@ -100,10 +113,11 @@ const struct command lineage_command = {
     "MODEL",
     "where a model comes from, and whether the tensors agree",
     "Lists the base models, adapters, merges and data sets that the model's documents name. Each "
-    "edge is declared, verified from the tensors of an ancestor given by --base, or contradicted "
-    "by them.",
+    "edge is declared, verified from the tensors of an ancestor given by --base or from a log "
+    "given by --log that recorded the model's training, or contradicted by them.",
     lineage_options,
     1,
     1,
     run_lineage,
-    "assay lineage model/ --base base/|is it what its card says?\n"};
+    "assay lineage model/ --base base/|is it what its card says?\n"
+    "assay lineage run/model --log audit|which run and data made it?\n"};

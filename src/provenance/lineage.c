@@ -107,11 +107,11 @@ static const char *last_part(const char *name)
     return slash ? slash + 1 : name;
 }
 
-static struct lineage_edge *edge_from(struct making *k, const char *base)
+static struct lineage_edge *edge_from(struct making *k, const char *base, const char *kind)
 {
     for (size_t i = 0; i < k->l->edge_count; i++) {
         const char *name = k->l->nodes[k->l->edges[i].from].name;
-        if (strcmp(k->l->nodes[k->l->edges[i].from].kind, "model") == 0 &&
+        if (strcmp(k->l->nodes[k->l->edges[i].from].kind, kind) == 0 &&
             (strcasecmp(name, base) == 0 || strcasecmp(last_part(name), last_part(base)) == 0))
             return &k->l->edges[i];
     }
@@ -178,7 +178,7 @@ static bool compare(struct making *k, const struct lineage_base *b)
                              : NULL;
     if (!inspect_diff(&d, b->model, k->model, k->a, &o, k->e))
         return false;
-    struct lineage_edge *e = edge_from(k, b->name);
+    struct lineage_edge *e = edge_from(k, b->name, "model");
     if (e) {
         if (!k->l->nodes[e->from].digest)
             k->l->nodes[e->from].digest = digest;
@@ -210,5 +210,22 @@ bool lineage_make(struct lineage *out, struct model *m, const struct facts *f,
     for (size_t i = 0; i < count; i++)
         if (!compare(&k, &bases[i]))
             return false;
+    return true;
+}
+
+bool lineage_add(struct lineage *l, const struct lineage_found *f, struct arena *a, struct err *e)
+{
+    struct making k = {.l = l, .a = a, .e = e};
+    const struct lineage_node *n = &f->ancestor;
+    struct lineage_edge *known = edge_from(&k, n->name, n->kind);
+    if (!known)
+        return edge(&k, node(&k, n->name, n->kind, n->digest), 0, f->relation, f->status,
+                    f->because) != NULL;
+    if (!l->nodes[known->from].digest)
+        l->nodes[known->from].digest = n->digest;
+    if (known->status == EDGE_DECLARED || f->status == EDGE_CONTRADICTED) {
+        known->status = f->status;
+        known->because = f->because;
+    }
     return true;
 }

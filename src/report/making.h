@@ -52,6 +52,8 @@ void claims_from_signature(struct making *k, const struct report_model *m);
 void claims_from_card(struct making *k, const struct report_model *m);
 void claims_from_log(struct making *k);
 void claims_from_calls(struct making *k);
+/* About the run that made the examined model, where the log has it. */
+bool claims_from_recorded(struct making *k, struct err *e) ASSAY_MUST_CHECK;
 /* Those of the model's findings, and those that take more than the model. */
 void contradictions_from_model(struct making *k, const struct report_model *m);
 void contradictions_from_data(struct making *k);

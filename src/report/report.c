@@ -136,6 +136,16 @@ static void gather_model(struct making *k)
     contradictions_from_model(k, m);
 }
 
+/* Claims that the frameworks miss are about the model, or about the log when there is none. */
+static void set_subject(struct making *k)
+{
+    const struct report_model *m = k->in->model;
+    if (!m)
+        return;
+    k->subject = model_name(k, m);
+    k->subject_digest = m->identity->has_manifest_root ? &m->identity->manifest_root : NULL;
+}
+
 static bool gather_log(struct making *k, struct err *e)
 {
     if (!k->in->log)
@@ -148,23 +158,16 @@ static bool gather_log(struct making *k, struct err *e)
     k->subject_digest = &k->r->head.root;
     claims_from_log(k);
     claims_from_calls(k);
-    return true;
+    if (!k->in->model)
+        return true;
+    set_subject(k);
+    return claims_from_recorded(k, e);
 }
 
 static void gather_data(struct making *k)
 {
     for (size_t i = 0; i < k->in->dataset_count; i++)
         claims_from_dataset(k, &k->in->datasets[i]);
-}
-
-/* Claims that the frameworks miss are about the model, or about the log when there is none. */
-static void set_subject(struct making *k)
-{
-    const struct report_model *m = k->in->model;
-    if (!m)
-        return;
-    k->subject = model_name(k, m);
-    k->subject_digest = m->identity->has_manifest_root ? &m->identity->manifest_root : NULL;
 }
 
 static bool make(struct making *k, struct err *e)

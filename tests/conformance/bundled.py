@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The bundled model against its record: its log verifies, its corpus is written again with the
 recorded digests, the first steps of its training, computed again, give the recorded roots, and it
-answers what its card says that it answers.
+answers what its card says that it answers: reports/bundled/evaluation.md is compared, or with
+EVALUATION=PATH written there.
 """
 import json
 import os
@@ -12,6 +13,7 @@ import tempfile
 ASSAY, BUILD = os.environ["ASSAY"], os.environ["BUILD"]
 BUNDLED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "models", "bundled")
 LOG = os.path.join(BUNDLED, "log")
+EVALUATION = os.path.join(BUNDLED, "..", "..", "reports", "bundled", "evaluation.md")
 passed = failed = 0
 
 
@@ -64,15 +66,30 @@ def answers(folder):
     run("log", "init", log, "--origin", "example.org/answers")
     asked = held_out(os.path.join(folder, "data", "valid.jsonl"))
     check(len(asked) == 102, f"102 questions are held out: {len(asked)}")
-    right = 0
+    right, table = 0, []
     for question, answer in asked:
         done = subprocess.run([ASSAY, "run", os.path.join(BUNDLED, "model"), question, "--temperature", "0",
                                "--log", log], capture_output=True, text=True)
+        table.append((question, done.stdout.rstrip("\n"), "as the corpus has it" if done.stdout == answer + "\n" else answer))
         if done.returncode == 0 and done.stdout == answer + "\n":
             right += 1
         else:
             print(f"{question} {done.stdout!r} instead of {answer!r}")
     check(right == len(asked), f"{right} of {len(asked)} answers word for word")
+    evaluation(right, table)
+
+
+def evaluation(right, table):
+    text = (f"# Orrin 0.8M: held-out questions\n\n{right} of {len(table)} answered word for word: greedy, F32 arithmetic over "
+            "the committed weights.\nEach is the first question of a chat in data/valid.jsonl that asks about a person or "
+            "village.\n\n| question | answer | expected |\n|---|---|---|\n")
+    text += "".join(f"| {q} | {a} | {expected} |\n" for q, a, expected in table)
+    if "EVALUATION" in os.environ:
+        with open(os.environ["EVALUATION"], "w") as f:
+            f.write(text)
+    else:
+        with open(EVALUATION) as f:
+            check(f.read() == text, "reports/bundled/evaluation.md is not what it answers: make bundled-report")
 
 
 def main():
