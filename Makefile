@@ -140,7 +140,7 @@ replay: $(FUZZ)
 conformance: $(B)/assay $(B)/assay-verify $(REAL) $(MAKER) $(B)/corpus
 	@tools/deps.sh build test conformance
 	@tests/conformance/run.sh $(B)
-bench: $(BENCH) $(B)/assay $(MAKER)
+bench: $(BENCH) $(B)/assay $(B)/corpus $(MAKER) bundled-data
 	@tests/bench/run.sh $(B) $(BENCH)
 
 lint: $(B)/assay
