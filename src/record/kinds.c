@@ -245,6 +245,7 @@ OBJECT(metric, "one measurement");
 WORDS(training_phases, "begin", "step", "checkpoint", "end", "failed");
 static const struct member training_members[] = {
     MAY_OBJECTS("base_models", &model_ref, "models that the run starts from"),
+    MAY("chat_template", DIGEST, "template of the base that laid chats out; absent: ChatML"),
     MAY("checkpoint", DIGEST, "SHA-256 of the checkpoint file written at this step"),
     MAY("code", DIGEST, "SHA-256 of the training program"),
     MAY("config", DIGEST, "SHA-256 of the run's configuration"),

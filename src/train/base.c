@@ -9,6 +9,12 @@
 #include "train/names.h"
 #include "train/run.h"
 
+enum {
+    BASE_MAX_LAYERS = 1024,
+    BASE_MAX_WIDTH = 1 << 18,
+    BASE_MAX_HEADS = 1024,
+    BASE_MAX_VOCABULARY = 1 << 21
+};
 enum { DECODE_MAX = 1 << 16 }; /* elements at a time; a row of more is decoded in pieces */
 
 static bool refuse(const struct train *t, struct err *e, const char *what)
@@ -33,6 +39,14 @@ static bool eps_of(const struct model *m, float *out)
     return known;
 }
 
+/* Before anything is counted or allocated by what the file says of itself. */
+static bool within(const struct architecture *a)
+{
+    return a->layers <= BASE_MAX_LAYERS && a->width <= BASE_MAX_WIDTH && a->ffn <= BASE_MAX_WIDTH &&
+           a->heads <= BASE_MAX_HEADS && a->kv_heads <= BASE_MAX_HEADS &&
+           a->head_size <= BASE_MAX_WIDTH && a->vocabulary <= BASE_MAX_VOCABULARY;
+}
+
 static bool judge(const struct train *t, const struct architecture *a, struct err *e)
 {
     const struct model *m = t->base.model;
@@ -51,6 +65,8 @@ static bool judge(const struct train *t, const struct architecture *a, struct er
         !a->vocabulary || !a->tied_known || a->head_size % 2 || a->heads % a->kv_heads ||
         !(a->rope.base > 0) || (a->rope.dimensions && a->rope.dimensions != a->head_size))
         return refuse(t, e, "does not say what its shape is");
+    if (!within(a))
+        return refuse(t, e, "says that it is larger than any that is trained here");
     return true;
 }
 

@@ -161,25 +161,47 @@ static bool judge_model(const struct train_config *c, struct err *e)
     return true;
 }
 
+struct bound {
+    const char *group, *key;
+    struct span value;
+    double least, below; /* least <= value < below */
+    bool above;          /* and not least itself */
+};
+
+static bool judge_bound(const struct train_config *c, const struct bound *b, struct err *e)
+{
+    double v = train_config_number(b->value);
+    if ((b->above ? v > b->least : v >= b->least) && v < b->below)
+        return true;
+    struct json at = json_get(json_get(c->yaml.root, b->group), b->key);
+    return config_error(&c->yaml, json_type(at) ? yaml_line(&c->yaml, at) : 1, e,
+                        "'%s' is %s %g and below %g, not %.*s", b->key,
+                        b->above ? "above" : "at least", b->least, b->below, (int)b->value.n,
+                        (const char *)b->value.p);
+}
+
 static bool judge_steps(const struct train_config *c, struct err *e)
 {
     const struct config_steps *s = &c->steps;
-    const struct span positive[] = {s->rate,           s->eps,       s->clip, c->model.rope_base,
-                                    c->model.norm_eps, c->lora.alpha};
-    const struct span shares[] = {s->beta1, s->beta2};
-    for (size_t i = 0; i < sizeof positive / sizeof *positive; i++)
-        if (!(train_config_number(positive[i]) > 0 && train_config_number(positive[i]) < 1e9))
-            return config_error(&c->yaml, 1, e, "'%.*s' must be above 0", (int)positive[i].n,
-                                (const char *)positive[i].p);
-    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
-        if (!(train_config_number(shares[i]) >= 0 && train_config_number(shares[i]) < 1))
-            return config_error(&c->yaml, 1, e, "'beta1' and 'beta2' are at least 0 and below 1");
-    if (train_config_number(s->least_rate) > train_config_number(s->rate) ||
-        train_config_number(s->least_rate) < 0 || train_config_number(s->decay) < 0)
-        return config_error(&c->yaml, 1, e,
-                            "'min_learning_rate' is from 0 to 'learning_rate', 'weight_decay' at "
-                            "least 0");
-    return true;
+    const struct bound bounds[] = {
+        {"training", "learning_rate", s->rate, 0, 1e9, true},
+        {"training", "min_learning_rate", s->least_rate, 0, 1e9, false},
+        {"training", "weight_decay", s->decay, 0, 1e9, false},
+        {"training", "beta1", s->beta1, 0, 1, false},
+        {"training", "beta2", s->beta2, 0, 1, false},
+        {"training", "eps", s->eps, 0, 1e9, true},
+        {"training", "clip", s->clip, 0, 1e9, true},
+        {"model", "rope_base", c->model.rope_base, 0, 1e9, true},
+        {"model", "norm_eps", c->model.norm_eps, 0, 1e9, true},
+        {"lora", "alpha", c->lora.alpha, 0, 1e9, true},
+    };
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
+        if (!judge_bound(c, &bounds[i], e))
+            return false;
+    struct json least = json_get(json_get(c->yaml.root, "training"), "min_learning_rate");
+    return train_config_number(s->least_rate) <= train_config_number(s->rate) ||
+           config_error(&c->yaml, yaml_line(&c->yaml, least), e,
+                        "'min_learning_rate' is more than 'learning_rate'");
 }
 
 bool train_config_parse(struct train_config *out, struct span text, const char *file,

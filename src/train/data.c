@@ -1,7 +1,7 @@
 /*
  * Files to documents. JSON lines are read strictly, a line at a time; a chat is
- * laid out as ChatML, and only what the assistant says counts, unless the
- * configuration wants all of it.
+ * laid out by the base's template, or as ChatML, and only what the assistant says
+ * counts, unless the configuration wants all of it.
  */
 #include "train/data.h"
 
@@ -130,8 +130,7 @@ struct documents_job {
     struct documents *d;
     struct data_file *f;
     const struct config_file *c;
-    const struct tokenizer *t;
-    size_t context;
+    const struct data_reading *how;
     struct arena *a;
     uint32_t end_of_text, begin_turn, end_turn;
     struct tokens scratch;
@@ -160,7 +159,7 @@ static bool put_token(struct documents_job *j, uint32_t id, bool counts, struct 
 static bool put_text(struct documents_job *j, struct span text, bool counts, struct err *e)
 {
     j->scratch.n = 0;
-    if (!tokenizer_encode_text(&j->scratch, j->t, text, false, ENCODE_PLAIN, e))
+    if (!tokenizer_encode_text(&j->scratch, j->how->tokenizer, text, false, ENCODE_PLAIN, e))
         return false;
     for (size_t i = 0; i < j->scratch.n; i++)
         if (!put_token(j, j->scratch.id[i], counts, e))
@@ -191,20 +190,53 @@ static bool add_turn(struct documents_job *j, struct span role, struct span cont
     return ok;
 }
 
+/* ChatML. */
+static bool add_turns(struct documents_job *j, const struct layout_message *m, size_t n,
+                      struct err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!add_turn(j, m[i].role, m[i].content, e))
+            return false;
+    return true;
+}
+
+static bool add_laid_out(struct documents_job *j, const struct layout_message *m, size_t n,
+                         struct err *e)
+{
+    uint8_t *counts;
+    if (!layout_chat(&j->scratch, &counts, j->how->chats, j->how->tokenizer, m, n, j->a, e))
+        return false;
+    for (size_t i = 0; i < j->scratch.n; i++)
+        if (!put_token(j, j->scratch.id[i], counts[i] || j->c->loss == LOSS_ALL, e))
+            return false;
+    return true;
+}
+
+static bool add_chat(struct documents_job *j, const struct row *r, struct json list, struct err *e)
+{
+    struct layout_message *m = arena_array(j->a, json_count(list), sizeof *m);
+    struct err inner = ERR_INIT;
+    size_t n = 0;
+    if (!m)
+        return no_memory(e);
+    for (struct json x = json_first(list); json_type(x); x = json_next(x), n++)
+        if (!message(j->f, r, x, &m[n].role, &m[n].content, e))
+            return false;
+    if (!(j->how->chats ? add_laid_out : add_turns)(j, m, n, &inner))
+        return err_at(e, inner.code, j->f->path, r->offset, "line %llu: %s",
+                      (unsigned long long)r->line + 1, inner.text);
+    return end_document(j, r->line + 1, e);
+}
+
 static bool document_of_row(void *arg, const struct row *r, struct err *e)
 {
     struct documents_job *j = arg;
     struct json list;
-    struct span role, text;
+    struct span text;
     j->f->rows++;
     if (j->c->format == DATA_JSONL)
         return row_text(j->f, r, &text, e) && add_text(j, text, r->line + 1, e);
-    if (!messages_of(j->f, r, &list, e))
-        return false;
-    for (struct json m = json_first(list); json_type(m); m = json_next(m))
-        if (!message(j->f, r, m, &role, &text, e) || !add_turn(j, role, text, e))
-            return false;
-    return end_document(j, r->line + 1, e);
+    return messages_of(j->f, r, &list, e) && add_chat(j, r, list, e);
 }
 
 static bool note_start(struct documents_job *j, size_t at, struct err *e)
@@ -224,7 +256,7 @@ static bool note_start(struct documents_job *j, size_t at, struct err *e)
 static bool end_document(struct documents_job *j, uint64_t line, struct err *e)
 {
     struct documents *d = j->d;
-    size_t from = d->count ? d->starts[d->count] : 0, most = j->context + 1;
+    size_t from = d->count ? d->starts[d->count] : 0, most = j->how->context + 1;
     if (!put_token(j, j->end_of_text, j->c->format != DATA_CHAT || j->c->loss == LOSS_ALL, e))
         return false;
     size_t n = d->token_count - from;
@@ -232,14 +264,14 @@ static bool end_document(struct documents_job *j, uint64_t line, struct err *e)
         return err_at(e, ERR_LIMIT, j->f->path, ERR_NO_OFFSET,
                       "line %llu has %zu tokens and the context is %zu; shorten it, or set "
                       "too_long to split or skip",
-                      (unsigned long long)line, n, j->context);
+                      (unsigned long long)line, n, j->how->context);
     if (n > most && j->c->too_long == TOO_LONG_SKIP) {
         d->token_count = from;
         d->skipped++;
         return true;
     }
-    for (; n > most; n -= j->context, from += j->context) /* parts, each a document */
-        if (!note_start(j, from + j->context, e))
+    for (; n > most; n -= j->how->context, from += j->how->context) /* parts, each a document */
+        if (!note_start(j, from + j->how->context, e))
             return false;
     if (n < 2) { /* nothing to predict */
         d->token_count = from;
@@ -254,9 +286,10 @@ static uint32_t special(const struct tokenizer *t, const char *text)
 }
 
 bool data_documents(struct documents *d, struct data_file *f, const struct config_file *c,
-                    const struct tokenizer *t, size_t context, struct arena *a, struct err *e)
+                    const struct data_reading *how, struct arena *a, struct err *e)
 {
-    struct documents_job j = {.d = d, .f = f, .c = c, .t = t, .context = context, .a = a};
+    struct documents_job j = {.d = d, .f = f, .c = c, .how = how, .a = a};
+    const struct tokenizer *t = how->tokenizer;
     const struct token_roles *roles = tokenizer_roles(t);
     j.end_of_text = special(t, "<|endoftext|>");
     if (j.end_of_text == TOKEN_NONE)
@@ -266,10 +299,11 @@ bool data_documents(struct documents *d, struct data_file *f, const struct confi
     if (j.end_of_text == TOKEN_NONE)
         return err_at(e, ERR_UNSUPPORTED, f->path, ERR_NO_OFFSET,
                       "the model's vocabulary names no token that ends a text");
-    if (c->format == DATA_CHAT && (j.begin_turn == TOKEN_NONE || j.end_turn == TOKEN_NONE))
+    if (c->format == DATA_CHAT && !how->chats &&
+        (j.begin_turn == TOKEN_NONE || j.end_turn == TOKEN_NONE))
         return err_at(e, ERR_UNSUPPORTED, f->path, ERR_NO_OFFSET,
-                      "chats are laid out as ChatML, and the model's vocabulary has no "
-                      "<|im_start|> and <|im_end|>");
+                      "the model has no chat template, and its vocabulary has no <|im_start|> and "
+                      "<|im_end|> to lay chats out as ChatML");
     bool ok = c->format == DATA_TEXT ? add_text(&j, f->bytes, 1, e)
                                      : each_row(f, document_of_row, &j, a, e);
     tokens_free(&j.scratch);

@@ -9,6 +9,7 @@
 #include "assay/digest.h"
 #include "assay/tokenizer.h"
 #include "train/config.h"
+#include "train/layout.h"
 
 enum { DATA_MAX_FILE = 1 << 30 };
 
@@ -36,9 +37,15 @@ bool data_read_file(struct data_file *out, const char *path, struct arena *a,
 typedef bool data_text_fn(void *arg, struct span text, struct err *e);
 bool data_texts(const struct data_file *f, const struct config_file *c, data_text_fn *fn, void *arg,
                 struct arena *a, struct err *e) ASSAY_MUST_CHECK;
-/* Append its documents. `context`: positions of a window. */
+/* How its texts become tokens, in windows of `context` positions. */
+struct data_reading {
+    const struct tokenizer *tokenizer;
+    const struct template *chats; /* NULL: ChatML */
+    size_t context;
+};
+/* Append its documents. */
 bool data_documents(struct documents *d, struct data_file *f, const struct config_file *c,
-                    const struct tokenizer *t, size_t context, struct arena *a,
+                    const struct data_reading *how, struct arena *a,
                     struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- order ---- */

@@ -180,6 +180,8 @@ static void put_beginning(struct json_writer *w, const struct train *t,
              numerics_isa_name(numerics_isa()), team_threads(t->team));
     snprintf(seed, sizeof seed, "%" PRIu64, t->config.seed);
     put_base(w, t, m->base);
+    if (t->chats)
+        put_digest(w, "chat_template", &t->chats_digest);
     put_digest(w, "code", &t->code_digest);
     if (t->config.text.n <= CONFIG_TEXT_MAX)
         put_span(w, "config_text", t->config.text);

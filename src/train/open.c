@@ -91,7 +91,8 @@ static bool each_training_file(struct train *t, file_fn *fn, void *arg, struct e
 static bool load_file(struct train *t, struct data_file *f, const struct config_file *c, void *arg,
                       struct err *e)
 {
-    return data_documents(arg, f, c, t->tokenizer, t->network->shape.context, t->arena, e);
+    const struct data_reading how = {t->tokenizer, t->chats, t->network->shape.context};
+    return data_documents(arg, f, c, &how, t->arena, e);
 }
 
 static bool load_validation(struct train *t, struct err *e)
@@ -109,14 +110,47 @@ static bool load_validation(struct train *t, struct err *e)
     return true;
 }
 
+static bool is_chat(const struct config_objects *files)
+{
+    const struct config_file *f = files->items;
+    for (size_t i = 0; i < files->count; i++)
+        if (f[i].format == DATA_CHAT)
+            return true;
+    return false;
+}
+
+/* The base's own template, where chats are read. */
+static bool load_template(struct train *t, struct err *e)
+{
+    bool wanted = is_chat(&t->config.validation);
+    for (size_t i = 0; i < t->dataset_count; i++)
+        wanted = wanted || is_chat(&t->datasets[i].config->files);
+    const struct model *m = t->base.model;
+    for (size_t i = 0; m && wanted && i < m->template_count; i++) {
+        if (m->templates[i].name.n)
+            continue;
+        t->chats_digest = sha256_of(m->templates[i].bytes);
+        if (template_new(&t->chats, m->templates[i].bytes, e))
+            return true;
+        err_in_file(e, m->path);
+        return false;
+    }
+    return true;
+}
+
 static bool load_documents(struct train *t, struct err *e)
 {
-    uint64_t counted = 0;
-    if (!each_training_file(t, load_file, &t->data, e) || !load_validation(t, e))
+    uint64_t counted = 0, longest = 0;
+    if (!load_template(t, e) || !each_training_file(t, load_file, &t->data, e) ||
+        !load_validation(t, e))
         return false;
     for (size_t i = 0; i < t->data.token_count; i++)
         counted += t->data.counts[i];
-    if (t->data.count == 0 || counted == 0)
+    for (size_t i = 0; i < t->data.count; i++) {
+        uint64_t n = t->data.starts[i + 1] - t->data.starts[i];
+        longest = n > longest ? n : longest;
+    }
+    if (longest < 3 || counted == 0) /* two tokens, and the one that ends a text */
         return config_error(&t->config.yaml, 1, e,
                             "the data hold nothing to predict: no document has two tokens of which "
                             "the second counts");
@@ -273,6 +307,8 @@ static void name_run(struct train *t)
     buf_put(&b, t->config_digest.b, DIGEST_SIZE);
     buf_put(&b, t->data_digest.b, DIGEST_SIZE);
     buf_put(&b, t->base.tensor_root.b, DIGEST_SIZE);
+    if (t->chats) /* the tensors do not say how chats become tokens */
+        buf_put(&b, t->chats_digest.b, DIGEST_SIZE);
     struct digest d = sha256_of(buf_span(&b));
     buf_free(&b);
     memcpy(t->run_id, digest_hex(hex, &d), 32);
@@ -366,6 +402,7 @@ void train_close(struct train *t)
         return;
     activations_free(t->activations);
     team_free(t->team);
+    template_free(t->chats);
     tokenizer_free(t->tokenizer);
     model_free(t->base.model);
     arena_free(t->epoch_arena);

@@ -39,6 +39,8 @@ struct train {
     struct tokenizer *tokenizer;
     struct digest tokenizer_digest;
     bool has_tokenizer_digest;
+    struct template *chats; /* of the base, when there are chats to lay out; NULL: ChatML */
+    struct digest chats_digest;
     struct run_dataset *datasets;
     size_t dataset_count;
     struct documents data, validation;

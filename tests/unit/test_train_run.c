@@ -308,6 +308,19 @@ static void numbers_out_of_bounds_and_missing_parts_are_refused(void **state)
     }
 }
 
+static void a_number_out_of_bounds_is_named_with_its_line(void **state)
+{
+    (void)state;
+    struct err e = refused(config("bounds.yaml", plain_data, "training:\n  steps: 2\n  clip: -1\n"),
+                           in("bounds"));
+    assert_int_equal(e.code, ERR_CONFIG);
+    assert_non_null(strstr(e.text, "'clip' is above 0"));
+    e = refused(config("bounds.yaml", plain_data,
+                       "training: {steps: 2, learning_rate: 1e-3, min_learning_rate: 1e-2}\n"),
+                in("bounds"));
+    assert_non_null(strstr(e.text, "'min_learning_rate' is more than 'learning_rate'"));
+}
+
 static void data_that_hold_nothing_to_learn_are_refused(void **state)
 {
     (void)state;
@@ -316,7 +329,9 @@ static void data_that_hold_nothing_to_learn_are_refused(void **state)
     } rows[] = {
         {"", "jsonl"},
         {"\n\n", "jsonl"},
-        {"{\"text\":\"\"}\n", "jsonl"}, /* the end-of-text token alone */
+        {"{\"text\":\"\"}\n", "jsonl"},  /* the end-of-text token alone */
+        {"{\"text\":\"a\"}\n", "jsonl"}, /* one token before it */
+        {"a", "text"},
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}\n", "chat"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -516,6 +531,7 @@ int main(void)
         cmocka_unit_test(a_damaged_checkpoint_is_refused),
         cmocka_unit_test(unknown_keys_are_named_with_their_line),
         cmocka_unit_test(numbers_out_of_bounds_and_missing_parts_are_refused),
+        cmocka_unit_test(a_number_out_of_bounds_is_named_with_its_line),
         cmocka_unit_test(data_that_hold_nothing_to_learn_are_refused),
         cmocka_unit_test(rows_that_are_not_what_the_format_says_are_refused_by_line),
         cmocka_unit_test(documents_longer_than_the_context_are_treated_as_asked),
