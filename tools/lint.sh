@@ -12,6 +12,22 @@ BASE="-std=c11 -D_GNU_SOURCE -DASSAY_ANALYSIS -Iinclude -Isrc -Itests -include $
 sources=$(git ls-files 'src/*.c')
 all=$(git ls-files '*.c' '*.h')
 
+# What a tool passed is not asked again while the file, all that it includes (comments with
+# NOLINT too), the tool and its configuration stay: LINT_CACHE, or a folder of this user's.
+export LINT_CACHE="${LINT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/assay-lint}"
+mkdir -p "$LINT_CACHE"
+find "$LINT_CACHE" -type f -mtime +30 -delete
+cat >"$build/once" <<'ONCE'
+#!/bin/sh
+# once CONFIGURATION FILE COMMAND...: COMMAND, unless it passed on the same content before.
+configuration=$1 file=$2
+shift 2
+key=$( (cat "$configuration" "$file" && echo "$@" && eval "gcc $BASE -E -CC $file") | sha256sum | cut -d' ' -f1)
+[ -e "$LINT_CACHE/$key" ] && exit 0
+"$@" && : >"$LINT_CACHE/$key"
+ONCE
+export BASE
+
 check() { # name, command...
     what=$1
     shift
@@ -38,12 +54,19 @@ banned() { # functions that invite mistakes; raw printing outside the two progra
 long_files() {
     wc -l $all | awk '$2 != "total" && $1 > 800 { print; bad = 1 } END { exit bad }'
 }
+# The longest first, so that none is left alone at the end.
+longest() {
+    wc -c $sources | awk '$2 != "total" { print $1, $2 }' | sort -rn | cut -d' ' -f2
+}
 tidy() {
-    printf '%s\n' $sources | 
-        xargs -P "$(nproc)" -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$@" -- '"$BASE" tidy
+    clang-tidy --version | cat - .clang-tidy >"$build/tidy.configuration"
+    longest | xargs -P "$(nproc)" -I '{}' sh "$build/once" "$build/tidy.configuration" '{}' \
+        clang-tidy --quiet '--warnings-as-errors=*' '{}' -- $BASE
 }
 analyzer() {
-    printf '%s\n' $sources | xargs -P "$(nproc)" -n 1 gcc $BASE -O1 -fanalyzer -Werror -c -o /dev/null
+    gcc --version >"$build/analyzer.configuration"
+    longest | xargs -P "$(nproc)" -I '{}' sh "$build/once" "$build/analyzer.configuration" '{}' \
+        gcc $BASE -O1 -fanalyzer -Werror -c -o /dev/null '{}'
 }
 manual() {
     "$assay" man >"$build/assay.1" && ! mandoc -T lint -W warning "$build/assay.1" | grep -v "new sentence, new line"
@@ -62,6 +85,7 @@ check length long_files
 check scripts scripts
 check format clang-format --dry-run --Werror $all
 check manual manual
+check symbols tools/symbols.sh "$(dirname "$assay")"
 check clang make -s CC=clang B=build/clang CI=1 build/clang/assay
 check tidy tidy
 check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
