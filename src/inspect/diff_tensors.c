@@ -14,7 +14,8 @@
 #include "assay/base/text.h"
 
 enum {
-    RAW_BYTES = DIFF_CHUNK * 8, /* the widest element is 8 bytes */
+    WIDEST = 16, /* bytes of an element */
+    RAW_BYTES = DIFF_CHUNK * WIDEST,
     LANES = 8,
     /* A transposed side is read in runs down its columns, the other in runs
      * along its rows: a tile keeps both long. Columns fill whole blocks. */
@@ -60,6 +61,12 @@ struct work {
     const struct diff_options *opt;
     uint64_t done, total, reported;
 };
+
+/* A chunk of any type has room. */
+#define DTYPE(name, block, bytes, gguf, safetensors, kind)                                         \
+    _Static_assert((bytes) <= WIDEST * (block), #name " is wider than the buffers");
+#include "assay/dtypes.def"
+#undef DTYPE
 
 /* ---- reading ---- */
 

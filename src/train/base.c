@@ -15,7 +15,7 @@ enum {
     BASE_MAX_HEADS = 1024,
     BASE_MAX_VOCABULARY = 1 << 21
 };
-enum { DECODE_MAX = 1 << 16 }; /* elements at a time; a row of more is decoded in pieces */
+enum { RAW_MAX = 1 << 19 }; /* bytes at a time; a row of more is decoded in pieces */
 
 static bool refuse(const struct train *t, struct err *e, const char *what)
 {
@@ -130,16 +130,23 @@ static bool decode(const struct model *m, const struct tensor *x, uint64_t at, s
 static bool load_rows(const struct train *t, const struct tensor *x, struct parameter *p,
                       size_t head, uint8_t *raw, struct err *e)
 {
+    size_t most = (size_t)RAW_MAX / dtypes[x->dtype].bytes * dtypes[x->dtype].block; /* elements */
     for (size_t row = 0; row < p->rows; row++) {
         size_t from = head ? names_gguf_row(row, head) : row;
-        for (size_t at = 0; at < p->columns; at += DECODE_MAX) {
-            size_t n = p->columns - at < DECODE_MAX ? p->columns - at : DECODE_MAX;
+        for (size_t at = 0; at < p->columns; at += most) {
+            size_t n = p->columns - at < most ? p->columns - at : most;
             if (!decode(t->base.model, x, (uint64_t)from * p->columns + at, n,
                         p->w + row * p->columns + at, raw, e))
                 return false;
         }
     }
     return true;
+}
+
+/* Real numbers, in blocks or alone. */
+static bool is_weight(enum dtype t)
+{
+    return t != DTYPE_NONE && t != DTYPE_C64 && t != DTYPE_C128 && dtypes[t].kind != DTYPE_INTEGER;
 }
 
 static bool load_parameter(struct train *t, struct parameter *p, uint8_t *raw, struct err *e)
@@ -150,10 +157,12 @@ static bool load_parameter(struct train *t, struct parameter *p, uint8_t *raw, s
     if (gguf && !names_gguf(name, p->name))
         return refuse(t, e, "lacks a tensor");
     const struct tensor *x = model_tensor(t->base.model, span_str(gguf ? name : p->name));
-    if (!x || x->elements != floats || x->dtype == DTYPE_NONE ||
-        p->columns % dtypes[x->dtype].block || x->rank != p->rank)
+    if (!x || x->elements != floats || !is_weight(x->dtype) ||
+        p->columns % dtypes[x->dtype].block || x->rank != p->rank ||
+        x->data.length != floats / dtypes[x->dtype].block * dtypes[x->dtype].bytes)
         return err_at(e, ERR_FORMAT, t->base.model->path, x ? x->entry.offset : ERR_NO_OFFSET,
-                      "lacks the tensor \"%s\", or has it in another shape", gguf ? name : p->name);
+                      "lacks the tensor \"%s\" of real numbers, or has it in another shape",
+                      gguf ? name : p->name);
     if (gguf && names_heads(&t->network->shape, p->name))
         head = t->network->shape.head;
     return load_rows(t, x, p, head, raw, e);
@@ -161,7 +170,7 @@ static bool load_parameter(struct train *t, struct parameter *p, uint8_t *raw, s
 
 bool base_load(struct train *t, struct err *e)
 {
-    uint8_t *raw = malloc((size_t)DECODE_MAX * 8);
+    uint8_t *raw = malloc(RAW_MAX);
     bool ok = raw || err_set(e, ERR_MEMORY, "out of memory for the base model's weights");
     for (size_t i = 0; ok && i < t->network->base_count; i++)
         ok = load_parameter(t, &t->network->parameters[i], raw, e);

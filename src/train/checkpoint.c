@@ -172,6 +172,9 @@ static bool belongs(const struct train *t, const struct model *m, const char *pa
                       "is a checkpoint of another configuration; train anew in another folder");
     if (t->base.has_root && !holds_digest(m, "base", &t->base.tensor_root))
         return refuse(path, e, "is a checkpoint of another base model");
+    struct span run;
+    if (!metadata_string(m, "run", &run) || !span_is(run, t->run_id))
+        return refuse(path, e, "is a checkpoint of another run: the base's chat template differs");
     return true;
 }
 
@@ -206,7 +209,7 @@ bool train_restore(struct train *t, const char *path, struct err *e)
         return false;
     bool ok = belongs(t, m, path, e) && read_parts(t, m, e) && train_root(t, &root, e);
     if (ok && (!holds_digest(m, "weights_root", &root) || !number_of(m, "step", &t->step) ||
-               !number_of(m, "tokens", &t->tokens)))
+               !number_of(m, "tokens", &t->tokens) || t->step > t->config.steps.steps))
         ok = refuse(path, e, "its weights are not those that it was written with");
     model_free(m);
     return ok;
