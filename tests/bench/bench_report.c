@@ -18,7 +18,7 @@
 #include "assay/log.h"
 #include "support/folder.h"
 
-enum { CLAIMS = 10000 };
+enum { CLAIMS = 2000 };
 
 static struct folder place;
 static const char *folder; /* of the log */
