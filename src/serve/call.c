@@ -145,6 +145,13 @@ static struct exchange_call describe(struct call *c)
     return what;
 }
 
+/* What was sealed since the last time, and so many tokens. */
+static void spend(struct call *c, uint64_t tokens)
+{
+    budget_spend(c->service, c->caller.key, tokens, c->sealed - c->spent);
+    c->spent = c->sealed;
+}
+
 static bool write_intent(struct call *c, struct err *e)
 {
     struct log_content content[2 + BACKEND_FIELDS];
@@ -155,7 +162,10 @@ static bool write_intent(struct call *c, struct err *e)
     n += c->backend->intent(c, content + n);
     for (size_t i = 0; i < n; i++)
         c->sealed += content[i].data.n;
-    return gate_intent(&c->gate, c->service->book, &what, content, n, e);
+    if (!gate_intent(&c->gate, c->service->book, &what, content, n, e))
+        return false;
+    spend(c, 0); /* at once: what many callers send together counts as they send it */
+    return true;
 }
 
 /* 503 and why; nothing leaves. */
@@ -352,7 +362,7 @@ void call_finished(struct call *c, const struct log_receipt *r)
     bool keep = whole && (c->gate.chunked || !c->gate.stream);
     metrics_written(&s->metrics, r->seq);
     ledger_add(s->ledger, c->facts.id, exchange_intent(c->gate.exchange), r->seq);
-    budget_spend(s, c->caller.key, c->facts.input + c->facts.output, c->sealed);
+    spend(c, c->facts.input + c->facts.output);
     say_over(c);
     if (conn)
         conn_set_user(conn, NULL);
@@ -540,7 +550,10 @@ void call_upstream_done(struct call *c, const struct transfer_result *r)
     c->transfer = NULL;
     c->has_certificate = r->has_certificate;
     memcpy(c->certificate.b, r->certificate, DIGEST_SIZE);
-    pick_report(c->service, c->targets[c->target]->index, worked || r->end == TRANSFER_REFUSED);
+    /* What we would not take is no fault of the upstream's; what we did not want to take is. */
+    bool refused = r->end == TRANSFER_REFUSED && !c->discard;
+    if (c->settings == c->service->settings) /* others number their upstreams in another way */
+        pick_report(c->service, c->targets[c->target]->index, worked || refused);
     bool nothing_came = c->discard || (r->end != TRANSFER_OK && !r->sent);
     if (nothing_came && may_ask_again(c))
         ask_again(c);

@@ -75,8 +75,6 @@ void pick_report(struct service *s, size_t upstream, bool worked)
         c->open_until_ms = 0;
         return;
     }
-    if (upstream >= s->settings->upstreams.count)
-        return; /* of a configuration that is no more */
     u = serve_settings_upstream(s->settings, upstream);
     c->failures++;
     if (u->break_after && c->failures >= u->break_after)

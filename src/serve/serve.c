@@ -339,7 +339,7 @@ static void on_hup(void *arg)
         return;
     }
     struct listener_tls tls = tls_of(fresh);
-    if (!listener_reload(s->server, &tls, &e))
+    if (!listener_reload(s->server, &tls, &e) || (s->admin && !listener_reload(s->admin, &tls, &e)))
         service_say(s, "certificate_refused", "\"code\":\"%s\"", err_name(e.code));
     serve_settings_release(old);
     memset(s->circuits, 0, sizeof s->circuits);
@@ -503,7 +503,8 @@ bool serve_run(const struct serve_options *o, struct err *e)
               workers_start(s, e) && replays_start(s, e);
     if (ok) {
         look_at_disk(s);
-        service_say(s, "listening", "\"port\":%u", listener_port(s->server));
+        service_say(s, "listening", "\"port\":%u,\"admin_port\":%u", listener_port(s->server),
+                    s->admin ? listener_port(s->admin) : 0);
         ok = loop_run(s->loop, e);
         service_say(s, "stopped", "\"calls\":%zu", s->call_count);
     }

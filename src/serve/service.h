@@ -185,7 +185,7 @@ struct call {
     enum exchange_result result;
     const char *error;
     uint64_t start_us, first_byte_us, queued_us;
-    uint64_t sealed; /* bytes */
+    uint64_t sealed, spent; /* bytes; spent: of them, off the key's budget already */
 };
 
 /* A request to an endpoint of kind ENDPOINT_CALL, whole and with a caller. */

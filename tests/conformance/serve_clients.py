@@ -4,6 +4,8 @@ client's certificate."""
 import json
 import os
 import re
+import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -257,6 +259,35 @@ def certificates(folder):
     return at, hashlib.sha256(der).hexdigest()
 
 
+def shown_certificate(port, at):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(at("c.pem"), at("c.key"))
+    with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain) as tls:
+        return tls.getpeercert(binary_form=True)
+
+
+def reload_checks(server, at):
+    """SIGHUP takes up a new certificate for new connections; a broken one changes nothing."""
+    before = shown_certificate(server.port, at)
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+        "-subj", "/CN=renewed", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", at("s.key"), "-out", at("s.pem"))
+    server.process.send_signal(signal.SIGHUP)
+    for _ in range(100):
+        after = shown_certificate(server.port, at)
+        if after != before:
+            break
+        time.sleep(0.05)
+    check("renewed_certificate_is_shown_after_sighup", after == ssl.PEM_cert_to_DER_cert(open(at("s.pem")).read()))
+    with open(at("s.pem"), "w") as f:
+        f.write("no certificate\n")
+    server.process.send_signal(signal.SIGHUP)
+    for line in server.process.stderr:
+        if json.loads(line).get("event") == "certificate_refused":
+            break
+    check("broken_certificate_changes_nothing", shown_certificate(server.port, at) == after)
+
+
 def tls_checks(folder, config):
     at, fingerprint = certificates(folder)
     text = config + (f"tls: {{certificate: {at('s.pem')}, key: {at('s.key')}, client_ca: {at('c.pem')}}}\n"
@@ -278,6 +309,7 @@ def tls_checks(folder, config):
             check(name, False)
         except (httpx.TransportError, ssl.SSLError):
             check(name, True)
+    reload_checks(server, at)
     check("tls_server_stops", server.stop())
 
 

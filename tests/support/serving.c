@@ -112,6 +112,9 @@ static void start(struct serving *s, const struct folder *f, const char *config,
         const char *port = strstr(line, "\"port\":");
         if (port && line[n - 1] == '\n')
             s->port = (unsigned)strtoul(port + 7, NULL, 10);
+        port = strstr(line, "\"admin_port\":");
+        if (s->port && port)
+            s->admin_port = (unsigned)strtoul(port + 13, NULL, 10);
     }
     assert_true(s->port != 0);
 }

@@ -9,8 +9,8 @@
 
 struct serving {
     pid_t pid;
-    unsigned port;
-    int lines; /* its structured log */
+    unsigned port, admin_port; /* admin_port 0: none of its own */
+    int lines;                 /* its structured log */
 };
 
 /* Serve by this YAML (NULL: by --upstream of the port), with the log in `f`. */

@@ -331,25 +331,6 @@ static int begin(const char *model, bool stream)
     return fd;
 }
 
-static void client_that_leaves_while_it_waits_is_noticed_within_100_ms(void **state)
-{
-    (void)state;
-    struct told t;
-    unsigned requests = stub_requests(stub), aborts = stub_aborts(stub);
-    int fd = begin("stall", false);
-    for (int i = 0; i < 500 && stub_requests(stub) == requests; i++)
-        usleep(1000);
-    uint64_t start = clock_monotonic();
-    close(fd);
-    while (stub_aborts(stub) == aborts && clock_monotonic() - start < UINT64_C(2000000000))
-        usleep(500);
-    uint64_t ms = (clock_monotonic() - start) / 1000000;
-    assert_true(ms < 600); /* the upstream was let go long before its timeout */
-    told_wait(&t, &place);
-    assert_string_equal(t.outcome, "client_abort");
-    assert_int_equal(t.released, 0);
-}
-
 static void client_that_leaves_a_stream_has_its_prefix_on_record(void **state)
 {
     (void)state;
@@ -563,7 +544,6 @@ int main(void)
         cmocka_unit_test(durability_end_holds_back_the_terminal_event_alone),
         cmocka_unit_test(connection_is_used_again),
         cmocka_unit_test(old_client_gets_a_stream_until_the_connection_ends),
-        cmocka_unit_test(client_that_leaves_while_it_waits_is_noticed_within_100_ms),
         cmocka_unit_test(client_that_leaves_a_stream_has_its_prefix_on_record),
         cmocka_unit_test(client_that_takes_its_time_loses_nothing),
         cmocka_unit_test(thousands_of_idle_connections_keep_nobody_out),

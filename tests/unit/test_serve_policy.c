@@ -1,0 +1,374 @@
+/*
+ * Whom the server serves, from where, and whom it asks: addresses, users, enrolled models,
+ * budgets, circuits and weights, and what becomes of a call whose client left.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "assay/base/clock.h"
+#include "support/serving.h"
+#include "support/stub_upstream.h"
+
+static struct folder place;
+static struct stub_upstream *stub;
+static struct serving server;
+static char key[128];
+
+static int setup(void **state)
+{
+    (void)state;
+    if (!folder_make(&place))
+        return -1;
+    logs_make(&place);
+    stub = stub_start();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stub_stop(stub);
+    folder_remove(&place);
+    return 0;
+}
+
+/* One upstream for any model, called stub, with `upstream` in its entry; then `more`. */
+static void start(const char *upstream, const char *more)
+{
+    char yaml[4096];
+    snprintf(yaml, sizeof yaml,
+             "upstreams:\n  - {name: stub, url: http://127.0.0.1:%u/v1%s}\n"
+             "  - {name: other, url: http://127.0.0.1:%u/v1}\n%s",
+             stub_port(stub), upstream, stub_port(stub), more);
+    serving_start(&server, &place, yaml, 0);
+}
+
+static const char any_model[] = "models: [{name: '*', backends: [{upstream: stub}]}]\n";
+
+static void start_with(const char *more)
+{
+    char text[2048];
+    snprintf(text, sizeof text, "%s%s", any_model, more);
+    start("", text);
+}
+
+static bool has(const struct buf *b, const char *text)
+{
+    return b->n && memmem(b->p, b->n, text, strlen(text));
+}
+
+/* Status of a call, and whether its answer says `text`. */
+static unsigned ask(unsigned port, const char *fields, const char *model, const char *text)
+{
+    char body[128];
+    struct buf answer;
+    snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[]}", model);
+    client_post(port, "/v1/chat/completions", fields, body, &answer);
+    unsigned status = answer_status(&answer);
+    if (!has(&answer, text))
+        fail_msg("%s: %u without %s", model, status, text);
+    buf_free(&answer);
+    return status;
+}
+
+static unsigned get(unsigned port, const char *path, const char *fields)
+{
+    char text[512];
+    struct buf answer;
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n", path,
+             fields);
+    client_ask(port, text, &answer);
+    unsigned status = answer_status(&answer);
+    buf_free(&answer);
+    return status;
+}
+
+/* A key's entry; `key` becomes the field that shows it. */
+static void make_key(const char *more, char *yaml, size_t size)
+{
+    struct buf k, entry;
+    struct err e = ERR_INIT;
+    buf_init(&k, 4096);
+    buf_init(&entry, 4096);
+    assert_true(serve_make_key(span_str("alice"), &k, &entry, &e));
+    snprintf(key, sizeof key, "Authorization: Bearer %s\r\n", buf_cstr(&k));
+    snprintf(yaml, size, "keys:\n%s%s", buf_cstr(&entry), more);
+    buf_free(&k);
+    buf_free(&entry);
+}
+
+/* ---- from where ---- */
+
+static void address_beyond_loopback_is_refused_without_keys(void **state)
+{
+    (void)state;
+    static const char *const beyond[] = {"0.0.0.0:0", "[::]:0", "192.0.2.1:80"};
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        struct serve_options o = {
+            .log = place.path, .listen = beyond[i], .upstream = "http://127.0.0.1:1/v1"};
+        struct err e = ERR_INIT;
+        assert_false(serve_run(&o, &e));
+        assert_int_equal(e.code, ERR_CONFIG);
+        assert_non_null(strstr(e.text, "is not loopback and there are no keys"));
+    }
+    struct serve_options o = {.log = place.path,
+                              .listen = "0.0.0.0:0",
+                              .upstream = "http://127.0.0.1:1/v1",
+                              .open = true};
+    struct err e = ERR_INIT;
+    assert_true(serve_check(&o, &e));
+}
+
+static void administrators_have_an_address_of_their_own(void **state)
+{
+    (void)state;
+    start_with("admin_listen: 127.0.0.1:0\n");
+    assert_true(server.admin_port != 0 && server.admin_port != server.port);
+    assert_int_equal(get(server.port, "/metrics", ""), 404);
+    assert_int_equal(get(server.admin_port, "/metrics", ""), 200);
+    assert_int_equal(get(server.admin_port, "/v1/models", ""), 404);
+    assert_int_equal(ask(server.admin_port, "", "ok", "not_found"), 404);
+    assert_int_equal(ask(server.port, "", "ok", "Assay-Entry"), 200);
+    assert_int_equal(get(server.port, "/health", ""), 200);
+    assert_int_equal(get(server.admin_port, "/health", ""), 200);
+    assert_true(serving_stop(&server));
+}
+
+static void own(const struct folder *f, uid_t uid, gid_t gid)
+{
+    DIR *d = opendir(f->path);
+    struct dirent *e;
+    assert_non_null(d);
+    assert_int_equal(chown(f->path, uid, gid), 0);
+    while ((e = readdir(d)))
+        if (e->d_name[0] != '.')
+            assert_int_equal(chown(folder_path(f, e->d_name), uid, gid), 0);
+    closedir(d);
+}
+
+/* The value of a line of /proc/PID/status. */
+static void status_line(pid_t pid, const char *name, char *out, size_t size)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    out[0] = '\0';
+    while (fgets(line, sizeof line, f))
+        if (strncmp(line, name, strlen(name)) == 0)
+            snprintf(out, size, "%s", line + strlen(name));
+    assert_int_equal(fclose(f), 0);
+}
+
+static void root_is_given_up_for_the_configured_user(void **state)
+{
+    (void)state;
+    const struct passwd *nobody = getpwnam("nobody");
+    char uids[256], wanted[128], set[64];
+    if (geteuid() != 0 || !nobody) {
+        print_message("only root can give itself up: skipped\n");
+        skip();
+    }
+    own(&place, nobody->pw_uid, nobody->pw_gid);
+    start_with("user: nobody\n");
+    unsigned uid = (unsigned)nobody->pw_uid;
+    snprintf(wanted, sizeof wanted, "\t%u\t%u\t%u\t%u\n", uid, uid, uid, uid);
+    status_line(server.pid, "Uid:", uids, sizeof uids);
+    assert_string_equal(uids, wanted);
+    status_line(server.pid, "CapEff:\t", set, sizeof set);
+    assert_string_equal(set, "0000000000000000\n");
+    status_line(server.pid, "NoNewPrivs:\t", set, sizeof set);
+    assert_string_equal(set, "1\n");
+    assert_int_equal(ask(server.port, "", "ok", "Assay-Entry"), 200);
+    assert_true(serving_stop(&server));
+    own(&place, geteuid(), getegid());
+}
+
+/* ---- what ---- */
+
+static void models_that_are_not_enrolled_are_refused(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"bytes\":1,\"complete\":true,\"file_count\":1,\"format\":"
+                               "\"gguf\",\"name\":\"ok\",\"software\":\"test\"}";
+    struct log_entry entry = {.kind = RECORD_MODEL, .body = span_str(body)};
+    struct log_receipt enrolled;
+    struct err e = ERR_INIT;
+    struct told t;
+    struct log *l = logs_open(&place);
+    assert_true(log_append(l, &entry, &enrolled, &e));
+    log_close(l);
+    start_with("enrolled_only: true\n");
+    unsigned requests = stub_requests(stub);
+    assert_int_equal(ask(server.port, "", "500", "model_not_enrolled"), 403);
+    assert_int_equal(stub_requests(stub), requests);
+    assert_int_equal(ask(server.port, "", "ok", "Assay-Entry"), 200);
+    told_wait(&t, &place);
+    assert_string_equal(t.outcome, "complete");
+    assert_true(serving_stop(&server));
+}
+
+static void sealed_bytes_are_budgeted_for_a_key(void **state)
+{
+    (void)state;
+    char yaml[1024];
+    unsigned requests = stub_requests(stub);
+    make_key("    sealed_per_day: 3 KiB\n", yaml, sizeof yaml);
+    start_with(yaml);
+    unsigned served = 0;
+    for (int i = 0; i < 12; i++) {
+        char body[64] = "{\"model\":\"ok\",\"messages\":[]}";
+        struct buf answer;
+        client_post(server.port, "/v1/chat/completions", key, body, &answer);
+        unsigned status = answer_status(&answer);
+        assert_true(status == 200 || (status == 429 && has(&answer, "sealed_per_day")));
+        served += status == 200;
+        buf_free(&answer);
+    }
+    assert_true(served >= 1 && served <= 3); /* a call seals more than a KiB */
+    assert_int_equal(stub_requests(stub), requests + served);
+    assert_true(serving_stop(&server));
+}
+
+/* ---- who is asked ---- */
+
+static void weights_share_the_calls_out(void **state)
+{
+    (void)state;
+    unsigned fine = 0, wrong = 0;
+    start("", "models:\n  - name: both\n    backends: [{upstream: stub, model: ok, weight: 3}, "
+              "{upstream: other, model: '500', weight: 1}]\n");
+    for (int i = 0; i < 16; i++) {
+        unsigned status = ask(server.port, "", "both", "Assay-Entry");
+        fine += status == 200;
+        wrong += status == 500;
+    }
+    assert_int_equal(fine, 12);
+    assert_int_equal(wrong, 4);
+    assert_true(serving_stop(&server));
+}
+
+static void upstream_that_fails_is_left_alone_and_tried_again_later(void **state)
+{
+    (void)state;
+    start(", break_after: 2, break_ms: 700",
+          "models:\n  - name: both\n    backends: [{upstream: stub, model: '503'}, "
+          "{upstream: other, model: ok, priority: 1}]\n");
+    unsigned before = stub_requests(stub);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ask(server.port, "", "both", "Assay-Entry"), 200);
+    assert_int_equal(stub_requests(stub) - before, 4); /* each was asked, and then the other */
+    before = stub_requests(stub);
+    assert_int_equal(ask(server.port, "", "both", "Assay-Entry"), 200);
+    assert_int_equal(stub_requests(stub) - before, 1); /* its circuit is open */
+    usleep(800000);
+    before = stub_requests(stub);
+    assert_int_equal(ask(server.port, "", "both", "Assay-Entry"), 200);
+    assert_int_equal(stub_requests(stub) - before, 2);
+    assert_true(serving_stop(&server));
+}
+
+/* ---- clients that leave ---- */
+
+static int begin(const char *model, bool stream)
+{
+    char text[512], body[256];
+    snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[]%s}", model,
+             stream ? ",\"stream\":true" : "");
+    snprintf(text, sizeof text,
+             "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(body), body);
+    int fd = client_connect(server.port);
+    client_send(fd, text);
+    return fd;
+}
+
+/* Milliseconds from the client's leaving until the upstream was let go. */
+static unsigned leave(const char *model, bool stream)
+{
+    struct buf answer;
+    unsigned requests = stub_requests(stub), aborts = stub_aborts(stub);
+    int fd = begin(model, stream);
+    buf_init(&answer, 1 << 20);
+    for (int i = 0; i < 2000 && stub_requests(stub) == requests; i++)
+        usleep(1000);
+    if (stream)
+        client_read(fd, &answer, "rd0 ", 3000);
+    buf_free(&answer);
+    uint64_t start = clock_monotonic();
+    close(fd);
+    while (stub_aborts(stub) == aborts && clock_monotonic() - start < UINT64_C(5000000000))
+        usleep(500);
+    return (unsigned)((clock_monotonic() - start) / 1000000);
+}
+
+/* A machine under load is late at times; a server that looked now and then would be late more
+ * often than not, for the clients leave at any time. */
+static void client_that_leaves_is_noticed_within_100_ms(void **state)
+{
+    (void)state;
+    enum { TRIES = 9 };
+    struct told t;
+    start_with("");
+    for (int stream = 0; stream < 2; stream++) {
+        unsigned in_time = 0;
+        for (int i = 0; i < TRIES; i++)
+            in_time += leave(stream ? "slow-1000-20" : "stall", stream) < 100;
+        assert_true(in_time > TRIES / 2);
+        told_wait(&t, &place);
+        assert_string_equal(t.outcome, "client_abort");
+        assert_true(stream || t.released == 0);
+    }
+    assert_true(serving_stop(&server));
+}
+
+static void upstream_may_finish_when_the_configuration_says_so(void **state)
+{
+    (void)state;
+    struct told t;
+    struct buf answer, said;
+    unsigned aborts = stub_aborts(stub);
+    start_with("on_abort: drain\n");
+    int fd = begin("slow-12-20", true);
+    buf_init(&answer, 1 << 20);
+    client_read(fd, &answer, "rd1 ", 3000);
+    close(fd);
+    told_wait(&t, &place);
+    assert_string_equal(t.outcome, "client_abort");
+    assert_int_equal(stub_aborts(stub), aborts);
+    assert_true(serving_stop(&server));
+    buf_init(&said, 1 << 20);
+    told_content(&place, t.intent, "response", &said);
+    assert_true(has(&said, "rd11 ") && has(&said, "[DONE]")); /* all that it said is on record */
+    assert_true(t.released < said.n);                         /* and how much of it left */
+    buf_free(&answer);
+    buf_free(&said);
+}
+
+int main(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(address_beyond_loopback_is_refused_without_keys),
+        cmocka_unit_test(administrators_have_an_address_of_their_own),
+        cmocka_unit_test(root_is_given_up_for_the_configured_user),
+        cmocka_unit_test(models_that_are_not_enrolled_are_refused),
+        cmocka_unit_test(sealed_bytes_are_budgeted_for_a_key),
+        cmocka_unit_test(weights_share_the_calls_out),
+        cmocka_unit_test(upstream_that_fails_is_left_alone_and_tried_again_later),
+        cmocka_unit_test(client_that_leaves_is_noticed_within_100_ms),
+        cmocka_unit_test(upstream_may_finish_when_the_configuration_says_so),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
