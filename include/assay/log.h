@@ -56,6 +56,13 @@ struct log_receipt {
 
 typedef void log_done(void *arg, const struct log_receipt *r);
 
+/* What a record is found by, beside its head: members of its body, in plain text. */
+struct log_index {
+    struct span model, outcome, response; /* empty: none */
+    bool has_intent;
+    uint64_t intent; /* of a call-outcome: the call-intent's number */
+};
+
 struct log_entry {
     enum record_kind kind;
     struct span body;    /* JSON object text; members of the kind */
@@ -69,6 +76,7 @@ struct log_entry {
      * ERR_IO, and such outcomes are still taken.
      */
     uint64_t reserve;
+    const struct log_index *index; /* as the body has it; NULL: it is read from there */
     bool more; /* log_submit: others follow at once; the commit thread is woken by log_push */
 };
 

@@ -172,9 +172,14 @@ void jw_str(struct json_writer *w, const char *s)
 
 void jw_u64(struct json_writer *w, uint64_t v)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)v);
-    put_word(w, text);
+    char text[24]; /* from its end: 2^64 has 20 digits */
+    char *at = text + sizeof text - 1;
+    *at = '\0';
+    do {
+        *--at = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    put_word(w, at);
 }
 
 void jw_i64(struct json_writer *w, int64_t v)

@@ -76,12 +76,23 @@ static void settled(struct exchange *x, struct ticket *t)
     settle_ticket(x);
 }
 
-static bool submit(struct exchange *x, enum record_kind kind, const struct buf *body,
-                   const struct log_content *content, size_t count, const struct ticket *t,
-                   struct err *e)
+/* A name that stands in the leaf as it is; of others the log says what is found of them. */
+static bool is_plain(struct span name)
 {
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] < 0x20 || name.p[i] > 0x7e || name.p[i] == '"' || name.p[i] == '\\')
+            return false;
+    return true;
+}
+
+static bool submit(struct exchange *x, enum record_kind kind, const struct buf *body,
+                   const struct log_index *index, const struct log_content *content, size_t count,
+                   const struct ticket *t, struct err *e)
+{
+    bool plain = is_plain(index->model) && is_plain(index->response);
     struct log_entry entry = {.kind = kind,
                               .body = buf_span(body),
+                              .index = plain ? index : NULL,
                               .subject = x->subject,
                               .content = content,
                               .content_count = count,
@@ -98,11 +109,12 @@ static bool submit(struct exchange *x, enum record_kind kind, const struct buf *
 static bool submit_window(struct exchange *x, const struct log_content *content, size_t count,
                           uint64_t released, const struct ticket *t, struct err *e)
 {
+    static const struct log_index none;
     struct buf body;
     buf_init(&body, BODY_MAX);
     bool ok = body_of_window(&body, x->intent, x->windows, released) ||
               err_set(e, ERR_MEMORY, "out of memory for a record");
-    ok = ok && submit(x, RECORD_CALL_WINDOW, &body, content, count, t, e);
+    ok = ok && submit(x, RECORD_CALL_WINDOW, &body, &none, content, count, t, e);
     buf_free(&body);
     x->windows += ok;
     return ok;
@@ -212,11 +224,12 @@ bool exchange_begin(struct exchange **out, struct exchange_book *b,
     ok = ok && take(x->rest, content, count, e);
     if (ok) {
         struct ticket t = {.settled = begun};
+        struct log_index index = {.model = call->model.name};
         x->rest_count = count;
         x->begun = done;
         x->begun_arg = arg;
         count = cut(piece, x->rest, &x->rest_count);
-        ok = submit(x, RECORD_CALL_INTENT, &body, piece, count, &t, e);
+        ok = submit(x, RECORD_CALL_INTENT, &body, &index, piece, count, &t, e);
     }
     buf_free(&body);
     if (!ok) {
@@ -265,7 +278,12 @@ bool exchange_end(struct exchange *x, const struct exchange_outcome *outcome,
     buf_init(&body, BODY_MAX);
     bool ok = body_of_outcome(&body, outcome, x->durability, x->intent, x->windows) ||
               err_set(e, ERR_LIMIT, "what the outcome says is too long");
-    ok = ok && submit(x, RECORD_CALL_OUTCOME, &body, piece, count, &t, e);
+    struct log_index index = {.model = outcome->model.name,
+                              .outcome = span_str(exchange_result_name(outcome->result)),
+                              .response = outcome->response_id,
+                              .has_intent = true,
+                              .intent = x->intent};
+    ok = ok && submit(x, RECORD_CALL_OUTCOME, &body, &index, piece, count, &t, e);
     buf_free(&body);
     if (ok) {
         x->ended = true;

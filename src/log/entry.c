@@ -49,6 +49,29 @@ bool entry_index_of(struct entry_index *out, enum record_kind kind, struct span 
     return ok;
 }
 
+/* To where an item's texts stand. */
+static struct span copy(uint8_t **at, struct span s)
+{
+    if (s.n)
+        memcpy(*at, s.p, s.n);
+    struct span out = {*at, s.n};
+    *at += s.n;
+    return out;
+}
+
+static void take_index(struct item *i, const struct log_index *given, uint8_t **at)
+{
+    i->index = (struct entry_index){
+        .model = copy(at, given->model),
+        .outcome = copy(at, given->outcome),
+        .has_intent = given->has_intent,
+        .intent = given->intent,
+        .has_response = given->response.n != 0,
+    };
+    if (given->response.n)
+        i->index.response = response_hash(given->response);
+}
+
 /* ---- sealing ---- */
 
 /* What one entry needs of chance, drawn at once: each draw is a call of the system. */
@@ -108,7 +131,9 @@ static bool measure(const struct log_entry *entry, size_t *names, struct err *e)
         return err_set(e, ERR_LIMIT, "a record has at most %d sealed fields", RECORD_MAX_FIELDS);
     if (entry->body.n > LOG_ENTRY_BYTES)
         return err_set(e, ERR_LIMIT, "a record's body is larger than %d bytes", LOG_ENTRY_BYTES);
-    *names = 0;
+    *names = entry->index ? entry->index->model.n + entry->index->outcome.n : 0;
+    if (*names > LOG_ENTRY_BYTES)
+        return err_set(e, ERR_LIMIT, "a record's names are too long");
     for (size_t k = 0; k < entry->content_count; k++) {
         if (entry->content[k].field.n > SEAL_NAME_MAX)
             return err_set(e, ERR_LIMIT, "a field's name is longer than %d bytes", SEAL_NAME_MAX);
@@ -119,15 +144,6 @@ static bool measure(const struct log_entry *entry, size_t *names, struct err *e)
         total += entry->content[k].data.n;
     }
     return true;
-}
-
-static struct span copy(uint8_t **at, struct span s)
-{
-    if (s.n)
-        memcpy(*at, s.p, s.n);
-    struct span out = {*at, s.n};
-    *at += s.n;
-    return out;
 }
 
 static int by_name(const void *a, const void *b)
@@ -158,6 +174,8 @@ static struct item *allocate(const struct log_entry *entry, size_t names)
     i->body = copy(&at, entry->body);
     for (size_t k = 0; k < entry->content_count; k++)
         i->fields[k].name = copy(&at, entry->content[k].field);
+    if (entry->index)
+        take_index(i, entry->index, &at);
     i->field_count = entry->content_count;
     qsort(i->fields, i->field_count, sizeof *i->fields, by_name);
     i->bytes = size;
@@ -175,8 +193,8 @@ bool item_new(struct log *l, const struct log_entry *entry, struct item **out, s
     struct item *i = allocate(entry, names);
     if (!i)
         return err_set(e, ERR_MEMORY, "out of memory for a record");
-    if (!names_unique(i, e) || !entry_index_of(&i->index, i->kind, i->body, e) ||
-        !seal_item(l, i, entry, e)) {
+    bool found = entry->index || entry_index_of(&i->index, i->kind, i->body, e);
+    if (!found || !names_unique(i, e) || !seal_item(l, i, entry, e)) {
         item_free(l, i);
         return false;
     }

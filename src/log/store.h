@@ -88,7 +88,7 @@ void subjects_forget(struct log *l);
 
 /* What the index says of a record beside its head. */
 struct entry_index {
-    struct span model, outcome; /* borrowed from the item's body */
+    struct span model, outcome; /* borrowed from the item */
     bool has_intent, has_response;
     uint64_t intent;   /* of a call-outcome: the call-intent's seq */
     uint32_t response; /* of a call-outcome: its answer's identifier, hashed; calls.h */

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "net/loop.h"
 #include "net/tls.h"
@@ -38,14 +40,28 @@ struct transfer {
     char words[CURL_ERROR_SIZE];
 };
 
+/*
+ * A socket that we opened for libcurl. It stays watched between two requests, since telling the
+ * kernel twice for each of them costs more than a needless wake now and then. Sockets that
+ * libcurl opened itself it also closes behind our back: of them no event is kept.
+ */
+struct watched {
+    struct event *event; /* NULL: was never watched */
+    short kind;
+    bool wanted, added, ours;
+};
+
 struct transfers {
     struct loop *loop;
     CURLM *multi;
-    struct event *timer;
+    struct event *timer; /* of libcurl, which stops it as it likes */
+    struct event *turn;  /* ours: something is to be done after what the loop has in hand */
     struct loop_event *watch;
     struct transfer *first, *dead;
     struct transfer *spare;
     size_t spare_count;
+    struct watched *sockets; /* by descriptor */
+    size_t socket_cap;
     unsigned depth; /* within libcurl, or a walk over the transfers */
     bool resuming;
 };
@@ -108,7 +124,7 @@ static void drop(struct transfer *t)
     unlink_transfer(t);
     t->next = t->all->dead;
     t->all->dead = t;
-    event_active(t->all->timer, EV_TIMEOUT, 0);
+    event_active(t->all->turn, EV_TIMEOUT, 0);
 }
 
 static void bury(struct transfers *all)
@@ -252,11 +268,6 @@ static void act(struct transfers *all, curl_socket_t fd, int what)
     reap(all);
 }
 
-static void ready(evutil_socket_t fd, short what, void *arg)
-{
-    act(arg, fd, (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
-}
-
 static void resume(struct transfers *all)
 {
     all->resuming = false;
@@ -280,25 +291,101 @@ static void due(evutil_socket_t fd, short what, void *arg)
     act(all, CURL_SOCKET_TIMEOUT, 0);
 }
 
+static struct watched *watched_of(struct transfers *all, curl_socket_t fd)
+{
+    size_t at = (size_t)fd, cap = all->socket_cap ? all->socket_cap : 64;
+    if (fd < 0)
+        return NULL;
+    while (cap <= at)
+        cap *= 2;
+    if (cap > all->socket_cap) {
+        struct watched *more = realloc(all->sockets, cap * sizeof *more);
+        if (!more)
+            return NULL;
+        memset(more + all->socket_cap, 0, (cap - all->socket_cap) * sizeof *more);
+        all->sockets = more;
+        all->socket_cap = cap;
+    }
+    return &all->sockets[at];
+}
+
+static void forget_socket(struct watched *w)
+{
+    if (w->event)
+        event_free(w->event);
+    *w = (struct watched){.event = NULL};
+}
+
+static void ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct transfers *all = arg;
+    struct watched *w = watched_of(all, fd);
+    if (w && w->event && !w->wanted) { /* closed by the other side while nothing was asked of it */
+        event_del(w->event);
+        w->added = false;
+        return;
+    }
+    act(all, fd, (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
+}
+
+static bool watch(struct transfers *all, struct watched *w, curl_socket_t fd, short kind)
+{
+    if (w->event && w->kind != kind) {
+        event_free(w->event);
+        w->event = NULL;
+    }
+    if (!w->event) {
+        w->added = false;
+        w->event = event_new(all->loop->base, fd, kind, ready, all);
+    }
+    w->kind = kind;
+    w->wanted = true;
+    w->added = w->event && (w->added || event_add(w->event, NULL) == 0);
+    return w->added;
+}
+
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *own)
 {
     struct transfers *all = arg;
-    struct event *old = own;
-    (void)easy;
-    if (old)
-        event_free(old);
-    struct event *fresh = NULL;
+    struct watched *w = watched_of(all, fd);
+    (void)easy, (void)own;
+    if (!w)
+        return -1;
     if (what != CURL_POLL_REMOVE) {
         short kind = (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
                              (what & CURL_POLL_OUT ? EV_WRITE : 0));
-        fresh = event_new(all->loop->base, fd, kind, ready, all);
-        if (!fresh || event_add(fresh, NULL) != 0)
-            return -1;
+        return watch(all, w, fd, kind) ? 0 : -1;
     }
-    curl_multi_assign(all->multi, fd, fresh);
+    w->wanted = false;
+    if (!w->ours || (w->kind & EV_WRITE)) { /* what can be written to would wake us at once */
+        bool ours = w->ours;
+        forget_socket(w);
+        w->ours = ours;
+    }
     return 0;
 }
 
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    curl_socket_t fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    struct watched *w = watched_of(arg, fd);
+    (void)purpose;
+    if (w) {
+        forget_socket(w);
+        w->ours = true;
+    }
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int close_socket(void *arg, curl_socket_t fd)
+{
+    struct watched *w = watched_of(arg, fd);
+    if (w)
+        forget_socket(w);
+    return close(fd);
+}
+
+/* At once means after what the loop has in hand: no turn of it is needed. */
 static int watch_time(CURLM *multi, long ms, void *arg)
 {
     struct transfers *all = arg;
@@ -306,7 +393,10 @@ static int watch_time(CURLM *multi, long ms, void *arg)
     (void)multi;
     if (ms < 0)
         return event_del(all->timer);
-    return event_add(all->timer, &after);
+    if (ms > 0)
+        return event_add(all->timer, &after);
+    event_active(all->timer, EV_TIMEOUT, 0);
+    return 0;
 }
 
 /* The two limits that libcurl has no option for. */
@@ -338,8 +428,9 @@ bool transfers_open(struct transfers **out, struct loop *l, struct err *e)
     all->loop = l;
     all->multi = curl_multi_init();
     all->timer = event_new(l->base, -1, 0, due, all);
+    all->turn = event_new(l->base, -1, 0, due, all);
     all->watch = loop_every(l, WATCH_MS, look_for_late, all);
-    if (!all->multi || !all->timer || !all->watch) {
+    if (!all->multi || !all->timer || !all->turn || !all->watch) {
         transfers_close(all);
         return err_set(e, ERR_MEMORY, "out of memory for the HTTP client");
     }
@@ -366,8 +457,13 @@ void transfers_close(struct transfers *all)
         free_transfer(t);
     }
     curl_multi_cleanup(all->multi);
+    for (size_t i = 0; i < all->socket_cap; i++)
+        forget_socket(&all->sockets[i]);
+    free(all->sockets);
     if (all->timer)
         event_free(all->timer);
+    if (all->turn)
+        event_free(all->turn);
     loop_event_free(all->watch);
     free(all);
 }
@@ -399,6 +495,10 @@ static bool set_up(struct transfer *t, const struct transfer_request *r)
     SET(CURLOPT_ERRORBUFFER, t->words);
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     SET(CURLOPT_TCP_NODELAY, 1L);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, t->all);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, t->all);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -524,5 +624,5 @@ void transfer_pause(struct transfer *t, bool pause)
     if (pause || !t->paused)
         return;
     t->all->resuming = true;
-    event_active(t->all->timer, EV_TIMEOUT, 0);
+    event_active(t->all->turn, EV_TIMEOUT, 0);
 }

@@ -449,6 +449,7 @@ static void ask(struct call *c)
 void call_intent_durable(struct call *c)
 {
     c->queued_us = service_now_us() - c->start_us;
+    metrics_commit(&c->service->metrics, c->queued_us);
     c->state = CALL_ASKING;
     if (!c->conn)
         call_give_up(c, EXCHANGE_CLIENT_ABORT, NULL);
