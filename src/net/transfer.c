@@ -385,7 +385,6 @@ static int close_socket(void *arg, curl_socket_t fd)
     return close(fd);
 }
 
-/* At once means after what the loop has in hand: no turn of it is needed. */
 static int watch_time(CURLM *multi, long ms, void *arg)
 {
     struct transfers *all = arg;
@@ -393,10 +392,7 @@ static int watch_time(CURLM *multi, long ms, void *arg)
     (void)multi;
     if (ms < 0)
         return event_del(all->timer);
-    if (ms > 0)
-        return event_add(all->timer, &after);
-    event_active(all->timer, EV_TIMEOUT, 0);
-    return 0;
+    return event_add(all->timer, &after);
 }
 
 /* The two limits that libcurl has no option for. */
