@@ -136,6 +136,8 @@ int exchange_book_fd(const struct exchange_book *b);
  */
 void exchange_book_together(struct exchange_book *b, void (*soon)(void *arg), void *arg);
 void exchange_book_push(struct exchange_book *b);
+/* Windows are better written later: the disk does not keep up. The outcome need not wait. */
+bool exchange_book_pressed(const struct exchange_book *b);
 /* Run the callbacks of what is settled; returns how many there were. */
 size_t exchange_book_run(struct exchange_book *b);
 /* Calls begun and not ended, and records on their way. */
@@ -161,7 +163,8 @@ uint64_t exchange_intent(const struct exchange *x); /* its entry */
 uint64_t exchange_windows(const struct exchange *x);
 /*
  * Write a window; `released`: bytes of the answer that left before it. The content is borrowed
- * until the function returns. False: nothing of it was queued, or not all; end the call.
+ * until the function returns. False: nothing of it was queued, or not all; end the call. ERR_LIMIT:
+ * nothing was, for the log's queue is full; the call may go on when it is not (exchange_book_pressed).
  */
 bool exchange_window(struct exchange *x, const struct log_content *content, size_t count,
                      uint64_t released, exchange_done *done, void *arg,

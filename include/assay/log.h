@@ -77,6 +77,7 @@ struct log_entry {
      */
     uint64_t reserve;
     const struct log_index *index; /* as the body has it; NULL: it is read from there */
+    bool owed; /* by an open call: taken when the queue is full too; see log_pressed */
     bool more; /* log_submit: others follow at once; the commit thread is woken by log_push */
 };
 
@@ -92,6 +93,11 @@ bool log_submit(struct log *l, const struct log_entry *entry, log_done *done, vo
 /* Wake the commit thread for what was submitted with `more`; it may have taken it before. A
  * client's records are on their way already. */
 void log_push(struct log *l);
+/*
+ * The queue is twice as long as what new work may make it: open calls better wait before they
+ * add windows. What they owe in the end is always taken.
+ */
+bool log_pressed(struct log *l);
 /* Submit and wait. */
 bool log_append(struct log *l, const struct log_entry *entry, struct log_receipt *out,
                 struct err *e) ASSAY_MUST_CHECK;

@@ -50,6 +50,11 @@ void exchange_book_together(struct exchange_book *b, void (*soon)(void *arg), vo
     b->soon_arg = arg;
 }
 
+bool exchange_book_pressed(const struct exchange_book *b)
+{
+    return log_pressed(b->log);
+}
+
 void exchange_book_push(struct exchange_book *b)
 {
     if (b->unpushed)

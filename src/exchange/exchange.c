@@ -93,6 +93,7 @@ static bool submit(struct exchange *x, enum record_kind kind, const struct buf *
     struct log_entry entry = {.kind = kind,
                               .body = buf_span(body),
                               .index = plain ? index : NULL,
+                              .owed = kind != RECORD_CALL_INTENT,
                               .subject = x->subject,
                               .content = content,
                               .content_count = count,
@@ -256,6 +257,8 @@ bool exchange_window(struct exchange *x, const struct log_content *content, size
     struct log_content piece[EXCHANGE_FIELDS], rest[EXCHANGE_FIELDS];
     struct ticket t = {.settled = settled, .done = done, .arg = arg};
     size_t left = count;
+    if (log_pressed(x->book->log))
+        return err_set(e, ERR_LIMIT, "the log's queue is full: write the window later");
     bool ok = may_write(x, e) && take(rest, content, count, e) &&
               spill(x, rest, &left, piece, &count, released, e) &&
               submit_window(x, piece, count, released, &t, e);

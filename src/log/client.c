@@ -136,11 +136,19 @@ void client_close(struct client *c)
     free(c);
 }
 
-static bool put(struct client *c, struct request *r, struct err *e)
+bool client_pressed(struct client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool pressed = c->bytes / 2 > LOG_QUEUE_BYTES;
+    pthread_mutex_unlock(&c->lock);
+    return pressed;
+}
+
+static bool put(struct client *c, struct request *r, bool owed, struct err *e)
 {
     pthread_mutex_lock(&c->lock);
     bool ok = c->failure.code == ERR_NONE || err_set(e, c->failure.code, "%s", c->failure.text);
-    if (ok && c->bytes + r->frame.n > LOG_QUEUE_BYTES)
+    if (ok && !owed && c->bytes + r->frame.n > LOG_QUEUE_BYTES)
         ok = err_set(e, ERR_LIMIT, "the log's queue is full: try again later");
     if (ok) {
         *c->last = r;
@@ -163,7 +171,7 @@ bool client_submit(struct client *c, const struct log_entry *entry, log_done *do
     buf_init(&r->frame, SOCKET_FRAME_MAX);
     buf_put_u8(&r->frame, SOCKET_APPEND);
     socket_put_entry(&r->frame, entry);
-    if (buf_ok(&r->frame) ? put(c, r, e)
+    if (buf_ok(&r->frame) ? put(c, r, entry->owed, e)
                           : err_set(e, ERR_LIMIT, "an entry is larger than the log takes"))
         return true;
     request_free(r);

@@ -50,11 +50,21 @@ void queue_push(struct queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
+/* Items that open calls owe come on top of what is accepted of others. */
+bool queue_pressed(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    bool pressed = q->count / 2 >= LOG_QUEUE_MAX || q->bytes / 2 > LOG_QUEUE_BYTES;
+    pthread_mutex_unlock(&q->lock);
+    return pressed;
+}
+
 bool queue_put(struct queue *q, struct item *i, bool more, struct err *e)
 {
     pthread_mutex_lock(&q->lock);
     bool ok = accepts(q, e);
-    if (ok && (q->count >= LOG_QUEUE_MAX || q->bytes + i->bytes > LOG_QUEUE_BYTES))
+    bool full = q->count >= LOG_QUEUE_MAX || q->bytes + i->bytes > LOG_QUEUE_BYTES;
+    if (ok && full && !i->owed)
         ok = err_set(e, ERR_LIMIT, "the log's queue is full (%zu records): try again later",
                      q->count);
     if (ok) {

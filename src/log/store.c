@@ -346,6 +346,7 @@ static bool submit(struct log *l, const struct log_entry *entry, struct waiter *
         i->waiter = waiter;
         i->done = done;
         i->arg = arg;
+        i->owed = entry->owed;
         ok = queue_put(&l->queue, i, entry->more, e);
         if (!ok)
             item_free(l, i);
@@ -366,6 +367,11 @@ static void answered(void *arg, const struct log_receipt *r)
     struct waiter *w = arg;
     w->receipt = *r;
     waiters_wake(&w, 1);
+}
+
+bool log_pressed(struct log *l)
+{
+    return l->client ? client_pressed(l->client) : queue_pressed(&l->queue);
 }
 
 void log_push(struct log *l)

@@ -120,6 +120,7 @@ struct item {
     struct buf content; /* the fields' ciphertexts, one after the other */
     size_t bytes;       /* counted against LOG_QUEUE_BYTES */
     uint64_t reserve;   /* of a call-intent: bytes that its outcome may have */
+    bool owed;          /* by an open call: no limit of the queue holds for it */
     bool refused;       /* takes no number; the receipt says why */
     log_done *done;
     void *arg;
@@ -161,6 +162,7 @@ void queue_close(struct queue *q);
  * queue_push after them. */
 bool queue_put(struct queue *q, struct item *i, bool more, struct err *e) ASSAY_MUST_CHECK;
 void queue_push(struct queue *q);
+bool queue_pressed(struct queue *q); /* log_pressed */
 /* Wait for items or a job; false when there will be none. */
 bool queue_take(struct queue *q, struct item **items, struct job **job);
 void queue_stop(struct queue *q);
@@ -302,6 +304,7 @@ struct client;
 bool client_open(struct client **out, const char *folder, int event,
                  struct err *e) ASSAY_MUST_CHECK;
 void client_close(struct client *c);
+bool client_pressed(struct client *c); /* log_pressed */
 bool client_submit(struct client *c, const struct log_entry *entry, log_done *done, void *arg,
                    struct err *e) ASSAY_MUST_CHECK;
 

@@ -228,8 +228,16 @@ static void advance(struct gate *g)
         return;
     if (g->ending)
         write_outcome(g);
+    else if (g->stream && g->pending.n && exchange_book_pressed(g->call->service->book))
+        g->call->service->held_back = true; /* it comes in as the queue gets shorter */
     else if (g->stream && g->pending.n)
         write_window(g);
+}
+
+void gate_go_on(struct gate *g)
+{
+    if (g->exchange)
+        advance(g);
 }
 
 /* ---- what comes ---- */

@@ -51,6 +51,8 @@ bool gate_add(struct gate *g, struct span octets) ASSAY_MUST_CHECK;
 /* The answer is whole, or will not become so: write the outcome, then let go. What the outcome
  * borrows lives as long as the call. Called once. */
 void gate_end(struct gate *g, const struct exchange_outcome *o, bool whole);
+/* Write the window that waited for the log's queue. */
+void gate_go_on(struct gate *g);
 /* Octets that left, at most. */
 uint64_t gate_released(const struct gate *g);
 /* Octets that wait to become durable or to be taken by the client. */

@@ -4,6 +4,9 @@
  */
 #include "serve/metrics.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "serve/service.h"
 
 struct scale {
@@ -117,6 +120,21 @@ static void refusals(struct buf *out, const struct metrics *m)
                    (unsigned long long)m->refused[i]);
 }
 
+/* Absent while no witness has cosigned anything. */
+static void witnessed(struct buf *out, struct service *s)
+{
+    struct log_cosigned newest = {.time = 0};
+    char *folder = strndup((const char *)s->settings->log.p, s->settings->log.n);
+    bool ok = folder && (s->reader || log_reader_open(&s->reader, folder, NULL)) &&
+              log_reader_cosigned(s->reader, NULL, &newest, NULL);
+    uint64_t now = service_now_us() / 1000000;
+    free(folder);
+    if (ok && newest.time)
+        gauge(out, "audit_last_witness_age_seconds",
+              "Since the newest cosignature of a witness, by the time that it signed.",
+              now > newest.time ? now - newest.time : 0);
+}
+
 void metrics_text(struct service *s, struct buf *out)
 {
     const struct metrics *m = &s->metrics;
@@ -143,6 +161,7 @@ void metrics_text(struct service *s, struct buf *out)
           exchange_book_open_calls(s->book));
     gauge(out, "audit_tree_size", "Entries of the log, up to the newest that was told durable.",
           m->tree_size);
+    witnessed(out, s);
     calls(out, m);
     refusals(out, m);
 }

@@ -200,6 +200,13 @@ static void on_durable(void *arg)
     size_t n = exchange_book_run(s->book);
     s->metrics.batches += n > 0;
     s->metrics.rows += n;
+    if (!s->held_back || exchange_book_pressed(s->book))
+        return;
+    s->held_back = false;
+    for (struct call *next, *c = s->calls; c; c = next) {
+        next = c->next;
+        gate_go_on(&c->gate);
+    }
 }
 
 /* What this turn of the loop wants written goes to the log together. */
@@ -476,6 +483,7 @@ static void close_service(struct service *s)
     if (s->book)
         exchange_book_together(s->book, NULL, NULL);
     loop_event_free(s->push);
+    log_reader_close(s->reader);
     exchange_book_close(s->book);
     log_close(s->log);
     loop_free(s->loop);

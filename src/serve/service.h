@@ -282,6 +282,7 @@ struct service {
     const struct serve_options *options;
     struct settings *settings;
     struct log *log;
+    struct log_reader *reader; /* of what witnesses added, for /metrics; NULL: not needed yet */
     struct exchange_book *book;
     struct loop *loop;
     struct listener *server, *admin;
@@ -304,6 +305,7 @@ struct service {
     struct metrics metrics;
     bool draining, drained; /* drained: the time for calls in flight is over */
     bool disk_full, log_stopped;
+    bool held_back; /* windows wait for the log's queue */
     uint64_t started_ms;
 };
 

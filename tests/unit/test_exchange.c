@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,6 +303,62 @@ static void exchange_of_a_log_that_takes_nothing_is_refused(void **state)
     buf_free(&note);
 }
 
+struct stall {
+    sem_t entered, leave;
+};
+
+static void hold_the_commit_thread(void *arg, const struct log_receipt *r)
+{
+    struct stall *s = arg;
+    (void)r;
+    sem_post(&s->entered);
+    sem_wait(&s->leave);
+}
+
+static unsigned fill(const struct log_entry *entry)
+{
+    struct err e = ERR_INIT;
+    unsigned n = 0;
+    while (log_submit(audit, entry, NULL, NULL, &e))
+        n++;
+    assert_int_equal(e.code, ERR_LIMIT);
+    return n;
+}
+
+/* A disk that stalls: whoever comes anew is refused, what open calls owe is taken. */
+static void open_call_is_finished_while_the_queue_is_full(void **state)
+{
+    (void)state;
+    struct log_entry entry = {.kind = RECORD_CONFIG, .body = span_str(logs_config)};
+    struct stall s;
+    struct log_receipt r;
+    struct err e = ERR_INIT;
+    struct exchange *x = begin(NULL, 0), *late = NULL;
+    struct exchange_outcome o = {.result = EXCHANGE_COMPLETE, .attempts = 1, .status = 200};
+    struct log_content piece = {span_str("response"), span_str("word")};
+    sem_init(&s.entered, 0, 0);
+    sem_init(&s.leave, 0, 0);
+    assert_true(log_submit(audit, &entry, hold_the_commit_thread, &s, &e));
+    sem_wait(&s.entered);
+    unsigned taken = fill(&entry);
+    assert_false(exchange_begin(&late, book, &chat, NULL, 0, NULL, NULL, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_false(exchange_book_pressed(book));
+    unsigned windows = 0;
+    err_clear(&e);
+    while (exchange_window(x, &piece, 1, 0, NULL, NULL, &e))
+        windows++;
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_true(exchange_book_pressed(book) && windows == taken);
+    err_clear(&e);
+    assert_true(exchange_end(x, &o, &piece, 1, NULL, NULL, &e));
+    sem_post(&s.leave);
+    assert_true(exchange_wait(x, &r, &e) && r.ok);
+    assert_false(exchange_book_pressed(book));
+    assert_int_equal(logs_sql_int(&place, "SELECT count(*) FROM open_intent"), 0);
+    exchange_free(x);
+}
+
 static void sampling_has_numbers_as_they_were_written(void **state)
 {
     (void)state;
@@ -333,6 +390,7 @@ int main(void)
         cmocka_unit_test(exchange_may_be_freed_by_its_callback),
         cmocka_unit_test(exchange_ends_once_and_has_no_windows_afterwards),
         cmocka_unit_test(exchange_refuses_more_open_calls_than_there_is_room_for_outcomes),
+        cmocka_unit_test(open_call_is_finished_while_the_queue_is_full),
         cmocka_unit_test(sampling_has_numbers_as_they_were_written),
         cmocka_unit_test(exchange_of_a_log_that_takes_nothing_is_refused),
     };
