@@ -1,6 +1,7 @@
 /*
  * The proxy beside nginx on the same core in the same run: the proxy alone on the last core,
- * the upstream and the load on the first. BENCH_SECONDS a line, 4 unless said.
+ * the upstream and the load on the first. BENCH_SECONDS a line, 4 unless said; SERVE_LOAD_SECONDS=900
+ * and the word growth are the fifteen minutes of mixed load.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,7 +23,14 @@
 #include "support/load.h"
 #include "support/stub_upstream.h"
 
-enum { SYNCS = 300, SYNC_BYTES = 2048, STREAMS = 1000, EVENTS = 100, STUB_PORT = 18765 };
+enum {
+    SYNCS = 300,
+    SYNC_BYTES = 2048,
+    STREAMS = 1000,
+    EVENTS = 100,
+    MIXED_STREAMS = 200,
+    STUB_PORT = 18765
+};
 
 static struct folder place;
 static double seconds = 4;
@@ -244,6 +252,7 @@ static void calls(unsigned port, pid_t server)
     sync = (sync + fdatasync_ms()) / 2;
     line("serve_5000_added_p50", r.p50_ms - direct.p50_ms, "ms", sync, 5 * sync + 0.5, true);
     line("serve_5000_added_p99", r.p99_ms - direct.p99_ms, "ms", sync, 20 * sync, true);
+    line("serve_5000_generator_late", r.late_p99_ms, "ms", direct.late_p99_ms, sync, true);
     if (nginx > 0)
         end(nginx, SIGTERM);
     else
@@ -274,13 +283,31 @@ static void streams(unsigned port, pid_t server)
     line("serve_stream_memory", (s.mib - before) * 1024 / STREAMS, "KiB", 64, 64, true);
 }
 
-/* A short form of the fifteen minutes: what a second as much load adds, when all is warm. */
+static void mixed(unsigned port)
+{
+    struct load l = {port, stream_request, MIXED_STREAMS, 6, 0};
+    struct streams_result streams;
+    (void)load(port, 64, 0);
+    load_streams(&l, &streams, NULL, NULL);
+    if (streams.whole != MIXED_STREAMS)
+        printf("%zu of %d streams were whole\n", streams.whole, MIXED_STREAMS);
+}
+
+/* Calls and streams in turn, for SERVE_LOAD_SECONDS when that is set (the fifteen minutes are
+ * 900); otherwise once more when all is warm. */
 static void growth(unsigned port, pid_t server)
 {
-    (void)load(port, 64, 0);
+    const char *wanted = getenv("SERVE_LOAD_SECONDS");
+    double left = wanted ? strtod(wanted, NULL) : 0;
+    uint64_t end;
+    mixed(port);
     double before = resident_mib(server);
-    (void)load(port, 64, 0);
-    (void)load(port, 64, 0);
+    end = clock_monotonic() + (uint64_t)(left * 1e9);
+    do {
+        mixed(port);
+        if (left > 0)
+            printf("resident %.2f MiB\n", resident_mib(server));
+    } while (clock_monotonic() < end);
     line("serve_growth", resident_mib(server) - before, "MiB", before, 4, true);
 }
 

@@ -20,7 +20,7 @@ enum { BLOCK = 65536, SAMPLES = 1 << 21, HEAD_ROOM = 4096, TAIL = 8 };
 struct client {
     int fd;
     bool busy, done;
-    uint64_t due_ns;
+    uint64_t due_ns, free_ns; /* free: since when it waits for its next request */
     char head[HEAD_ROOM];
     size_t head_n;
     size_t left; /* of the body */
@@ -95,11 +95,11 @@ static int by_size(const void *a, const void *b)
 
 void load_run(const struct load *l, struct load_result *out)
 {
-    static float sample[SAMPLES];
+    static float sample[SAMPLES], late[SAMPLES];
     struct client *clients = calloc(l->connections, sizeof *clients);
     struct epoll_event ready[256];
     char block[BLOCK];
-    size_t n = strlen(l->request), count = 0;
+    size_t n = strlen(l->request), count = 0, asked = 0;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     double gap = l->rate > 0 ? 1e9 / l->rate : 0;
     memset(out, 0, sizeof *out);
@@ -112,6 +112,10 @@ void load_run(const struct load *l, struct load_result *out)
     for (uint64_t now = start; now < end; now = now_ns()) {
         for (unsigned i = 0; l->rate > 0 && due <= (double)now && i < l->connections; i++)
             if (!clients[i].busy) {
+                uint64_t could =
+                    clients[i].free_ns > (uint64_t)due ? clients[i].free_ns : (uint64_t)due;
+                if (asked < SAMPLES)
+                    late[asked++] = (float)(now - could) / 1e6f;
                 ask(&clients[i], l->request, n, (uint64_t)due);
                 due += gap;
             }
@@ -129,6 +133,7 @@ void load_run(const struct load *l, struct load_result *out)
             if (count < SAMPLES)
                 sample[count++] = (float)(at - c->due_ns) / 1e6f;
             c->busy = false;
+            c->free_ns = at;
             if (l->rate <= 0)
                 ask(c, l->request, n, at);
         }
@@ -139,6 +144,8 @@ void load_run(const struct load *l, struct load_result *out)
     out->rate = (double)count / seconds;
     out->p50_ms = count ? (double)sample[count / 2] : 0;
     out->p99_ms = count ? (double)sample[count - 1 - count / 100] : 0;
+    qsort(late, asked, sizeof *late, by_size);
+    out->late_p99_ms = asked ? (double)late[asked - 1 - asked / 100] : 0;
     for (unsigned i = 0; i < l->connections; i++)
         close(clients[i].fd);
     close(epoll);

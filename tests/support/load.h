@@ -19,6 +19,7 @@ struct load_result {
     double rate; /* answers a second */
     double p50_ms, p99_ms;
     size_t answers, failures; /* failures: another status than 200, or cut */
+    double late_p99_ms;       /* of a rate: by how much the load itself came late */
 };
 
 void load_run(const struct load *l, struct load_result *out);
