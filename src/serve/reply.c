@@ -128,35 +128,3 @@ void reply_text(struct conn *c, const char *content_type, struct span body)
 {
     put(c, 200, content_type, "", body, true);
 }
-
-void reply_models(struct service *s, struct conn *c, const struct caller *who)
-{
-    struct buf body;
-    struct json_writer w;
-    buf_init(&body, REPLY_MAX);
-    jw_init(&w, json_sink_buf, &body, false);
-    jw_object(&w);
-    jw_key(&w, "object");
-    jw_str(&w, "list");
-    jw_key(&w, "data");
-    jw_array(&w);
-    for (size_t i = 0; i < s->settings->models.count; i++) {
-        const struct model_config *m = (const struct model_config *)s->settings->models.items + i;
-        if (span_is(m->name, "*") || !serve_settings_key_may(who->key, m->name))
-            continue;
-        jw_object(&w);
-        jw_key(&w, "id");
-        jw_string(&w, m->name);
-        jw_key(&w, "object");
-        jw_str(&w, "model");
-        jw_key(&w, "created");
-        jw_u64(&w, 0);
-        jw_key(&w, "owned_by");
-        jw_str(&w, "assay");
-        jw_end_object(&w);
-    }
-    jw_end_array(&w);
-    jw_end_object(&w);
-    reply_json(c, buf_span(&body));
-    buf_free(&body);
-}

@@ -136,7 +136,7 @@ static void serve_request(struct service *s, struct conn *c, const struct http_r
         call_begin(s, c, ep, &who);
         break;
     case ENDPOINT_MODELS:
-        reply_models(s, c, &who);
+        models_begin(s, c, &who);
         break;
     case ENDPOINT_RECEIPT:
         receipt_begin(s, c, span_sub(r->path, strlen(ep->path), r->path.n), &who);
@@ -467,6 +467,7 @@ static void close_service(struct service *s)
         call_free(c);
     }
     call_bury(s);
+    models_free(s);
     workers_stop(s);
     listener_close(s->server);
     listener_close(s->admin);

@@ -219,6 +219,9 @@ void call_stopped(struct call *c);
 void pick_targets(struct call *c, const struct model_config *m);
 void pick_report(struct service *s, size_t upstream, bool worked);
 const struct upstream_config *call_upstream(const struct call *c);
+/* The field that shows `shown` as the key of an upstream; NULL: out of memory. */
+const char *upstream_credential(struct arena *a, const struct upstream_config *u,
+                                struct span shown);
 /* The head of what the client gets, made of the upstream's; decides whether it is a stream. */
 void upstream_answer_head(struct call *c, unsigned status, struct span lines);
 
@@ -262,8 +265,12 @@ void reply_json(struct conn *c, struct span body);
 /* Without a copy of the body. */
 void reply_large(struct conn *c, const char *content_type, struct span body);
 void reply_text(struct conn *c, const char *content_type, struct span body);
-/* Content-Type, and the length of what follows. */
-void reply_models(struct service *s, struct conn *c, const struct caller *who);
+
+/* ---- names of models: models.c ---- */
+
+struct listing;
+void models_begin(struct service *s, struct conn *c, const struct caller *who);
+void models_free(struct service *s); /* what is still asked for */
 
 /* ---- enrolled.c, privileges.c ---- */
 
@@ -290,6 +297,7 @@ struct service {
     struct loop_event *durable, *second, *on_term, *on_int, *on_hup, *drain_timer, *grave, *push;
     struct seal_key secret; /* under which credentials are hashed */
     struct call *calls, *dead;
+    struct listing *listings;
     size_t call_count;
     struct budget *budgets;
     struct circuit circuits[UPSTREAMS_MAX + ENGINES_MAX];

@@ -103,8 +103,7 @@ static void list_fields(struct lines *l, const struct call *c)
     add_line(l, "Via: 1.1 assay");
 }
 
-static const char *credential_line(struct arena *a, const struct upstream_config *u,
-                                   struct span shown)
+const char *upstream_credential(struct arena *a, const struct upstream_config *u, struct span shown)
 {
     int n = (int)shown.n;
     const char *p = (const char *)shown.p;
@@ -164,8 +163,8 @@ static bool prepare(struct call *c, struct err *e)
     if (u->key.n) {
         auth_hash(c->service, u->key, &hash);
         digest_hex(shown + strlen(shown), &hash);
-        add_line(&recorded, credential_line(c->arena, u, span_str(shown)));
-        add_line(&sent, credential_line(c->arena, u, u->key));
+        add_line(&recorded, upstream_credential(c->arena, u, span_str(shown)));
+        add_line(&sent, upstream_credential(c->arena, u, u->key));
     }
     list_fields(&recorded, c);
     for (size_t i = sent.count; i < recorded.count; i++)

@@ -223,7 +223,11 @@ static void model_of(const struct peer *p, char *out, size_t size)
 
 static void good(struct peer *p)
 {
-    if (path_has(p, "/messages"))
+    if (path_has(p, "GET ") && path_has(p, "/models"))
+        put_json(p, 200,
+                 "{\"object\":\"list\",\"data\":[{\"id\":\"stub-1\",\"object\":\"model\"},"
+                 "{\"id\":\"stub-2\",\"object\":\"model\"}]}");
+    else if (path_has(p, "/messages"))
         put_messages(p);
     else if (path_has(p, "/responses"))
         put_responses(p);

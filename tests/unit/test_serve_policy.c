@@ -243,6 +243,27 @@ static void sealed_bytes_are_budgeted_for_a_key(void **state)
 
 /* ---- who is asked ---- */
 
+static void names_of_the_upstream_are_listed_where_any_is_served(void **state)
+{
+    (void)state;
+    static const char list[] = "GET /v1/models HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    struct buf answer;
+    serving_start(&server, &place, NULL, stub_port(stub));
+    client_ask(server.port, list, &answer);
+    assert_int_equal(answer_status(&answer), 200);
+    assert_true(has(&answer, "\"id\":\"stub-1\"") && has(&answer, "\"id\":\"stub-2\""));
+    buf_free(&answer);
+    int fd = client_connect(server.port); /* who leaves meanwhile takes nothing along */
+    client_send(fd, list);
+    close(fd);
+    assert_true(serving_stop(&server));
+    start("", "models: [{name: named, backends: [{upstream: stub, model: ok}]}]\n");
+    client_ask(server.port, list, &answer);
+    assert_true(has(&answer, "\"id\":\"named\"") && !has(&answer, "stub-1"));
+    buf_free(&answer);
+    assert_true(serving_stop(&server));
+}
+
 static void weights_share_the_calls_out(void **state)
 {
     (void)state;
@@ -365,6 +386,7 @@ int main(void)
         cmocka_unit_test(root_is_given_up_for_the_configured_user),
         cmocka_unit_test(models_that_are_not_enrolled_are_refused),
         cmocka_unit_test(sealed_bytes_are_budgeted_for_a_key),
+        cmocka_unit_test(names_of_the_upstream_are_listed_where_any_is_served),
         cmocka_unit_test(weights_share_the_calls_out),
         cmocka_unit_test(upstream_that_fails_is_left_alone_and_tried_again_later),
         cmocka_unit_test(client_that_leaves_is_noticed_within_100_ms),
