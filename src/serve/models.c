@@ -46,8 +46,10 @@ static void listing_free(struct listing *l)
 
 void models_free(struct service *s)
 {
-    while (s->listings)
-        listing_free(s->listings);
+    for (struct listing *next, *l = s->listings; l; l = next) {
+        next = l->next;
+        listing_free(l);
+    }
 }
 
 static void on_gone(struct guest *g)
