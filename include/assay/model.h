@@ -45,6 +45,7 @@ enum format {
     FORMAT_UNREAD,     /* recognised and not read: never clean */
     FORMAT_NUMPY,      /* .npy, or .npz when nothing else is in it */
     FORMAT_PYTORCH,    /* a checkpoint that torch.save wrote, in any of its forms */
+    FORMAT_XML,        /* PMML, OpenVINO and other XML */
     FORMAT_COUNT
 };
 

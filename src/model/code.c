@@ -175,6 +175,8 @@ static const struct {
     {"b64decode", "decodes hidden content"},
     {"curl ", "fetches from the network"},
     {"wget ", "fetches from the network"},
+    {"urllib2", "opens connections"},
+    {"rm -rf", "deletes files"},
     {"/dev/tcp/", "opens connections"},
     {"powershell", "runs commands"},
 };
@@ -190,6 +192,21 @@ static const uint8_t *find_word(struct span s, const char *word)
         if (begins)
             return p;
         from = (size_t)(p - s.p) + 1;
+    }
+    return NULL;
+}
+
+const char *code_danger(struct span text, struct span *line)
+{
+    for (size_t i = 0; i < sizeof dangers / sizeof *dangers; i++) {
+        const uint8_t *p = find_word(text, dangers[i].word);
+        if (!p)
+            continue;
+        size_t at = (size_t)(p - text.p);
+        while (at > 0 && text.p[at - 1] != '\n')
+            at--;
+        *line = next_line(text, &at);
+        return dangers[i].what;
     }
     return NULL;
 }

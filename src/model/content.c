@@ -67,6 +67,7 @@ static const struct kind kinds[] = {
     {FORMAT_UNREAD, unread_sniff, unread_examine},
     {FORMAT_CODE, program_sniff, program_examine},
     {FORMAT_CODE, bytecode_sniff, bytecode_examine},
+    {FORMAT_XML, xml_sniff, xml_examine},
     {FORMAT_ZLIB, is_zlib, archive_examine_zlib},
     {FORMAT_ONNX, onnx_sniff, onnx_examine},
     {FORMAT_PICKLE, pickle_sniff, pickle_examine},

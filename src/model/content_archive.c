@@ -53,14 +53,28 @@ static const char *name_shown(const struct archive_member *m, char out[CONTENT_S
     return text_shown(out, CONTENT_SHOWN, m->name);
 }
 
+/* How many bytes may still be unpacked of this file; none is said as a limit. */
+static bool may_unpack(const struct content *c, uint64_t *most)
+{
+    uint64_t all = (uint64_t)CONTENT_UNPACKED_MIB << 20, used = c->budget->unpacked;
+    *most = used < all ? all - used : 0;
+    if (*most > INFLATE_MOST)
+        *most = INFLATE_MOST;
+    if (!*most)
+        content_limit(c, 0, "the file unpacks to more than is read");
+    return *most > 0;
+}
+
 static bool inflate_member(struct input *bytes, struct spool **spool, const struct content *c,
                            const struct archive_member *m, const struct input *stored)
 {
     struct inflated out;
     struct err why = ERR_INIT;
     char name[CONTENT_SHOWN];
-    uint64_t most = (uint64_t)CONTENT_UNPACKED_MIB << 20, left = most - c->budget->unpacked;
-    bool ok = inflate_input(&out, stored, INFLATE_RAW, left < INFLATE_MOST ? left : 0, &why);
+    uint64_t most;
+    if (!may_unpack(c, &most))
+        return false;
+    bool ok = inflate_input(&out, stored, INFLATE_RAW, most, &why);
     *spool = out.spool;
     *bytes = out.bytes;
     name_shown(m, name);
@@ -144,7 +158,8 @@ static bool examine_members(const struct content *c, const struct archive *a, st
     bool *seen = arena_array(scratch, a->count + 1, sizeof *seen);
     bool keras = false;
     if (!seen || (pickle && !torch_zip_examine(c, a, pickle, seen)) ||
-        (zip && !keras_zip_examine(c, a, &keras)))
+        (zip && (!keras_zip_examine(c, a, &keras) || !skops_examine(c, a))) ||
+        (!zip && torch_tar_sniff(a) && !torch_tar_examine(c, a, seen)))
         return false;
     bool arrays = zip && a->count > 0 && !*c->where;
     for (size_t i = 0; i < a->count; i++)
@@ -197,8 +212,11 @@ static bool examine_stream(const struct content *c, enum inflate_kind kind)
         struct inflated out;
         struct content within;
         struct err why = ERR_INIT;
+        uint64_t most;
+        if (!may_unpack(c, &most))
+            return true;
         rest = input_part(&c->in, at, UINT64_MAX);
-        bool ran = inflate_input(&out, &rest, kind, 0, &why);
+        bool ran = inflate_input(&out, &rest, kind, most, &why);
         /* Two bytes are a weak sign: what does not inflate to anything known was no zlib. */
         if (ran && kind == INFLATE_ZLIB && !out.whole &&
             content_sniff(&out.bytes) == FORMAT_UNKNOWN) {

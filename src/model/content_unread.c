@@ -23,6 +23,16 @@ static const struct unread {
     {"a cabinet archive", 0, 4, "MSCF", RULE_ARCHIVE_UNREAD},
     {"TensorFlow Lite", 4, 4, "TFL3", RULE_FOLDER_NOT_READ},
     {"ExecuTorch", 4, 4, "ET12", RULE_FOLDER_NOT_READ},
+    {"Torch7", 0, 15, "\4\0\0\0\1\0\0\0\3\0\0\0V 1", RULE_FOLDER_NOT_READ},
+    {"Torch7 as text", 0, 9, "4\n1\n3\nV 1", RULE_FOLDER_NOT_READ},
+    {"parameters of MXNet", 0, 16, "\x12\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0", RULE_FOLDER_NOT_READ},
+    {"an engine of TensorRT", 0, 4, "ptrt", RULE_FOLDER_NOT_READ},
+    {"an engine of TensorRT", 0, 4, "ftrt", RULE_FOLDER_NOT_READ},
+    {"CatBoost", 0, 4, "CBM1", RULE_FOLDER_NOT_READ},
+    {"XGBoost in UBJSON", 0, 17, "{L\0\0\0\0\0\0\0\7learner", RULE_FOLDER_NOT_READ},
+    {"XGBoost (before 1.0)", 0, 4, "binf", RULE_FOLDER_NOT_READ},
+    {"RKNN", 0, 4, "RKNN", RULE_FOLDER_NOT_READ},
+    {"ncnn", 0, 8, "7767517\n", RULE_FOLDER_NOT_READ},
     {"GGML (before GGUF)", 0, 4, "lmgg", RULE_FOLDER_NOT_READ},
     {"GGML (before GGUF)", 0, 4, "fmgg", RULE_FOLDER_NOT_READ},
     {"GGML (before GGUF)", 0, 4, "tjgg", RULE_FOLDER_NOT_READ},
@@ -42,6 +52,31 @@ static const struct unread *unread_of(struct span head)
             return &kinds[i];
     }
     return NULL;
+}
+
+/* skops names types and functions in a schema of its own, which is not judged. */
+bool skops_examine(const struct content *c, const struct archive *a)
+{
+    enum { SCHEMA_MOST = 1 << 20 };
+    for (size_t i = 0; i < a->count; i++) {
+        struct content within;
+        struct spool *spool;
+        struct span text = SPAN_EMPTY;
+        struct err ignored = ERR_INIT;
+        bool ok;
+        if (!span_is(a->members[i].name, "schema.json"))
+            continue;
+        bool done = content_member(&within, &spool, c, &a->members[i], &ok);
+        if (done && ok && input_load(&text, &within.in, 0, SCHEMA_MOST, c->m->arena, &ignored) &&
+            (memmem(text.p, text.n, "_skops_version", 14) ||
+             memmem(text.p, text.n, "__loader__", 10))) {
+            content_note(c, RULE_FOLDER_NOT_READ, 0, 0, "skops is recognised and not read");
+            content_incomplete(c);
+        }
+        spool_close(spool);
+        return done;
+    }
+    return true;
 }
 
 bool unread_sniff(struct span head, uint64_t size)

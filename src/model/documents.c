@@ -248,6 +248,83 @@ static bool is_licence(const char *name)
     return false;
 }
 
+/* ---- a document on its own ---- */
+
+/* Every "chat_template", however deep: tools keep them under names of their own. */
+static bool add_templates_within(struct model *m, uint32_t file, struct json v)
+{
+    if (json_type(v) != JSON_OBJECT && json_type(v) != JSON_ARRAY)
+        return true;
+    for (struct json i = json_first(v); json_type(i); i = json_next(i)) {
+        bool template = json_type(v) == JSON_OBJECT && span_is(json_key(i), "chat_template");
+        if (template ? !add_template_member(m, file, i) : !add_templates_within(m, file, i))
+            return false;
+    }
+    return true;
+}
+
+static bool read_lone_json(struct model *m, uint32_t file)
+{
+    const char *base = name_base(m->files[file].name);
+    struct json root;
+    if (!document_parse(m, file, &root))
+        return true;
+    for (size_t d = 0; d < DOC_COUNT; d++)
+        if (document_names[d] && strcmp(base, document_names[d]) == 0)
+            m->documents[d] = (struct document){file, root};
+    return add_templates_within(m, file, root);
+}
+
+static bool has_mark(struct span text)
+{
+    return memmem(text.p, text.n, "{{", 2) || memmem(text.p, text.n, "{%", 2);
+}
+
+/* Text is known by its bytes: UTF-8 without control characters. */
+static bool is_text(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < ' ' && !(s.p[i] && strchr("\t\n\r\f", s.p[i])))
+            return false;
+    return s.n && utf8_invalid(s) == TEXT_VALID;
+}
+
+/* Text under another name may be anything: it stays unknown, and is never called a model. */
+static bool is_named_as_document(const char *base)
+{
+    static const char *const ends[] = {".json", ".jinja", ".j2", ".template",
+                                       ".md",   ".yaml",  ".yml"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (span_ends(span_str(base), ends[i]))
+            return true;
+    return is_licence(base);
+}
+
+bool document_lone(struct model *m, uint32_t file)
+{
+    struct model_file *f = &m->files[file];
+    const char *base = name_base(f->name);
+    struct span text, name = span_str(base);
+    /* What is named like weights is said to be unread, whatever stands in it. */
+    if (!f->source || f->incomplete || f->size > MODEL_MAX_DOCUMENT ||
+        !document_text(m, file, &text))
+        return true;
+    bool lightgbm = span_starts(text, "tree\nversion=");
+    f->parsed = 0;
+    if (!(lightgbm || is_named_as_document(base)) || !is_text(text))
+        return true;
+    f->parsed = f->size;
+    f->format = span_ends(name, ".md") ? FORMAT_MARKDOWN : FORMAT_TEXT;
+    if (span_ends(name, ".json"))
+        return read_lone_json(m, file);
+    if (strcmp(base, "README.md") == 0)
+        return card_read(m, file);
+    if (is_licence(base))
+        return licence_read(m, file);
+    return f->format == FORMAT_MARKDOWN || !has_mark(text) ||
+           add_template(m, file, text, SPAN_EMPTY, 0, text.n);
+}
+
 bool documents_read(struct model *m)
 {
     for (size_t d = 0; d < DOC_COUNT; d++) {

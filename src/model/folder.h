@@ -77,5 +77,7 @@ bool document_text(struct model *m, uint32_t file, struct span *out);
 bool document_parse(struct model *m, uint32_t file, struct json *root);
 /* The documents, templates, card and licences among the model's files. */
 bool documents_read(struct model *m);
+/* A file that was named on its own and is of no other format: JSON, a card, a licence, text. */
+bool document_lone(struct model *m, uint32_t file);
 
 #endif

@@ -248,7 +248,8 @@ bool keras_zip_examine(const struct content *c, const struct archive *a, bool *i
 {
     const struct archive_member *config = member(a, "config.json");
     bool weights = member(a, "model.weights.h5") || member(a, "model.weights.npz");
-    *is_keras_file = config && (member(a, "metadata.json") || weights);
+    bool named = !*c->where && span_ends(span_str(c->m->files[c->file].name), ".keras");
+    *is_keras_file = config && (member(a, "metadata.json") || weights || named);
     if (!*is_keras_file)
         return true;
     if (!*c->where)

@@ -4,6 +4,7 @@
  * (arrays that grow, indices of names, findings) stands here too.
  */
 #include "model/content.h"
+#include "model/folder.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -26,6 +27,7 @@ const struct reader readers[] = {
     {FORMAT_SAVEDMODEL, "TensorFlow graph", NULL, content_parse_file},
     {FORMAT_CODE, "code", NULL, content_parse_file},
     {FORMAT_UNREAD, "recognised only", NULL, content_parse_file},
+    {FORMAT_XML, "XML", NULL, content_parse_file},
     {FORMAT_PICKLE, "pickle", NULL, content_parse_file},
     {FORMAT_UNKNOWN, "", NULL, NULL},
 };
@@ -294,7 +296,8 @@ static bool parse_lone(struct model *m)
 {
     for (uint32_t i = 0; i < m->file_count; i++) {
         if (!weights_check(m, i) ||
-            (m->files[i].format == FORMAT_UNKNOWN && !content_examine_named(m, i)))
+            (m->files[i].format == FORMAT_UNKNOWN && !content_examine_named(m, i)) ||
+            (m->files[i].format == FORMAT_UNKNOWN && !document_lone(m, i)))
             return false;
         if (m->files[i].size > 0 && m->files[i].format == FORMAT_UNKNOWN)
             model_note(m, i, 0, 0, RULE_READ_FORMAT, "the first bytes are of no known format");
@@ -398,7 +401,8 @@ const char *format_name(enum format f)
                                                     [FORMAT_ONNX] = "ONNX",
                                                     [FORMAT_SAVEDMODEL] = "TensorFlow graph",
                                                     [FORMAT_CODE] = "code",
-                                                    [FORMAT_UNREAD] = "recognised only"};
+                                                    [FORMAT_UNREAD] = "recognised only",
+                                                    [FORMAT_XML] = "XML"};
     return (unsigned)f < FORMAT_COUNT ? names[f] : "unknown";
 }
 

@@ -197,6 +197,10 @@ struct pickle {
     uint64_t arrays; /* raw bytes of joblib's arrays between opcodes, in bytes */
     pv result;
 
+    /* What a persistent id stands for, where it is not torch's tuple for a storage. */
+    pv (*persistent)(struct pickle *p, void *arg, pv id);
+    void *persistent_arg;
+
     /* Called for every opcode before it runs, in tests. */
     void (*trace)(void *arg, uint64_t at, uint8_t op);
     void *trace_arg;
@@ -248,7 +252,11 @@ bool pickle_items(const struct pickle *p, pv tuple, size_t *n); /* known count? 
 bool pickle_text(struct pickle *p, pv v, uint8_t *buf, size_t room, size_t *n);
 /* Where the bytes of a string with a length stand, and how many. */
 bool pickle_body(struct pickle *p, pv v, uint64_t *at, uint64_t *n);
-/* Content within a string that has just been read. */
+/* Bytes of the input, from the window's buffer where they still stand there. */
+bool pickle_fetch(struct pickle *p, void *buf, uint64_t at, size_t n);
+/* The number that hexadecimal digits say; *ok becomes false when one is none. */
+uint32_t pickle_hex_digits(const uint8_t *s, size_t n, bool *ok);
+/* pickle_nested.c: content within a string that has just been read. */
 bool pickle_nested(struct pickle *p, uint64_t at, uint64_t n, bool text);
 
 /* pickle_globals.c */

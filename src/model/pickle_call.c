@@ -341,6 +341,8 @@ pv pickle_persistent(struct pickle *p, pv id)
     uint8_t text[PICKLE_NAME];
     size_t n, length;
     pv kind, type, key, elements;
+    if (p->persistent)
+        return p->persistent(p, p->persistent_arg, id);
     bool tuple = pickle_items(p, id, &n) && n >= 2 && pickle_item(p, id, 0, &kind) &&
                  pickle_text(p, kind, text, sizeof text, &length);
     struct span what = {text, tuple ? length : 0};

@@ -233,7 +233,8 @@ bool pickle_sniff(struct span head, uint64_t size)
     struct probe p = {.c = cursor_over(head), .size = size};
     bool versioned = p.versioned = head.p[0] == 0x80 && head.p[1] <= protocols;
     bool walked = walk(&p);
-    if ((p.imports && p.calls) || (versioned && p.ops > 2))
+    /* An import alone runs a module. */
+    if ((p.imports && (p.calls || p.stopped)) || (versioned && p.ops > 2))
         return true;
     if (!walked)
         return false;

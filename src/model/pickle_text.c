@@ -1,24 +1,15 @@
 /*
- * Texts of a pickle, read again from where they stand; and what stands within
- * them: a pickle, an archive or base64 of one hidden in a string is loaded by
- * whatever the outer one's code does with it.
+ * Texts of a pickle, read again from where they stand: a string with a length
+ * in front of it, or a line with the escapes of its opcode.
  */
 #include "model/pickle.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "assay/base/text.h"
 
-enum {
-    HEAD = 64,              /* bytes of a string that are looked at first */
-    DECODE_MOST = 32 << 20, /* bytes of base64 or hexadecimal that are decoded */
-    NESTED_MIN = 6,         /* shorter ones cannot call anything */
-    TEXT_MIN = 16           /* of encoded text */
-};
-
 /* Bytes of the input, from the window's buffer where they still stand there. */
-static bool fetch(struct pickle *p, void *buf, uint64_t at, size_t n)
+bool pickle_fetch(struct pickle *p, void *buf, uint64_t at, size_t n)
 {
     const struct window *w = &p->w;
     struct err ignored = ERR_INIT;
@@ -36,7 +27,7 @@ bool pickle_body(struct pickle *p, pv v, uint64_t *at, uint64_t *n)
     uint8_t head[9];
     uint64_t from = pv_at(v), left = p->c.in.size - from;
     size_t have = left < sizeof head ? (size_t)left : sizeof head;
-    if ((pv_kind(v) != PV_STR && pv_kind(v) != PV_BYTES) || !fetch(p, head, from, have))
+    if ((pv_kind(v) != PV_STR && pv_kind(v) != PV_BYTES) || !pickle_fetch(p, head, from, have))
         return false;
     size_t prefix;
     switch (head[0]) {
@@ -65,7 +56,7 @@ bool pickle_body(struct pickle *p, pv v, uint64_t *at, uint64_t *n)
     return *n <= p->c.in.size - *at;
 }
 
-static uint32_t hex_digits(const uint8_t *s, size_t n, bool *ok)
+uint32_t pickle_hex_digits(const uint8_t *s, size_t n, bool *ok)
 {
     uint32_t v = 0;
     for (size_t i = 0; i < n; i++) {
@@ -91,7 +82,7 @@ static size_t escape(struct span s, bool literal, struct buf *out)
     uint8_t c = s.n > 1 ? s.p[1] : 0;
     size_t digits = c == 'u' ? 4 : c == 'U' ? 8 : c == 'x' && literal ? 2 : 0;
     bool ok = digits > 0 && s.n >= 2 + digits;
-    uint32_t v = ok ? hex_digits(s.p + 2, digits, &ok) : 0;
+    uint32_t v = ok ? pickle_hex_digits(s.p + 2, digits, &ok) : 0;
     if (ok && (c == 'x' || !literal)) {
         utf8_put(out, v);
         return 2 + digits;
@@ -113,7 +104,7 @@ static bool line_text(struct pickle *p, uint64_t from, uint8_t *buf, size_t room
     uint8_t raw[4 * PICKLE_NAME + 4], *end;
     uint64_t left = p->c.in.size - from;
     size_t have = left < sizeof raw ? (size_t)left : sizeof raw;
-    if (!fetch(p, raw, from, have) || !(end = memchr(raw, '\n', have)))
+    if (!pickle_fetch(p, raw, from, have) || !(end = memchr(raw, '\n', have)))
         return false;
     struct span s = {raw + 1, (size_t)(end - raw) - 1};
     bool literal = raw[0] == 'S';
@@ -146,170 +137,8 @@ bool pickle_text(struct pickle *p, pv v, uint8_t *buf, size_t room, size_t *n)
         return false;
     if (pickle_body(p, v, &at, &length)) {
         *n = (size_t)length;
-        return length <= room && fetch(p, buf, at, (size_t)length);
+        return length <= room && pickle_fetch(p, buf, at, (size_t)length);
     }
-    return fetch(p, &op, pv_at(v), 1) && (op == 'S' || op == 'V') &&
+    return pickle_fetch(p, &op, pv_at(v), 1) && (op == 'S' || op == 'V') &&
            line_text(p, pv_at(v), buf, room, n);
-}
-
-/* ---- content within ---- */
-
-static int base64_digit(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
-static bool all_base64(struct span s)
-{
-    size_t n = s.n;
-    while (n && s.p[n - 1] == '=' && s.n - n < 2)
-        n--;
-    for (size_t i = 0; i < n; i++)
-        if (base64_digit(s.p[i]) < 0)
-            return false;
-    return n > 0;
-}
-
-static bool all_hex(struct span s)
-{
-    bool ok = s.n > 0;
-    hex_digits(s.p, s.n, &ok);
-    return ok;
-}
-
-static size_t decode_base64(uint8_t *out, struct span s)
-{
-    uint32_t bits = 0;
-    size_t n = 0, have = 0;
-    for (size_t i = 0; i < s.n && base64_digit(s.p[i]) >= 0; i++) {
-        bits = bits << 6 | (uint32_t)base64_digit(s.p[i]);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            out[n++] = (uint8_t)(bits >> have);
-        }
-    }
-    return n;
-}
-
-static size_t decode_hex(uint8_t *out, struct span s)
-{
-    bool ok = true;
-    size_t n = s.n / 2;
-    for (size_t i = 0; i < n; i++)
-        out[i] = (uint8_t)hex_digits(s.p + 2 * i, 2, &ok);
-    return n;
-}
-
-/* Characters U+0080 to U+00FF as the bytes that latin-1 makes of them. */
-static size_t decode_latin1(uint8_t *out, struct span s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; n++)
-        out[n] = (uint8_t)utf8_next(s, &i);
-    return n;
-}
-
-/* Formats that hold code or content; a bare zlib or gzip header is too short to say so. */
-static bool speaks(struct span head, uint64_t size)
-{
-    return head.n >= NESTED_MIN &&
-           (pickle_sniff(head, size) || (head.n >= 4 && load_u32le(head.p) == 0x04034b50) ||
-            (head.p[0] == 0x78 && (head.p[0] << 8 | head.p[1]) % 31 == 0) ||
-            (head.p[0] == 0x1f && head.p[1] == 0x8b && head.p[2] == 8));
-}
-
-/* A deflated stream only matters when it is one, and holds something. */
-static bool examine_inflated(const struct content *c, enum inflate_kind kind)
-{
-    struct inflated out;
-    struct content within;
-    struct err ignored = ERR_INIT;
-    bool ok = true;
-    if (inflate_input(&out, &c->in, kind, DECODE_MOST, &ignored) && out.bytes.size &&
-        content_sniff(&out.bytes) != FORMAT_UNKNOWN &&
-        content_within(&within, c, out.bytes, "compressed")) {
-        content_note(&within, RULE_PICKLE_NESTED, 0, 0, "a string holds compressed content");
-        ok = content_examine(&within);
-    }
-    spool_close(out.spool);
-    return ok;
-}
-
-static bool examine(struct pickle *p, struct input in, const char *what, uint64_t at)
-{
-    uint8_t head[CONTENT_HEAD];
-    char name[96];
-    struct err ignored = ERR_INIT;
-    size_t n = in.size < sizeof head ? (size_t)in.size : sizeof head;
-    struct content within;
-    if (!input_read(&in, head, 0, n, &ignored) || !speaks((struct span){head, n}, in.size))
-        return true;
-    char *where = arena_printf(p->c.m->arena, "%s at offset %llu", what, (unsigned long long)at);
-    if (!where || !content_within(&within, &p->c, in, where))
-        return where || pickle_no_memory(p);
-    if (head[0] == 0x78 || head[0] == 0x1f)
-        return examine_inflated(&within, head[0] == 0x78 ? INFLATE_ZLIB : INFLATE_GZIP) ||
-               pickle_no_memory(p);
-    snprintf(name, sizeof name, "%s", what);
-    pickle_note(p, RULE_PICKLE_NESTED, "within it, %s: %s", name,
-                head[0] == 'P' ? "a zip archive" : "a pickle of its own");
-    return content_examine(&within) || pickle_no_memory(p);
-}
-
-/* Decode all of it only once its beginning has been recognised. */
-static bool examine_decoded(struct pickle *p, uint64_t at, uint64_t n, const char *what,
-                            size_t (*decode)(uint8_t *out, struct span s))
-{
-    struct span text;
-    struct err ignored = ERR_INIT;
-    uint8_t head[2 * HEAD], out[2 * HEAD];
-    size_t have = n < sizeof head ? (size_t)n & ~(size_t)(n > 2 * HEAD ? 3 : 0) : sizeof head;
-    if (!fetch(p, head, at, have))
-        return true;
-    size_t m = decode(out, (struct span){head, have});
-    /* The rest may continue a pickle that merely begins here. */
-    if (!speaks((struct span){out, m}, n > have ? UINT64_MAX : m))
-        return true;
-    if (n > DECODE_MOST) {
-        content_limit(&p->c, at, "an encoded string is longer than is decoded");
-        return true;
-    }
-    if (!input_load(&text, &p->c.in, at, (size_t)n, p->a, &ignored))
-        return true;
-    uint8_t *bytes = arena_alloc(p->a, text.n + 1);
-    if (!bytes)
-        return pickle_no_memory(p);
-    struct input in = input_memory((struct span){bytes, decode(bytes, text)});
-    in.derived = true;
-    in.origin = input_origin(&p->c.in, at);
-    return examine(p, in, what, at);
-}
-
-bool pickle_nested(struct pickle *p, uint64_t at, uint64_t n, bool text)
-{
-    uint8_t head[HEAD];
-    if (n < NESTED_MIN)
-        return true;
-    if (window_at(&p->w) == at)
-        window_peek(&p->w, n < HEAD ? (size_t)n : HEAD);
-    size_t have = n < HEAD ? (size_t)n : HEAD;
-    if (!fetch(p, head, at, have))
-        return true;
-    struct span s = {head, have};
-    if (speaks(s, n > have ? UINT64_MAX : n))
-        return examine(p, input_part(&p->c.in, at, n), text ? "a string" : "bytes", at);
-    if (text && head[0] == 0xc2 && head[1] == 0x80)
-        return examine_decoded(p, at, n, "a latin-1 string", decode_latin1);
-    if (n < TEXT_MIN)
-        return true;
-    if (n % 2 == 0 && all_hex(s) && !examine_decoded(p, at, n, "a hexadecimal string", decode_hex))
-        return false;
-    return !all_base64(s) || examine_decoded(p, at, n, "a base64 string", decode_base64);
 }

@@ -23,6 +23,9 @@ const struct archive_member *torch_zip_pickle(const struct archive *a);
 /* Read it and list its tensors; seen[i] is set for members that need no further look. */
 bool torch_zip_examine(const struct content *c, const struct archive *a,
                        const struct archive_member *pickle, bool *seen);
+/* The tar before torch 0.1.12, whose members are pickles with raw numbers between them. */
+bool torch_tar_sniff(const struct archive *a);
+bool torch_tar_examine(const struct content *c, const struct archive *a, bool *seen);
 /* The raw form before torch 1.6: five pickles and the storages' bytes. */
 bool torch_legacy_sniff(struct span head, uint64_t size);
 bool torch_legacy_examine(const struct content *c);

@@ -62,7 +62,15 @@ static const char *const weight_extensions[] = {".safetensors", ".gguf",
                                                 ".msgpack",     ".nemo",
                                                 ".mlmodel",     ".pb",
                                                 ".ggml",        ".joblib",
-                                                ".engine",      ".ckpt.data-00000-of-00001"};
+                                                ".engine",      ".ckpt.data-00000-of-00001",
+                                                ".t7",          ".pdmodel",
+                                                ".pdiparams",   ".pdparams",
+                                                ".caffemodel",  ".params",
+                                                ".mlpackage",   ".plan",
+                                                ".trt",         ".pte",
+                                                ".rknn",        ".cbm",
+                                                ".ubj",         ".skops",
+                                                ".mar",         ".llamafile"};
 
 static bool belongs(struct span name, const char *const extensions[8])
 {

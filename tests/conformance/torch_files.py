@@ -151,6 +151,30 @@ def checkpoint(net, optimizer):
             "groups": collections.defaultdict(list, a=[1]), "set": {1, 2}, "bytes": b"abc", "big": 2**70}
 
 
+def legacy_tar(path, objects=None):
+    """The form before torch 0.1.12: a tar of pickles and raw storages, which torch.load still reads."""
+    def pickled(*values):
+        return b"".join(pickle.dumps(v, 2) for v in values)
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value):
+            return value[4:] if isinstance(value, str) and value.startswith("key:") else None
+
+    storage, tensor = 94123456789012, 94123456789099
+    numbers = lambda *values: b"".join(v.to_bytes(8, "little") for v in values)
+    storages = pickled(1, (storage, "cpu", torch.FloatStorage)) + numbers(6) + np.arange(6, dtype="<f4").tobytes() + pickled([])
+    tensors = pickled(1, (tensor, storage, torch.FloatTensor)) + numbers(2, 2, 3, 3, 1, 0)
+    held = io.BytesIO()
+    Pickler(held, 2).dump(objects or collections.OrderedDict(epoch=1, weight=f"key:{tensor}", raw=f"key:{storage}"))
+    parts = {"sys_info": pickled({"protocol_version": 1000, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 8}}),
+             "pickle": held.getvalue(), "storages": storages, "tensors": tensors}
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in parts.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+
+
 def save_benign(folder):
     net = network()
     states = net.state_dict()
@@ -185,6 +209,12 @@ def save_benign(folder):
         path = folder / f"trainer-{form}.ckpt"
         torch.save(checkpoint(net, optimizer), path, _use_new_zipfile_serialization=form)
         benign(path)
+    legacy_tar(folder / "before-0.1.12.pt")
+    loaded = torch.load(folder / "before-0.1.12.pt", weights_only=False)
+    check(loaded["weight"].tolist() == [[0, 1, 2], [3, 4, 5]], "the tar is not one that torch reads")
+    benign(folder / "before-0.1.12.pt")
+    safetensors(folder / "before.safetensors", {"weight": loaded["weight"]})
+    check(root(folder / "before-0.1.12.pt") == root(folder / "before.safetensors"), "the tar has another root")
     for name, module in (("script", torch.jit.script(Scripted())), ("trace", torch.jit.trace(net, torch.randn(1, 8))),
                          ("frozen", torch.jit.freeze(torch.jit.script(Scripted().eval())))):
         torch.jit.save(module, str(folder / f"{name}.pt"))
@@ -250,6 +280,8 @@ def save_malicious(folder):
         info.size = len(evil)
         tar.addfile(info, io.BytesIO(evil))
     malicious(folder / "tar.pt")
+    legacy_tar(folder / "whole-tar.pt", {"a": Payload()})
+    malicious(folder / "whole-tar.pt")
     torch.export.save(torch.export.export(network(), (torch.randn(1, 8),)), str(folder / "clean.pt2"))
     inner = io.BytesIO()
     torch.save({"inputs": Payload()}, inner)

@@ -135,6 +135,85 @@ static void leaves_weights_alone(void **state)
     }
 }
 
+static void a_document_on_its_own_is_judged(void **state)
+{
+    static const char evil[] = "{\"a\": {\"chat_template\": \"{{ x.__class__ }}\"}}";
+    static const char text[] = "hello";
+    (void)state;
+    struct model *m = read_span("any.json", span_str(evil));
+    assert_int_equal(m->files[0].format, FORMAT_JSON);
+    assert_int_equal(m->template_count, 1);
+    model_free(m);
+    m = read_span("any.jinja", span_str("{{ x.__class__ }}"));
+    assert_int_equal(m->template_count, 1);
+    model_free(m);
+    m = read_span("any.bin", span_str(text));
+    assert_int_equal(m->files[0].format, FORMAT_UNKNOWN);
+    assert_true(has(m, RULE_READ_FORMAT));
+    model_free(m);
+}
+
+static void xml_with_a_document_type_is_found_wherever_it_stands(void **state)
+{
+    struct buf b;
+    (void)state;
+    struct model *m = read_span("m.pmml", span_str("<?xml version=\"1.0\"?><PMML/>"));
+    assert_int_equal(m->files[0].format, FORMAT_XML);
+    assert_int_equal(m->verdict.count, 0);
+    model_free(m);
+    for (size_t pad = (64 << 10) - 20; pad < (64 << 10) + 20; pad++) {
+        buf_init(&b, 1 << 20);
+        buf_put_str(&b, "<?xml version=\"1.0\"?>");
+        for (size_t i = 0; i < pad; i++)
+            buf_put_u8(&b, ' ');
+        buf_put_str(&b, "<!ENTITY a SYSTEM \"file:///etc/passwd\"><PMML/>");
+        m = read_span("m.pmml", buf_span(&b));
+        assert_true(has(m, RULE_XML_ENTITY));
+        model_free(m);
+        buf_free(&b);
+    }
+}
+
+/* Strings within a pickle: base64 twice, escapes, source in base64, and prose that only looks so. */
+static void encodings_within_one_another_are_followed(void **state)
+{
+    static const struct {
+        const char *text;
+        bool found;
+    } strings[] = {{"WTI5ekNuTjVjM1JsYlFvb1V5ZDRKd3AwVWk0PQ==", true},
+                   {"\\x63\\x6f\\x73\\x0a\\x73\\x79\\x73\\x74\\x65\\x6d\\x0a\\x28\\x53\\x27\\x78\\x"
+                    "27\\x0a\\x74\\x52\\x2e",
+                    true},
+                   {"aW1wb3J0IG9zCm9zLnN5c3RlbSgneCcpCg==", true},
+                   {"\n# tools\nfrom os import system\nos.system('x')", true},
+                   {"from the start we import goods; os.system is a word", false},
+                   {"1234567890abcdef1234567890abcdef", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
+        struct buf b;
+        size_t n = strlen(strings[i].text);
+        buf_init(&b, 1 << 16);
+        buf_put(&b, "\x80\2X", 3);
+        for (size_t k = 0; k < 4; k++)
+            buf_put_u8(&b, (uint8_t)(n >> 8 * k));
+        buf_put_str(&b, strings[i].text);
+        buf_put_u8(&b, '.');
+        struct model *m = read_span("x.pkl", buf_span(&b));
+        assert_int_equal(has(m, RULE_PICKLE_NESTED), strings[i].found);
+        model_free(m);
+        buf_free(&b);
+    }
+}
+
+static void an_import_alone_is_a_pickle(void **state)
+{
+    (void)state;
+    struct model *m = read_span("x.dat", span_str("cantigravity\nfly\n."));
+    assert_int_equal(m->files[0].format, FORMAT_PICKLE);
+    assert_true(has(m, RULE_PICKLE_IMPORT) || has(m, RULE_PICKLE_DANGEROUS));
+    model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +223,10 @@ int main(void)
         cmocka_unit_test(every_prefix_of_a_container_is_read_within_its_bytes),
         cmocka_unit_test(takes_honest_archives),
         cmocka_unit_test(leaves_weights_alone),
+        cmocka_unit_test(a_document_on_its_own_is_judged),
+        cmocka_unit_test(xml_with_a_document_type_is_found_wherever_it_stands),
+        cmocka_unit_test(encodings_within_one_another_are_followed),
+        cmocka_unit_test(an_import_alone_is_a_pickle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
