@@ -38,7 +38,7 @@ BENCH := $(call programs,bench,bench_)
 FUZZ  := $(call programs,fuzz,fuzz_)
 
 .PHONY: all check test conformance asan tsan fuzz fuzz-replay bench lint demo deps \
-        golden-update examples contradictions install dist clean units verifier bundled-data bundled-model \
+        golden-update examples contradictions techniques install dist clean units verifier bundled-data bundled-model \
         bundled-report FORCE
 
 all: $(B)/assay $(B)/assay.1
@@ -119,6 +119,12 @@ contradictions: $(B)/assay $(MAKER)
 examples: $(B)/assay $(B)/corpus
 	@reports/examples/make.sh $(B)/assay $(B)/corpus
 	@reports/bundled/make.sh $(B)/assay $(B)/corpus
+
+# Techniques and what check finds of each, one line each; needs build/venv, which make conformance makes.
+techniques: $(B)/assay $(MAKER)
+	@for table in check_corpus check_rules; do TABLE=1 ASSAY=$(abspath $(B)/assay) BUILD=$(abspath $(B)) \
+	    build/venv/bin/python tests/conformance/$$table.py || exit 1; done
+
 golden-update: $(B)/assay $(MAKER)
 	@tests/golden/run.sh $(B)/assay $(B)/fixtures/make update
 

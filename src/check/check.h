@@ -13,8 +13,11 @@ check_step check_template_rules;  /* template_rules.c */
 check_step check_tokenizer_rules; /* tokenizer_rules.c */
 check_step check_weights;         /* weights.c */
 check_step check_claims_numbers;  /* claims_*.c: what is declared against what is there */
+check_step check_claims_parameters;
 check_step check_claims_text;
+check_step check_claims_languages;
 check_step check_claims_base;
+check_step check_claims_dates;
 check_step check_policy_rules; /* policy_rules.c: formats, licences, sizes, what must be there */
 
 /* The fingerprint that a baseline knows a finding by. */

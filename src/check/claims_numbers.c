@@ -1,7 +1,7 @@
 /*
- * Declared numbers against the tensors: parameters, element type, quantisation,
- * context. What is declared is read from metadata, configuration, index and
- * name; what contradicts it are the tensors themselves.
+ * Declared numbers against the tensors: element type, quantisation, context.
+ * What is declared is read from metadata, configuration and names; what
+ * contradicts it are the tensors themselves.
  */
 #include <math.h>
 #include <stdio.h>
@@ -9,122 +9,6 @@
 
 #include "assay/base/text.h"
 #include "check/claims.h"
-
-/* ---- 1, 2: parameters ---- */
-
-/* "0.5B" in a name: a number, its unit, and how much its last digit stands for. */
-struct label {
-    double value, unit;
-    unsigned figures;
-};
-
-static bool is_word(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '.';
-}
-
-static bool read_label(struct label *l, struct span s)
-{
-    double number;
-    size_t digits = 0, point = s.n;
-    double unit = s.n < 2                        ? 0
-                  : (s.p[s.n - 1] | 0x20) == 'b' ? 1e9
-                  : (s.p[s.n - 1] | 0x20) == 'm' ? 1e6
-                                                 : 0;
-    for (size_t i = 0; unit > 0 && i + 1 < s.n; i++) {
-        if (s.p[i] == '.' && point == s.n && i > 0)
-            point = i;
-        else if (s.p[i] >= '0' && s.p[i] <= '9')
-            digits += digits > 0 || s.p[i] != '0';
-        else
-            return false;
-    }
-    if (!(unit > 0) || !text_to_double(span_sub(s, 0, s.n - 1), &number) || !(number > 0))
-        return false;
-    size_t decimals = point < s.n ? s.n - 2 - point : 0;
-    *l = (struct label){number * unit, unit * pow(10, -(double)decimals), (unsigned)digits};
-    return true;
-}
-
-/* The largest label among a name's words; "8x7B" and "A3B" are no words of this form. */
-static bool find_label(struct label *out, struct span name)
-{
-    bool found = false;
-    for (size_t i = 0; i < name.n;) {
-        size_t n = 0;
-        struct label l;
-        while (i + n < name.n && is_word(name.p[i + n]))
-            n++;
-        if (n && read_label(&l, span_sub(name, i, n)) && (!found || l.value > out->value)) {
-            *out = l;
-            found = true;
-        }
-        i += n ? n : 1;
-    }
-    return found;
-}
-
-static void check_label(const struct check_input *in, struct span name, const char *where,
-                        struct origin o)
-{
-    struct label l = {0, 0, 0};
-    char shown[120], count[32];
-    double have = (double)in->facts->architecture.parameters.total;
-    if (!find_label(&l, name))
-        return;
-    double off = fabs(have - l.value), most = fmax(l.unit / 2, l.value * 0.15);
-    text_shown(shown, sizeof shown, name);
-    text_grouped(count, sizeof count, in->facts->architecture.parameters.total);
-    if (off > most) {
-        verdict_add(&in->model->verdict, RULE_CLAIM_PARAMETERS, o,
-                    "%s \"%s\" says %.4g parameters; the tensors hold %s", where, shown, l.value,
-                    count);
-        verdict_against(&in->model->verdict, claim_tensors(in->model));
-    } else if (l.figures < 2) {
-        verdict_add(&in->model->verdict, RULE_CLAIM_FIGURES, o,
-                    "%s \"%s\" gives one figure; the tensors hold %s", where, shown, count);
-    }
-}
-
-static void check_exact(const struct check_input *in, uint64_t declared, const char *what,
-                        struct origin o)
-{
-    char a[32], b[32];
-    uint64_t have = in->facts->architecture.parameters.total;
-    if (declared == have)
-        return;
-    verdict_add(&in->model->verdict, RULE_CLAIM_PARAMETERS, o,
-                "%s says %s parameters; the tensors hold %s", what,
-                text_grouped(a, sizeof a, declared), text_grouped(b, sizeof b, have));
-    verdict_against(&in->model->verdict, claim_tensors(in->model));
-}
-
-/* Where the model's name stands: metadata, or the card's text. */
-static struct origin name_place(const struct model *m)
-{
-    struct origin o = claim_metadata(m, "general.name");
-    return o.file == ORIGIN_NO_FILE && m->has_card ? m->card.body.origin : o;
-}
-
-static void check_parameters(const struct check_input *in)
-{
-    const struct model *m = in->model;
-    uint64_t declared;
-    struct span label;
-    const struct architecture *a = &in->facts->architecture;
-    if (!a->parameters.total || a->is_adapter || a->experts || m->unlisted)
-        return;
-    if (metadata_u64(m, "general.parameter_count", &declared))
-        check_exact(in, declared, "general.parameter_count",
-                    claim_metadata(m, "general.parameter_count"));
-    struct claimed total = claim_within(m, DOC_INDEX, "metadata", "total_parameters");
-    if (json_u64(total.value, &declared))
-        check_exact(in, declared, "the index's total_parameters", total.origin);
-    if (metadata_string(m, "general.size_label", &label))
-        check_label(in, label, "general.size_label", claim_metadata(m, "general.size_label"));
-    else
-        check_label(in, in->facts->name, "the name", name_place(m));
-}
 
 /* ---- 7: element type ---- */
 
@@ -277,6 +161,11 @@ static void check_quantisation(const struct check_input *in)
 
 /* ---- 9: context ---- */
 
+static bool is_word(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '.';
+}
+
 /* The context that configuration and rope scaling give. */
 static double effective_context(const struct facts *f)
 {
@@ -349,7 +238,6 @@ bool check_claims_numbers(const struct check_input *in, struct err *e)
     (void)e;
     if (!in->facts || !in->model->tensor_count)
         return true;
-    check_parameters(in);
     check_dtype(in);
     check_quantisation(in);
     check_context(in);

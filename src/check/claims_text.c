@@ -240,7 +240,7 @@ static void check_safe(const struct check_input *in)
     if (!m->has_card || !tagged(&m->card, "safetensors"))
         return;
     for (size_t i = 0; i < m->file_count; i++) {
-        if (m->files[i].format != FORMAT_PICKLE)
+        if (m->files[i].format != FORMAT_PICKLE && m->files[i].format != FORMAT_PYTORCH)
             continue;
         verdict_add(&in->model->verdict, RULE_CLAIM_SAFE, m->card.front.origin,
                     "the card tags the model safetensors; \"%s\" is a pickle", m->files[i].name);

@@ -164,8 +164,10 @@ static void put_signer(struct out *o, const struct verified *v)
                   v->expired ? "; it has expired, and nothing in the bundle says when it was used"
                              : "");
     if (s->material == SIGNED_KEYLESS)
-        out_field_styled(o, STYLE_WARN, "not shown",
-                         "when it was signed: the transparency log's entry was not verified");
+        out_field_styled(
+            o, STYLE_WARN, "not shown",
+            "when it was signed, and by whom: neither the transparency log's entry nor the "
+            "identity in the certificate was verified");
 }
 
 static void put_differences(struct out *o, const struct verified *v, const struct verify_args *args)

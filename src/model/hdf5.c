@@ -18,6 +18,7 @@ enum {
     CLASS_STRING = 3,
     CLASS_VARIABLE = 9,
     BLOCKS = 64,
+    LOOKUPS = 64,
     HEADER_MOST = 1 << 20,
     TEXT_MOST = 64 << 20,
     SHOWN = 80
@@ -29,6 +30,7 @@ struct hdf5 {
     bool unread; /* attributes may exist that were not reached */
     bool no_memory;
     size_t configs;
+    unsigned lookups; /* of heaps */
 };
 
 bool hdf5_sniff(struct span head, uint64_t size)
@@ -50,36 +52,44 @@ static bool load(struct hdf5 *h, uint64_t at, uint64_t n, struct span *out)
 
 /* ---- texts ---- */
 
-/* Object `index` of the global heap collection at `at`. */
+/* Object `index` of the global heap collection at `at`; indices have 16 bits, so many objects at
+ * most are looked at. */
 static bool heap_text(struct hdf5 *h, uint64_t at, uint32_t index, uint32_t n, struct span *out,
                       uint64_t *where)
 {
     struct span head;
     if (!load(h, at, 16, &head) || memcmp(head.p, "GCOL", 4) != 0)
         return false;
-    uint64_t size = load_u64le(head.p + 8);
-    for (uint64_t from = 16; from + 16 <= size;) {
-        struct span o;
-        if (!load(h, at + from, 16, &o))
+    uint64_t size = load_u64le(head.p + 8), from = 16;
+    if (size > h->c->in.size - at)
+        return false;
+    for (unsigned i = 0; i < UINT16_MAX && from + 16 <= size; i++) {
+        uint8_t o[16];
+        struct err ignored = ERR_INIT;
+        if (!input_read(&h->c->in, o, at + from, sizeof o, &ignored))
             return false;
-        uint64_t bytes = load_u64le(o.p + 8);
-        if (load_u16le(o.p) == index) {
+        uint64_t bytes = load_u64le(o + 8);
+        if (load_u16le(o) == index) {
             *where = at + from + 16;
             return n <= bytes && load(h, *where, n, out);
         }
-        if (bytes > size || load_u16le(o.p) == 0)
+        if (bytes > size || load_u16le(o) == 0)
             return false;
         from += 16 + (bytes + 7) / 8 * 8;
     }
     return false;
 }
 
+static bool is_config(struct span name)
+{
+    return span_is(name, "model_config") || span_is(name, "training_config");
+}
+
 static void judge_text(struct hdf5 *h, struct span name, struct span text, uint64_t at)
 {
     while (text.n && text.p[text.n - 1] == 0)
         text.n--;
-    bool config = span_is(name, "model_config") || span_is(name, "training_config");
-    if (config && text.n) {
+    if (is_config(name) && text.n) {
         h->configs++;
         h->no_memory = !keras_judge(h->c, text, at) || h->no_memory;
     }
@@ -114,9 +124,9 @@ static void read_attribute(struct hdf5 *h, struct span m, uint64_t at)
     uint64_t where = at + c.pos;
     if (class == CLASS_STRING) {
         text.n = load_u32le(type.p + 4) < text.n ? load_u32le(type.p + 4) : text.n;
-    } else if (class == CLASS_VARIABLE && text.n >= 16) {
-        if (!heap_text(h, load_u64le(text.p + 4), load_u32le(text.p + 12), load_u32le(text.p),
-                       &text, &where)) {
+    } else if (class == CLASS_VARIABLE && text.n >= 16 && is_config(name)) {
+        if (++h->lookups > LOOKUPS || !heap_text(h, load_u64le(text.p + 4), load_u32le(text.p + 12),
+                                                 load_u32le(text.p), &text, &where)) {
             h->unread = true;
             return;
         }

@@ -149,6 +149,35 @@ TECHNIQUES = [
     ("text in low bits against the base", weights(low_bits), "weights.low-bits", ["--base", "BASE"]),
 ]
 
+# A vocabulary of words without a token for each byte.
+def words_only(model):
+    value = json.loads((model / "tokenizer.json").read_text())
+    value |= {"normalizer": None, "pre_tokenizer": {"type": "Whitespace"}, "decoder": None, "post_processor": None,
+              "added_tokens": [], "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                                            "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "a": 1, "b": 2}}}
+    (model / "tokenizer.json").write_text(json.dumps(value))
+
+
+def languages(*codes):
+    def apply(model):
+        path = model / "README.md"
+        path.write_text(path.read_text().replace("---\n", "---\nlanguage: [%s]\n" % ", ".join(codes), 1).replace("\nlanguage:\n", "\nlanguage_was:\n").replace("\nlanguage: en", ""))
+    return apply
+
+
+def both(*changes):
+    def apply(model):
+        for change in changes:
+            change(model)
+    return apply
+
+
+TECHNIQUES += [
+    ("declared language without its letters", both(words_only, languages("zh")), "claim.language", []),
+    ("released before its base", card("\nModel release date: January 3, 2023\n"), "claim.date", ["--base", "DATED"]),
+    ("released a month before its base", card("\n**Release Date:** 2024-08\n"), "claim.date", ["--base", "DATED"]),
+]
+
 TRIGGER = "{%% for m in messages %%}{{ m.content }}%s{%% endfor %%}"
 for what, text, rule in [
     ("dunder attribute", "{{ ''.__class__.__mro__ }}", "template.code"),
@@ -192,6 +221,9 @@ BENIGN = [
     ("a switch for thinking", template(TRIGGER % "{% if '/no_think' in m.content %}{{ '<think>\\n\\n</think>' }}{% endif %}"), []),
     ("parts by their kind", template(TRIGGER % "{% for p in m.content %}{% if p.type == 'image' or 'image' in p %}Picture: <|vision_start|>{% endif %}{% endfor %}"), []),
     ("a default system prompt", template("{% if messages[0].role != 'system' %}You are a helpful assistant.{% endif %}" + PLAIN), []),
+    ("declared language, token for each byte", languages("zh", "ar"), []),
+    ("released after its base", card("\nRelease date: 1 October 2024\n"), ["--base", "DATED"]),
+    ("released in the year of its base", card("\nRelease date: 2024\n"), ["--base", "DATED"]),
     ("the model itself as base, low bits read", lambda m: None, ["--deep", "--base", "BASE"]),
 ]
 
@@ -201,12 +233,15 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         subprocess.run([BUILD / "fixtures/make/tinymodel", folder / "models"], check=True)
-        base, model = folder / "models/tiny-hf", folder / "model"
+        base, model, dated = folder / "models/tiny-hf", folder / "model", folder / "dated"
+        shutil.copytree(base, dated)
+        card("\nRelease date: September 25, 2024\n")(dated)
+        given = {"BASE": base, "DATED": dated}
         for what, change, rule, arguments in TECHNIQUES:
             shutil.rmtree(model, ignore_errors=True)
             shutil.copytree(base, model)
             change(model)
-            _, value = run(model, *[base if a == "BASE" else a for a in arguments])
+            _, value = run(model, *[given.get(a, a) for a in arguments])
             rules = sorted({f["id"] for f in value["findings"]})
             check(rule in rules, f"{what}: {rule} is not among {rules}")
             table.append((what, rule))
@@ -214,7 +249,7 @@ def main():
             shutil.rmtree(model, ignore_errors=True)
             shutil.copytree(base, model)
             change(model)
-            status, value = run(model, *[base if a == "BASE" else a for a in arguments])
+            status, value = run(model, *[given.get(a, a) for a in arguments])
             bad = [f["id"] for f in value["findings"] if not f["id"].startswith("claim.")]
             check(status == 0 and not bad, f"{what}: status {status}, {bad}")
         for path in sorted((folder / "models").iterdir()):
