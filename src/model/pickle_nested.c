@@ -128,10 +128,15 @@ static bool speaks(struct span head, uint64_t size)
             (head.p[0] == 0x1f && head.p[1] == 0x8b && head.p[2] == 8));
 }
 
+static bool among(uint8_t c, const char *set)
+{
+    return c && strchr(set, c) != NULL;
+}
+
 static bool is_plain_text(struct span s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] >= 0x7f || (s.p[i] < ' ' && !(s.p[i] && strchr("\t\n\r", s.p[i]))))
+        if (s.p[i] >= 0x7f || (s.p[i] < ' ' && !among(s.p[i], "\t\n\r")))
             return false;
     return s.n >= NESTED_MIN;
 }
@@ -152,11 +157,11 @@ static bool begins_as_script(struct span s)
 {
     static const char *const words[] = {"import ", "exec(", "eval(", "__import__("};
     size_t i = 0;
-    if (!s.n || !memchr("\n\r\t ife_#", s.p[0], 9))
+    if (!s.n || !among(s.p[0], "\n\r\t ife_#"))
         return false;
     for (bool comment = false; i < s.n; i++) {
         comment = s.p[i] == '#' || (comment && s.p[i] != '\n');
-        if (!comment && !memchr(" \t\r\n", s.p[i], 4))
+        if (!comment && !among(s.p[i], " \t\r\n"))
             break;
     }
     for (size_t k = 0; k < sizeof words / sizeof *words; k++)
