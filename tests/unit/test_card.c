@@ -36,7 +36,7 @@ static const char good[] = "---\n"
 
 static struct model *card_of(const char *text, size_t n)
 {
-    struct model *m = text_model("README.md", (struct span){(const uint8_t *)text, n});
+    struct model *m = text_model("a card", (struct span){(const uint8_t *)text, n});
     assert_non_null(m);
     assert_true(card_read(m, 0));
     return m;
@@ -181,7 +181,7 @@ static void card_bounds_depth(void **state)
 static void read_prefix(struct span prefix, void *arg)
 {
     (void)arg;
-    struct model *m = text_model("README.md", prefix);
+    struct model *m = text_model("a card", prefix);
     assert_non_null(m);
     assert_true(card_read(m, 0));
     model_free(m);
