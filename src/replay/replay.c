@@ -300,13 +300,14 @@ static bool open_and_execute(struct run *run, struct recorded *c, struct log *l,
     return !possible(c, run->g, out) || execute(run, e);
 }
 
-static bool replay(struct run *run, struct log *l, struct log_reader *r, uint64_t seq,
+static bool replay(struct run given, struct log *l, struct log_reader *r, uint64_t seq,
                    struct err *e)
 {
     struct recorded c;
-    struct replay *out = run->out;
+    struct run *run = &given;
+    struct replay *out = given.out;
     *out = (struct replay){.verdict = REPLAY_IMPOSSIBLE};
-    run->c = &c;
+    given.c = &c;
     if (pthread_mutex_init(&run->lock, NULL) != 0)
         return err_set(e, ERR_MEMORY, "no memory for a replay");
     (void)pthread_cond_init(&run->over, NULL);
@@ -328,15 +329,13 @@ static bool replay(struct run *run, struct log *l, struct log_reader *r, uint64_
 bool replay_run(struct replay *out, struct log *l, struct log_reader *r, uint64_t seq,
                 struct engine *g, struct err *e)
 {
-    struct run run = {.out = out, .g = g};
-    return replay(&run, l, r, seq, e);
+    return replay((struct run){.out = out, .g = g}, l, r, seq, e);
 }
 
 bool replay_beside(struct replay *out, struct log *l, struct log_reader *r, uint64_t seq,
                    struct engine *g, const atomic_bool *stop, struct err *e)
 {
-    struct run run = {.out = out, .g = g, .beside = true, .stop = stop};
-    return replay(&run, l, r, seq, e);
+    return replay((struct run){.out = out, .g = g, .beside = true, .stop = stop}, l, r, seq, e);
 }
 
 bool replay_fits(bool *fits, struct log *l, struct log_reader *r, uint64_t seq,

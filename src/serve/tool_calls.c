@@ -93,7 +93,7 @@ static bool was_offered(struct json tools, struct span name)
 {
     for (struct json t = json_first(tools); json_type(t); t = json_next(t)) {
         struct span s;
-        if (json_string(json_path(t, "function", "name", NULL), &s) && span_eq(s, name))
+        if (json_string(json_get(json_get(t, "function"), "name"), &s) && span_eq(s, name))
             return true;
     }
     return false;
