@@ -166,11 +166,11 @@ TARGET_VEC ALWAYS_INLINE void six_bits(struct scales *s, const uint8_t *g)
     s->minimum[1] = vec_or(vec_and(vec_right(c, 4), four), vec_and(vec_right(b, 2), two));
 }
 
+/* Members that the type has no use for stay zero, and cost nothing: all is inlined. */
 TARGET_VEC ALWAYS_INLINE struct scales scales_of(enum dtype t, const uint8_t *g, int v)
 {
     const int at = 2 * WIDTH * v;
-    struct scales s;
-    s.d = reals_halves(g + at);
+    struct scales s = {.d = reals_halves(g + at)};
     if (t == DTYPE_Q6_K) {
         for (int i = 0; i < 8; i++)
             s.pairs[i] = vec_load16(g + LINE * (1 + i) + at);

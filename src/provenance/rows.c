@@ -200,7 +200,7 @@ static void count_tokens(struct rows *r, struct span text, uint64_t *tokens)
     *tokens += r->ids.n;
 }
 
-static void keep_hash(struct rows *r, struct digest h)
+static void keep_hash(struct rows *r, const struct digest *h)
 {
     struct dataset *d = r->d;
     if (d->row_hash_count == DATASET_MAX_ROWS) {
@@ -217,7 +217,7 @@ static void keep_hash(struct rows *r, struct digest h)
         d->row_hashes = grown;
         r->hash_cap = cap;
     }
-    d->row_hashes[d->row_hash_count++] = load_u64le(h.b);
+    d->row_hashes[d->row_hash_count++] = load_u64le(h->b);
 }
 
 void rows_add(struct rows *r, enum row_format format, struct span row, const struct digest *whole,
@@ -229,7 +229,10 @@ void rows_add(struct rows *r, enum row_format format, struct span row, const str
         r->d->empty++;
         return;
     }
-    keep_hash(r, whole ? *whole : sha256_of(row));
+    struct digest own = {0};
+    if (!whole)
+        own = sha256_of(row);
+    keep_hash(r, whole ? whole : &own);
     struct span text = span_sub(row, 0, TEXT_MAX);
     buf_clear(&r->text);
     if (format == ROWS_JSONL) {
