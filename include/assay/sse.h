@@ -16,6 +16,7 @@ struct sse_event {
     struct span event; /* empty: none was named */
     struct span data;
     uint64_t begin; /* offset of its first byte in the stream */
+    uint64_t end;   /* behind its blank line; of CR LF, behind the CR */
 };
 
 /* Borrowed while the call lasts. */

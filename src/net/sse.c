@@ -31,11 +31,11 @@ static void empty(struct buf *b)
     buf_clear(b);
 }
 
-static void dispatch(struct sse *s, sse_visit *visit, void *arg)
+static void dispatch(struct sse *s, uint64_t end, sse_visit *visit, void *arg)
 {
     bool whole = !s->overflow && buf_ok(&s->data) && buf_ok(&s->event);
     if (s->any_data && whole) {
-        struct sse_event e = {buf_span(&s->event), buf_span(&s->data), s->begin};
+        struct sse_event e = {buf_span(&s->event), buf_span(&s->data), s->begin, end};
         visit(arg, &e);
     }
     s->overflows += !whole;
@@ -65,7 +65,7 @@ static void field(struct sse *s, struct span line)
 static void line_ends(struct sse *s, struct span line, uint64_t end, sse_visit *visit, void *arg)
 {
     if (line.n == 0 && !s->line.failed) {
-        dispatch(s, visit, arg);
+        dispatch(s, end, visit, arg);
         s->begin = end;
     } else if (s->line.failed) {
         s->overflow = true;
@@ -120,5 +120,5 @@ void sse_end(struct sse *s, sse_visit *visit, void *arg)
     if (s->line.n)
         line_ends(s, buf_span(&s->line), s->offset, visit, arg);
     if (s->started)
-        dispatch(s, visit, arg);
+        dispatch(s, s->offset, visit, arg);
 }

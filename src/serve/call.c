@@ -86,6 +86,7 @@ void call_bury(struct service *s)
         next = c->next;
         gate_free(&c->gate);
         facts_free(&c->facts);
+        usage_filter_free(&c->filter);
         buf_free(&c->body);
         buf_free(&c->request_body);
         buf_free(&c->request_head);
@@ -511,15 +512,31 @@ void call_upstream_head(struct call *c, unsigned status, struct span lines)
     upstream_answer_head(c, status, lines);
 }
 
-bool call_upstream_data(struct call *c, struct span bytes)
+static bool pass(struct call *c, struct span bytes)
 {
-    if (c->discard)
-        return false;
     if (c->gate.stream) {
         facts_stream(&c->facts, bytes);
         c->gate.terminal_at = c->facts.terminal_at;
     }
-    if (!gate_add(&c->gate, bytes))
+    return gate_add(&c->gate, bytes);
+}
+
+/* The same where the client does not get all of it; `last`: nothing follows. */
+static bool pass_filtered(struct call *c, struct span bytes, bool last)
+{
+    struct span clients;
+    gate_add_apart(&c->gate, bytes);
+    bool ok = last ? usage_filter_end(&c->filter, &clients)
+                   : usage_filter_feed(&c->filter, bytes, &clients);
+    c->gate.terminal_at = usage_filter_terminal(&c->filter);
+    return ok && (clients.n == 0 || gate_add(&c->gate, clients));
+}
+
+bool call_upstream_data(struct call *c, struct span bytes)
+{
+    if (c->discard)
+        return false;
+    if (!(c->filter.on ? pass_filtered(c, bytes, false) : pass(c, bytes)))
         return false;
     if (c->transfer && c->gate.stream && gate_waiting(&c->gate) > WAIT_HIGH)
         transfer_pause(c->transfer, true);
@@ -528,7 +545,10 @@ bool call_upstream_data(struct call *c, struct span bytes)
 
 void call_answer_whole(struct call *c)
 {
-    if (c->gate.stream)
+    bool fits = true;
+    if (c->filter.on)
+        fits = pass_filtered(c, SPAN_EMPTY, true);
+    else if (c->gate.stream)
         facts_stream_end(&c->facts);
     else
         facts_body(&c->facts, buf_span(&c->gate.pending));
@@ -536,6 +556,8 @@ void call_answer_whole(struct call *c)
         c->gate.stream && c->facts.terminal_at == UINT64_MAX && c->facts.finish_count == 0;
     if (!c->conn)
         end(c, EXCHANGE_CLIENT_ABORT, NULL, false);
+    else if (!fits)
+        end(c, EXCHANGE_ERROR, "answer_too_large", false);
     else if (unfinished)
         end(c, EXCHANGE_UPSTREAM_ABORT, "stream_without_end", true);
     else if (c->upstream_status >= 400 || c->facts.failed)

@@ -147,6 +147,13 @@ static void read_typed(struct facts *f, struct json root, const struct sse_event
     f->failed = f->failed || span_is(type, "error") || span_is(type, "response.failed");
 }
 
+static bool is_usage_alone(struct json v)
+{
+    struct json choices = json_get(v, "choices");
+    return json_type(choices) == JSON_ARRAY && json_count(choices) == 0 &&
+           json_type(json_get(v, "usage")) == JSON_OBJECT;
+}
+
 static void visit(void *arg, const struct sse_event *e)
 {
     struct facts *f = arg;
@@ -162,6 +169,8 @@ static void visit(void *arg, const struct sse_event *e)
             read_typed(f, root, e);
         else
             read_answer(f, root);
+        if (f->usage_event && is_usage_alone(root))
+            f->usage_event(f->usage_arg, e);
         f->failed = f->failed || json_type(json_get(root, "error")) == JSON_OBJECT;
     }
     arena_free(a);

@@ -22,6 +22,9 @@ struct facts {
     uint64_t bytes_in;    /* of the request, for an estimate */
     uint64_t terminal_at; /* where the terminal event begins; UINT64_MAX */
     bool failed;          /* the stream itself reported an error */
+    /* NULL, or told of an event that has the usage and no choice, as include_usage asks for it. */
+    void (*usage_event)(void *arg, const struct sse_event *e);
+    void *usage_arg;
 };
 
 void facts_init(struct facts *f, enum exchange_api api, uint64_t request_bytes);

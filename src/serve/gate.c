@@ -21,6 +21,7 @@ void gate_init(struct gate *g, struct call *c, size_t limit)
     buf_init(&g->pending, limit);
     buf_init(&g->flight, limit);
     buf_init(&g->held, limit);
+    buf_init(&g->given, limit);
 }
 
 void gate_close(struct gate *g)
@@ -36,6 +37,7 @@ void gate_free(struct gate *g)
     buf_free(&g->pending);
     buf_free(&g->flight);
     buf_free(&g->held);
+    buf_free(&g->given);
 }
 
 /* ---- the intent ---- */
@@ -147,7 +149,9 @@ static size_t fill(struct gate *g, struct log_content content[FIELDS])
     struct call *c = g->call;
     size_t n = 0;
     bool ours = c->own_reply.n != 0;
-    add(c, content, &n, ours ? "upstream_response" : "response", &g->pending);
+    if (!(ours && g->apart))
+        add(c, content, &n, ours ? "upstream_response" : "response", &g->pending);
+    add(c, content, &n, "upstream_response", &g->given);
     add(c, content, &n, "response", &c->own_reply);
     if (!g->head_logged) {
         add(c, content, &n, "upstream_response_header", &c->upstream_head);
@@ -189,6 +193,7 @@ static void write_window(struct gate *g)
     struct buf empty = g->flight;
     g->flight = g->pending;
     g->pending = empty;
+    buf_clear(&g->given);
 }
 
 static void outcome_done(void *arg, const struct log_receipt *r)
@@ -211,7 +216,8 @@ static void write_outcome(struct gate *g)
     struct log_content content[FIELDS + BACKEND_FIELDS];
     struct err e = ERR_INIT;
     g->outcome.status = call_status(g->call);
-    g->outcome.relayed = g->call->own_reply.n == 0 && g->call->backend->route == EXCHANGE_UPSTREAM;
+    g->outcome.relayed =
+        g->call->own_reply.n == 0 && !g->apart && g->call->backend->route == EXCHANGE_UPSTREAM;
     g->outcome.released = g->whole ? g->seen : gate_released(g);
     size_t n = fill(g, content), more = g->call->backend->sealed(g->call, content + n);
     for (size_t i = n; i < n + more; i++)
@@ -258,13 +264,18 @@ bool gate_add(struct gate *g, struct span octets)
 {
     g->seen += octets.n;
     buf_put_span(&g->pending, octets);
-    if (!buf_ok(&g->pending))
+    if (!buf_ok(&g->pending) || !buf_ok(&g->given))
         return false;
     if (g->stream && g->durability == EXCHANGE_END)
         pass(g, octets);
     if (g->stream)
         advance(g);
     return true;
+}
+
+void gate_add_apart(struct gate *g, struct span octets)
+{
+    buf_put_span(&g->given, octets);
 }
 
 void gate_end(struct gate *g, const struct exchange_outcome *o, bool whole)

@@ -27,6 +27,8 @@ struct gate {
     struct buf pending; /* octets of the answer that are not in the log yet */
     struct buf flight;  /* octets of the window that is on its way */
     struct buf held;    /* durability `end`: the terminal event and what follows */
+    bool apart;         /* the client gets less than the upstream gave: both are written */
+    struct buf given;   /* if so: octets of the upstream's that are not in the log yet */
     bool head_logged;
     uint64_t seen;        /* octets of the answer so far */
     uint64_t released;    /* octets handed to the connection */
@@ -48,6 +50,8 @@ bool gate_intent(struct gate *g, struct exchange_book *b, const struct exchange_
 void gate_attempt(struct gate *g, const struct log_content *content, size_t count);
 /* Octets of the answer. False: more than may wait. */
 bool gate_add(struct gate *g, struct span octets) ASSAY_MUST_CHECK;
+/* Of an answer of which the client gets less: what the upstream gave, before gate_add has its part. */
+void gate_add_apart(struct gate *g, struct span octets);
 /* The answer is whole, or will not become so: write the outcome, then let go. What the outcome
  * borrows lives as long as the call. Called once. */
 void gate_end(struct gate *g, const struct exchange_outcome *o, bool whole);

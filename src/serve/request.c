@@ -73,6 +73,8 @@ static bool read_members(struct call *c, struct json root, struct err *why)
     for (const char *const *rule = c->endpoint->wanted; rule && *rule; rule++)
         if (!judge_member(c, root, *rule, why))
             return false;
+    if (c->stream)
+        c->usage = usage_edit(root, c->endpoint->api);
     return true;
 }
 

@@ -15,6 +15,7 @@
 #include "serve/ledger.h"
 #include "serve/metrics.h"
 #include "serve/settings.h"
+#include "serve/usage.h"
 
 struct service;
 struct call;
@@ -160,6 +161,7 @@ struct call {
     struct span sampling;       /* as the leaf has it; in the arena */
     struct complaint wrong;     /* with the request */
     size_t model_at, model_end; /* where its name stands in the body, quotes included */
+    struct edit usage;          /* by which it would ask for its usage; of a stream */
     bool stream, body_rewritten;
     const char **lines;      /* what the upstream gets as fields, NULL-ended */
     struct buf body;         /* as the client sent it */
@@ -174,6 +176,7 @@ struct call {
     struct engine_job *job;
     bool stopping; /* the backend was told to stop; result and error say why */
     struct facts facts;
+    struct usage_filter filter;
     struct gate gate;
     struct buf upstream_head;
     unsigned upstream_status;

@@ -42,6 +42,7 @@ static const struct config_field upstream_fields[] = {
     {.name = "retries", .type = CONFIG_INTEGER, AT(upstream_config, retries), .max = 10},
     {.name = "break_after", .type = CONFIG_INTEGER, AT(upstream_config, break_after), .max = 1000},
     {.name = "break_ms", .type = CONFIG_INTEGER, AT(upstream_config, break_ms), .min = 1, .max = MS_MAX},
+    {.name = "include_usage", .type = CONFIG_BOOL, AT(upstream_config, include_usage)},
     {.name = NULL}};
 
 static const struct config_field adapter_fields[] = {

@@ -21,6 +21,7 @@ struct upstream_config {
     uint64_t retries;     /* on itself, before the first byte */
     uint64_t break_after; /* failures in a row that open its circuit; 0: never */
     uint64_t break_ms;    /* for how long */
+    bool include_usage;   /* ask for the usage of streams whose clients did not */
     /* made from the above */
     const char *url_text, *ca_text;
     struct span key; /* empty: none is shown */

@@ -8,7 +8,7 @@
 #include "assay/base/text.h"
 #include "serve/service.h"
 
-enum { LINES_MAX = HTTP_FIELDS_MAX + 16 };
+enum { LINES_MAX = HTTP_FIELDS_MAX + 16, MODEL_TEXT_MAX = 4096 };
 
 /* Not passed to upstreams: RFC 9110 section 7.6.1, credentials, and what we say ourselves. */
 static const char *const kept_back[] = {"connection",
@@ -136,20 +136,49 @@ static bool record_head(struct call *c, const struct lines *l)
     return buf_ok(out);
 }
 
-/* The model's name where it stands in the body, and nothing else. */
-static bool rewrite_model(struct call *c, struct span name)
+/* What this upstream calls the model, as JSON; none where the client says it so. */
+static bool model_edit(struct call *c, struct span name, struct edit *out)
+{
+    struct json_writer w;
+    struct buf text;
+    *out = (struct edit){.with = SPAN_EMPTY};
+    if (name.n == 0 || span_eq(name, c->model))
+        return true;
+    buf_init(&text, MODEL_TEXT_MAX);
+    jw_init(&w, json_sink_buf, &text, false);
+    jw_string(&w, name);
+    *out = (struct edit){c->model_at, c->model_end, arena_span(c->arena, buf_span(&text))};
+    buf_free(&text);
+    return out->with.n != 0 && !w.failed;
+}
+
+/* The body with these octets replaced, and nothing else. */
+static bool rewrite(struct call *c, struct edit first, struct edit second)
 {
     struct span body = buf_span(&c->body);
-    struct json_writer w;
+    size_t at = 0;
     buf_clear(&c->request_body);
-    c->body_rewritten = name.n != 0 && !span_eq(name, c->model);
+    c->body_rewritten = first.with.n || second.with.n;
     if (!c->body_rewritten)
         return true;
-    buf_put_span(&c->request_body, span_sub(body, 0, c->model_at));
-    jw_init(&w, json_sink_buf, &c->request_body, false);
-    jw_string(&w, name);
-    buf_put_span(&c->request_body, span_sub(body, c->model_end, body.n));
-    return buf_ok(&c->request_body) && !w.failed;
+    const struct edit edits[] = {first.at < second.at ? first : second,
+                                 first.at < second.at ? second : first};
+    for (size_t i = 0; i < 2; i++) {
+        if (edits[i].with.n == 0)
+            continue;
+        buf_put_span(&c->request_body, span_sub(body, at, edits[i].at - at));
+        buf_put_span(&c->request_body, edits[i].with);
+        at = edits[i].end;
+    }
+    buf_put_span(&c->request_body, span_sub(body, at, body.n));
+    return buf_ok(&c->request_body);
+}
+
+static bool rewrite_body(struct call *c, const struct upstream_config *u)
+{
+    struct edit model, none = {.with = SPAN_EMPTY};
+    return model_edit(c, c->targets[c->target]->model, &model) &&
+           rewrite(c, model, u->include_usage ? c->usage : none);
 }
 
 static bool prepare(struct call *c, struct err *e)
@@ -158,7 +187,7 @@ static bool prepare(struct call *c, struct err *e)
     struct lines recorded = {.a = c->arena}, sent = {.a = c->arena};
     char shown[16 + DIGEST_HEX + 1] = "hmac-sha256:";
     struct digest hash;
-    if (!rewrite_model(c, c->targets[c->target]->model))
+    if (!rewrite_body(c, u))
         return err_set(e, ERR_MEMORY, "out of memory for a request");
     if (u->key.n) {
         auth_hash(c->service, u->key, &hash);
@@ -324,4 +353,9 @@ void upstream_answer_head(struct call *c, unsigned status, struct span lines)
     }
     g->stream = c->stream && events && status == 200;
     g->chunked = c->conn && conn_request(c->conn)->minor == 1;
+    bool asked =
+        c->backend == &upstream_backend && call_upstream(c)->include_usage && c->usage.with.n;
+    g->apart = g->stream && asked;
+    if (g->apart)
+        usage_filter_begin(&c->filter, &c->facts, g->limit);
 }

@@ -295,6 +295,12 @@ static void read_outcome(struct told *t, const struct record *r)
     (void)json_u64(json_get(r->body, "attempts"), &t->attempts);
     t->window_count = 0;
     (void)json_u64(json_get(r->body, "windows"), &t->window_count);
+    struct json tokens = json_get(r->body, "tokens");
+    t->estimated = t->relayed = false;
+    (void)json_bool(json_get(r->body, "relayed"), &t->relayed);
+    (void)json_bool(json_get(tokens, "estimated"), &t->estimated);
+    (void)json_u64(json_get(tokens, "input"), &t->tokens_in);
+    (void)json_u64(json_get(tokens, "output"), &t->tokens_out);
 }
 
 static bool read_leaf(void *arg, uint64_t seq, struct span leaf)

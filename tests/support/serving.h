@@ -45,7 +45,8 @@ struct told {
     uint64_t intent, outcome_seq;
     char outcome[32], error[64], api[32];
     uint64_t status, released, attempts, window_count, refused_count;
-    bool has_outcome;
+    uint64_t tokens_in, tokens_out;
+    bool has_outcome, estimated, relayed;
 };
 void told_read(struct told *t, const struct folder *f);
 /* Waits until the newest intent has its outcome. */

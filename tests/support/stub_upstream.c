@@ -27,6 +27,7 @@ struct peer {
     unsigned number; /* of the next event */
     size_t step;     /* bytes written at once; 0: as many as fit */
     bool streaming, close_after, deaf, reset;
+    bool usage; /* include_usage was asked for */
 };
 
 struct stub_upstream {
@@ -116,6 +117,10 @@ static void end_stream(struct peer *p)
     put_chunk(p, "data: {\"id\":\"chatcmpl-stream\",\"object\":\"chat.completion.chunk\","
                  "\"model\":\"stub-1\",\"choices\":[{\"index\":0,\"delta\":{},"
                  "\"finish_reason\":\"stop\"}]}\n\n");
+    if (p->usage)
+        put_chunk(p, "data: {\"id\":\"chatcmpl-stream\",\"object\":\"chat.completion.chunk\","
+                     "\"model\":\"stub-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":21,"
+                     "\"completion_tokens\":8,\"total_tokens\":29}}\n\n");
     put_chunk(p, "data: [DONE]\n\n");
     buf_put_str(&p->out, "0\r\n\r\n");
     p->streaming = false;
@@ -314,8 +319,10 @@ static bool streams(struct peer *p, const char *model)
 
 static void answer(struct stub_upstream *s, struct peer *p, size_t n)
 {
+    static const char asks[] = "\"include_usage\":true";
     char model[64];
     model_of(p, model, sizeof model);
+    p->usage = memmem(p->in.p, n, asks, sizeof asks - 1) != NULL;
     if (s->recording) {
         pthread_mutex_lock(&s->lock);
         buf_clear(&s->last);

@@ -9,6 +9,7 @@
  *   noend         a stream that ends without [DONE]
  *   cut           a stream whose connection ends in the middle
  *   responses, messages   streams of these APIs
+ *                 the streams of chats have a usage, 21 and 8 tokens, where include_usage asks for it
  *   stall         reads and never answers; stall-head: only a head; stall-body: half a body
  *   reset         closes with RST; early: closes without an answer; garbage: no HTTP
  *   short         a body shorter than its Content-Length
