@@ -3,7 +3,6 @@
  * the upstream and the load on the first. BENCH_SECONDS a line, 4 unless said; SERVE_LOAD_SECONDS=900
  * and the word growth are the fifteen minutes of mixed load.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "assay/base/clock.h"
@@ -194,23 +194,11 @@ static double resident_mib(pid_t p)
 /* Time on a core of all threads of a process. */
 static double cpu_us(pid_t p)
 {
-    char path[64];
-    double us = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)p);
-    DIR *d = opendir(path);
-    for (struct dirent *t; d && (t = readdir(d));) {
-        unsigned long long ns;
-        char at[384];
-        snprintf(at, sizeof at, "%s/%s/schedstat", path, t->d_name);
-        FILE *f = fopen(at, "re");
-        if (f && fscanf(f, "%llu", &ns) == 1)
-            us += (double)ns / 1e3;
-        if (f)
-            fclose(f);
-    }
-    if (d)
-        closedir(d);
-    return us;
+    clockid_t clock;
+    struct timespec t = {0, 0};
+    if (clock_getcpuclockid(p, &clock) == 0)
+        (void)clock_gettime(clock, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 /* ---- lines ---- */
@@ -234,18 +222,25 @@ static struct load_result load(unsigned port, unsigned connections, double rate)
     return r;
 }
 
+/* As many calls as the proxy's core takes, and what of its time one of them takes. */
+static double full_load(unsigned port, pid_t server, double reference)
+{
+    double used = cpu_us(server);
+    struct load_result r = load(port, 32, 0);
+    used = (cpu_us(server) - used) / (double)(r.answers ? r.answers : 1);
+    line("serve_call_cpu", used, "us", 100, 100, true);
+    line("serve_calls_32", r.rate, "/s", reference, 10000, false);
+    return r.rate;
+}
+
 static void calls(unsigned port, pid_t server)
 {
     pid_t nginx = start_nginx(18766);
     struct load_result reference = {0}, direct = load(STUB_PORT, 20, 5000), r;
     if (nginx > 0)
         reference = load(18766, 32, 0);
-    double used = cpu_us(server);
-    r = load(port, 32, 0);
-    used = (cpu_us(server) - used) / (double)(r.answers ? r.answers : 1);
-    line("serve_call_cpu", used, "us", 100, 100, true);
-    line("serve_calls_32", r.rate, "/s", reference.rate, 10000, false);
-    line("serve_calls_32_of_nginx", reference.rate > 0 ? r.rate / reference.rate : 0, "", 1, 0.17,
+    double rate = full_load(port, server, reference.rate);
+    line("serve_calls_32_of_nginx", reference.rate > 0 ? rate / reference.rate : 0, "", 1, 0.17,
          false);
     double sync = fdatasync_ms();
     r = load(port, 20, 5000);
@@ -311,7 +306,8 @@ static void growth(unsigned port, pid_t server)
     line("serve_growth", resident_mib(server) - before, "MiB", before, 4, true);
 }
 
-/* Without words every part runs; with words those that are named: calls, streams, growth. */
+/* Without words every part runs; with words those that are named: calls, streams, growth, and
+ * cost, which is a part of calls. */
 static bool wanted_part(int argc, char **argv, const char *name)
 {
     bool found = argc < 2;
@@ -343,6 +339,8 @@ int main(int argc, char **argv)
     pin(0);
     usleep(300000);
     line("serve_idle_memory", resident_mib(server), "MiB", 20, 20, true);
+    if (argc > 1 && wanted_part(argc, argv, "cost"))
+        (void)full_load(port, server, 0);
     if (wanted_part(argc, argv, "calls"))
         calls(port, server);
     if (wanted_part(argc, argv, "streams"))
