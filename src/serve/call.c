@@ -362,7 +362,6 @@ void call_finished(struct call *c, const struct log_receipt *r)
     bool whole = c->gate.whole, begun = c->gate.head_left;
     bool keep = whole && (c->gate.chunked || !c->gate.stream);
     metrics_written(&s->metrics, r->seq);
-    ledger_add(s->ledger, c->facts.id, exchange_intent(c->gate.exchange), r->seq);
     spend(c, c->facts.input + c->facts.output);
     say_over(c);
     if (conn)

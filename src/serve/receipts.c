@@ -22,8 +22,8 @@ struct job {
     struct conn *conn; /* loop's thread; NULL: the client left */
     struct caller who;
     const char *folder;
-    struct ledger_call call;
-    char name[NAME_MAX_BYTES]; /* what was asked for; empty: `call` is known */
+    char name[NAME_MAX_BYTES]; /* what was asked for */
+    struct log_call call;
     enum found found;
     struct buf text;
 };
@@ -94,7 +94,7 @@ static bool is_named(void *arg, const struct log_call *call)
     n->any = true;
     n->theirs = is_theirs(n->reader, n->job, call->intent);
     if (n->theirs)
-        n->job->call = (struct ledger_call){call->intent, call->outcome};
+        n->job->call = *call;
     return !n->theirs;
 }
 
@@ -116,8 +116,6 @@ static enum found resolve(struct log_reader *r, struct job *j)
 {
     struct naming n = {.reader = r, .job = j};
     uint64_t entry;
-    if (!j->name[0])
-        return is_theirs(r, j, j->call.intent) ? FOUND : NOT_YOURS;
     if (!log_reader_calls(r, span_str(j->name), is_named, &n, NULL))
         return FAILED;
     if (n.theirs)
@@ -226,8 +224,7 @@ void receipt_begin(struct service *s, struct conn *c, struct span what, const st
         none(c);
         return;
     }
-    if (!ledger_find(s->ledger, what, &j->call))
-        memcpy(j->name, what.p, what.n);
+    memcpy(j->name, what.p, what.n);
     if (!errands_add(s->receipts, &j->errand)) {
         free_job(j);
         reply_error(c, 503, "server_error", "busy", "Too many receipts are asked for at once.");

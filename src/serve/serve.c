@@ -490,7 +490,6 @@ static void close_service(struct service *s)
     loop_free(s->loop);
     budgets_free(s);
     free(s->folder);
-    ledger_free(s->ledger);
     serve_settings_release(s->settings);
     seal_wipe(&s->secret, sizeof s->secret);
     free(s);
@@ -503,9 +502,7 @@ bool serve_run(const struct serve_options *o, struct err *e)
         return err_set(e, ERR_MEMORY, "out of memory for the service");
     s->options = o;
     raise_limits();
-    s->ledger = ledger_new();
-    bool ok = (s->ledger || err_set(e, ERR_MEMORY, "out of memory for the service")) &&
-              serve_settings_read(&s->settings, o, e) && loop_new(&s->loop, e) &&
+    bool ok = serve_settings_read(&s->settings, o, e) && loop_new(&s->loop, e) &&
               listen_all(s, e) && privileges_drop(s->settings, e) && open_log(s, e) &&
               enrolled_read(s->settings, e) && transfers_open(&s->transfers, s->loop, e) &&
               watch(s, e) && errands_open(&s->receipts, s->loop, 1, RECEIPTS_MAX, e) &&

@@ -12,7 +12,6 @@
 #include "serve/errands.h"
 #include "serve/facts.h"
 #include "serve/gate.h"
-#include "serve/ledger.h"
 #include "serve/metrics.h"
 #include "serve/settings.h"
 #include "serve/usage.h"
@@ -308,7 +307,6 @@ struct service {
         *workers[ENGINES_MAX]; /* engines with their threads, as the settings order them */
     size_t worker_count;
     struct refused refused;
-    struct ledger *ledger;
     struct errands *receipts;
     struct errands *readers; /* of requests to engines; NULL: there are none */
     struct replays *replays; /* NULL: there is no engine */
