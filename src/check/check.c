@@ -8,9 +8,11 @@
 #include <string.h>
 
 static check_step *const steps[] = {
-    check_secrets,           check_template_rules, check_tokenizer_rules, check_weights,
-    check_claims_parameters, check_claims_numbers, check_claims_text,     check_claims_languages,
-    check_claims_base,       check_claims_dates,   check_signatures,      check_policy_rules};
+    check_secrets,         check_texts,        check_template_rules,
+    check_tokenizer_rules, check_weights,      check_claims_parameters,
+    check_claims_numbers,  check_claims_text,  check_claims_languages,
+    check_claims_base,     check_claims_dates, check_signatures,
+    check_policy_rules};
 
 const char *judgement_name(enum judgement j)
 {

@@ -9,6 +9,7 @@ typedef bool check_step(const struct check_input *in, struct err *e);
 
 check_step check_signatures;      /* signatures.c: the model's own signature */
 check_step check_secrets;         /* secrets.c */
+check_step check_texts;           /* texts.c: metadata and configuration that acts */
 check_step check_template_rules;  /* template_rules.c */
 check_step check_tokenizer_rules; /* tokenizer_rules.c */
 check_step check_weights;         /* weights.c */
