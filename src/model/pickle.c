@@ -119,16 +119,23 @@ static bool read_fragments(struct pickle *p)
     return true;
 }
 
-static bool all_zero(struct pickle *p)
+/* Zeros are what is left of a longer file; *blank: zeros and white space, as editors add it. */
+static bool all_zero(struct pickle *p, bool *blank)
 {
+    bool zero = true;
+    *blank = true;
     while (window_ok(&p->w) && window_left(&p->w) > 0) {
         struct span s = window_take(
             &p->w, window_left(&p->w) < WINDOW_TAKE ? (size_t)window_left(&p->w) : WINDOW_TAKE);
-        for (size_t i = 0; i < s.n; i++)
-            if (s.p[i])
-                return false;
+        for (size_t i = 0; i < s.n && *blank; i++) {
+            zero = zero && !s.p[i];
+            *blank = !s.p[i] || strchr(" \t\r\n", s.p[i]);
+        }
+        if (!*blank)
+            return false;
     }
-    return window_ok(&p->w);
+    *blank = *blank && window_ok(&p->w);
+    return zero && window_ok(&p->w);
 }
 
 /* Does another pickle begin here? */
@@ -141,11 +148,13 @@ static bool another(struct pickle *p)
 static void note_rest(struct pickle *p)
 {
     uint64_t at = window_at(&p->w), left = window_left(&p->w);
-    if (!left || all_zero(p))
+    bool blank;
+    if (!left || all_zero(p, &blank))
         return;
     content_note(&p->c, RULE_PICKLE_TRAILING, at, left,
                  "%llu bytes after the pickle's end are no pickle", (unsigned long long)left);
-    content_incomplete(&p->c);
+    if (!blank)
+        content_incomplete(&p->c);
 }
 
 bool pickle_rest(struct pickle *p)

@@ -174,6 +174,10 @@ struct pickle {
     pv *ring;
     uint64_t ring_at;
 
+    struct pickle_shared *shared; /* pickle_shared.c; NULL before the first */
+    size_t shared_count;
+    bool told_shared;
+
     struct pickle_global *globals;
     size_t global_count, global_cap;
     struct map global_names;
@@ -246,6 +250,12 @@ pv pickle_tuple(struct pickle *p, const pv *items, size_t n);
 /* Item i of a tuple; false when it is no tuple or too long ago. */
 bool pickle_item(const struct pickle *p, pv tuple, size_t i, pv *out);
 bool pickle_items(const struct pickle *p, pv tuple, size_t *n); /* known count? */
+
+/* pickle_shared.c: a value that GET or DUP takes again; what a container that
+ * gets it stands for then. */
+void pickle_shared_again(struct pickle *p, pv v);
+void pickle_weigh(struct pickle *p, pv holder, pv value);
+void pickle_shared_reset(struct pickle *p);
 
 /* pickle_text.c: the decoded text of a PV_STR or PV_BYTES, at most `room` bytes;
  * false when it is longer or cannot be read. */

@@ -35,16 +35,19 @@ bool pickle_op_pop_mark(struct pickle *p)
 bool pickle_op_dup(struct pickle *p)
 {
     pv v;
-    return pickle_top(p, &v) && pickle_push(p, v);
+    if (!pickle_top(p, &v))
+        return false;
+    pickle_shared_again(p, v);
+    return pickle_push(p, v);
 }
 
 static bool get(struct pickle *p, uint64_t key)
 {
     pv v;
-    if (!pickle_memo_get(p, key, &v) && !p->fragment) {
+    /* Python raises here; what follows is judged all the same, for readers that go on. */
+    if (!pickle_memo_get(p, key, &v) && !p->fragment)
         pickle_note(p, RULE_PICKLE_MEMO, "the memo has no key %llu", (unsigned long long)key);
-        return pickle_fail(p, "the memo has no such key");
-    }
+    pickle_shared_again(p, v);
     return pickle_push(p, v);
 }
 
@@ -112,6 +115,15 @@ bool pickle_op_memoize(struct pickle *p)
 
 /* ---- containers ---- */
 
+static void fill_tuple(struct pickle *p, pv tuple, const pv *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        pickle_weigh(p, tuple, items[i]);
+        if (pickle_bears(p, items[i]))
+            pickle_attach(p, tuple, pv_make(PV_INT, 0, i), items[i]);
+    }
+}
+
 static bool make_tuple(struct pickle *p, size_t n)
 {
     pv items[3];
@@ -119,9 +131,7 @@ static bool make_tuple(struct pickle *p, size_t n)
         if (!pickle_pop(p, &items[i]))
             return false;
     pv t = pickle_tuple(p, items, n);
-    for (size_t i = 0; i < n; i++)
-        if (pickle_bears(p, items[i]))
-            pickle_attach(p, t, pv_make(PV_INT, 0, i), items[i]);
+    fill_tuple(p, t, items, n);
     return pickle_push(p, t);
 }
 
@@ -140,16 +150,28 @@ bool pickle_op_tuple3(struct pickle *p)
     return make_tuple(p, 3);
 }
 
+static void append(struct pickle *p, pv target, pv value)
+{
+    pickle_weigh(p, target, value);
+    pickle_append(p, target, value);
+}
+
+static void set(struct pickle *p, pv target, pv key, pv value)
+{
+    pickle_weigh(p, target, value);
+    pickle_set(p, target, key, value);
+}
+
 static void append_all(struct pickle *p, pv target, size_t from, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        pickle_append(p, target, p->stack[from + i]);
+        append(p, target, p->stack[from + i]);
 }
 
 static void set_all(struct pickle *p, pv target, size_t from, size_t n)
 {
     for (size_t i = 0; i + 1 < n; i += 2)
-        pickle_set(p, target, p->stack[from + i], p->stack[from + i + 1]);
+        set(p, target, p->stack[from + i], p->stack[from + i + 1]);
 }
 
 bool pickle_op_tuple(struct pickle *p)
@@ -158,9 +180,8 @@ bool pickle_op_tuple(struct pickle *p)
     if (!pickle_pop_mark(p, &from, &n))
         return false;
     pv t = n ? pickle_tuple(p, p->stack + from, n) : pickle_tuple(p, NULL, 0);
-    for (size_t i = 0; i < n; i++)
-        if (pickle_bears(p, p->stack[from + i]))
-            pickle_attach(p, t, pv_make(PV_INT, 0, i), p->stack[from + i]);
+    if (n)
+        fill_tuple(p, t, p->stack + from, n);
     return pickle_push(p, t);
 }
 
@@ -197,7 +218,7 @@ bool pickle_op_append(struct pickle *p)
     pv value, target;
     if (!pickle_pop(p, &value) || !pickle_top(p, &target))
         return false;
-    pickle_append(p, target, value);
+    append(p, target, value);
     return true;
 }
 
@@ -216,7 +237,7 @@ bool pickle_op_setitem(struct pickle *p)
     pv key, value, target;
     if (!pickle_pop(p, &value) || !pickle_pop(p, &key) || !pickle_top(p, &target))
         return false;
-    pickle_set(p, target, key, value);
+    set(p, target, key, value);
     return true;
 }
 

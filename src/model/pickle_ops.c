@@ -193,6 +193,9 @@ static bool op_stop(struct pickle *p)
 {
     if (!pickle_pop(p, &p->result))
         return false;
+    if ((p->depth || p->mark_count) && !p->fragment)
+        pickle_note(p, RULE_PICKLE_LEFTOVER, "%zu values and %zu marks are left on the stack",
+                    p->depth, p->mark_count);
     p->end = PICKLE_STOPPED;
     p->why = NULL;
     return false;

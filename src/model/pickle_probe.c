@@ -108,6 +108,7 @@ struct probe {
     size_t depth, marks, ops;
     size_t mark[CONTENT_HEAD];
     bool versioned, imports, calls, stopped;
+    bool denied; /* it imports what is well known to be dangerous */
 };
 
 static const struct effect *effect_of(uint8_t op)
@@ -151,6 +152,19 @@ static bool skip(struct probe *p, uint64_t n)
     return true;
 }
 
+static bool names(struct probe *p)
+{
+    bool scanner;
+    struct span module = line(&p->c);
+    if (cursor_ok(&p->c) && !p->versioned && !is_name(module))
+        return false;
+    struct span name = line(&p->c);
+    if (!cursor_ok(&p->c))
+        return true;
+    p->denied = p->denied || pickle_denied(module, name, &scanner) != NULL;
+    return p->versioned || is_name(name);
+}
+
 static bool argument(struct probe *p, const struct effect *e)
 {
     struct span s;
@@ -175,11 +189,7 @@ static bool argument(struct probe *p, const struct effect *e)
         s = line(&p->c);
         return !cursor_ok(&p->c) || (s.n >= 2 && (s.p[0] == '\'' || s.p[0] == '"'));
     case ARG_NAMES:
-        s = line(&p->c);
-        if (cursor_ok(&p->c) && !p->versioned && !is_name(s))
-            return false;
-        s = line(&p->c);
-        return !cursor_ok(&p->c) || p->versioned || is_name(s);
+        return names(p);
     case ARG_LENGTH1:
         return skip(p, cursor_u8(&p->c));
     case ARG_LENGTH4:
@@ -234,7 +244,7 @@ bool pickle_sniff(struct span head, uint64_t size)
     bool versioned = p.versioned = head.p[0] == 0x80 && head.p[1] <= protocols;
     bool walked = walk(&p);
     /* An import alone runs a module. */
-    if ((p.imports && (p.calls || p.stopped)) || (versioned && p.ops > 2))
+    if ((p.imports && (p.calls || p.stopped || p.denied)) || (versioned && p.ops > 2))
         return true;
     if (!walked)
         return false;

@@ -177,6 +177,7 @@ void pickle_reset(struct pickle *p)
     p->depth = p->mark_count = p->item_count = 0;
     p->frame_end = 0;
     p->items_of = 0;
+    pickle_shared_reset(p);
     p->why = NULL;
 }
 
@@ -198,6 +199,7 @@ void pickle_close(struct pickle *p)
     window_close(&p->w);
     free(p->memo);
     free(p->ring);
+    free(p->shared);
     free(p->stack);
     free(p->marks);
     arena_free(p->a);

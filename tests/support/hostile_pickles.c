@@ -50,6 +50,25 @@ const struct hostile_case hostile_pickles[] = {
     CASE("an empty stack", P2 "N0000.", PICKLE_MALFORMED),
     CASE("a second pickle", P2 "}." P2 "cos\nsystem\n(S'x'\ntR.", PICKLE_DANGEROUS),
     CASE("bytes after the end", P2 "}q\x00.\xff\xfe rest of it", PICKLE_TRAILING),
+    CASE("lists of one list, laughs",
+         P4 "((((((((\x8c\3lol2222222222222222l2222222222222222l2222222222222222l"
+            "2222222222222222l2222222222222222l2222222222222222l2222222222222222l"
+            "2222222222222222l.",
+         PICKLE_EXPANSION),
+    CASE("a list within itself, again and again",
+         P4 "]\x94"
+            "h\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0a"
+            "h\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0ah\0a.",
+         PICKLE_EXPANSION),
+    CASE("copies that nothing takes", P4 "]2222.", PICKLE_LEFTOVER),
+    CASE("a mark that nothing takes", P2 "(N.", PICKLE_LEFTOVER),
+    CASE("an import before a string that is cut", "cbuiltins\nexec\n(X>\nf = open('x')",
+         PICKLE_DANGEROUS),
+    CASE("white space after the end", P2 "}q\x00.\n\n\t", PICKLE_TRAILING),
+    CASE("a call after a memo key that was never put",
+         P4 "h\x07"
+            "0cos\nsystem\n(S'x'\ntR.",
+         PICKLE_DANGEROUS),
     CASE("a frame within an opcode", P4 "\x95\x02\0\0\0\0\0\0\0\x8c\x02os.", PICKLE_FRAME),
     CASE("the other reading of a frame",
          P4 "\x95\x02\0\0\0\0\0\0\0\x8c\x14"
