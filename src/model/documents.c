@@ -166,13 +166,13 @@ static bool add_template_value(struct model *m, uint32_t file, struct json v, st
     return add_template(m, file, text, name, from, json_end(v) - from);
 }
 
-/* A string, or a list of {name, template}. */
-static bool add_template_member(struct model *m, uint32_t file, struct json v)
+/* A string, which gets `own` as its name, or a list of {name, template}. */
+static bool add_template_member(struct model *m, uint32_t file, struct json v, struct span own)
 {
     if (json_type(v) == JSON_MISSING || json_type(v) == JSON_NULL)
         return true;
     if (json_type(v) != JSON_ARRAY)
-        return add_template_value(m, file, v, SPAN_EMPTY);
+        return add_template_value(m, file, v, own);
     for (struct json i = json_first(v); json_type(i); i = json_next(i)) {
         struct span name = SPAN_EMPTY;
         if (!json_string(json_get(i, "name"), &name) || !name.n)
@@ -216,10 +216,10 @@ static bool read_templates(struct model *m)
     if (own != ORIGIN_NO_FILE && !add_template_file(m, own, SPAN_EMPTY))
         return false;
     if (old != ORIGIN_NO_FILE && document_parse(m, old, &root) &&
-        !add_template_member(m, old, json_get(root, "chat_template")))
+        !add_template_member(m, old, json_get(root, "chat_template"), SPAN_EMPTY))
         return false;
     if (config->file != ORIGIN_NO_FILE &&
-        !add_template_member(m, config->file, json_get(config->root, "chat_template")))
+        !add_template_member(m, config->file, json_get(config->root, "chat_template"), SPAN_EMPTY))
         return false;
     for (uint32_t i = 0; i < m->file_count; i++)
         if (additional_name(m->files[i].name, &name) && !add_template_file(m, i, name))
@@ -248,20 +248,71 @@ static bool is_licence(const char *name)
     return false;
 }
 
-/* ---- a document on its own ---- */
+/* ---- templates elsewhere ---- */
 
-/* Every "chat_template", however deep: tools keep them under names of their own. */
-static bool add_templates_within(struct model *m, uint32_t file, struct json v)
+struct span template_own_name(struct model *m, uint32_t file)
+{
+    return span_str(arena_printf(m->arena, "%s#%zu", m->files[file].name, m->template_count));
+}
+
+/* Every "chat_template" and "my_chat_template", however deep: tools have names of their own. In
+ * a lone file the first kind is the model's. */
+static bool add_templates_within(struct model *m, uint32_t file, struct json v, bool lone)
 {
     if (json_type(v) != JSON_OBJECT && json_type(v) != JSON_ARRAY)
         return true;
     for (struct json i = json_first(v); json_type(i); i = json_next(i)) {
-        bool template = json_type(v) == JSON_OBJECT && span_is(json_key(i), "chat_template");
-        if (template ? !add_template_member(m, file, i) : !add_templates_within(m, file, i))
+        struct span key = json_type(v) == JSON_OBJECT ? json_key(i) : SPAN_EMPTY, own = SPAN_EMPTY;
+        bool template = span_ends(key, "chat_template");
+        if (template && !(lone && span_is(key, "chat_template")))
+            own = template_own_name(m, file);
+        if (template ? !add_template_member(m, file, i, own)
+                     : !add_templates_within(m, file, i, lone))
             return false;
     }
     return true;
 }
+
+static bool add_templates_of_text(struct model *m, uint32_t file, struct span text, bool lone)
+{
+    struct span name = span_str(m->files[file].name);
+    bool understood = false, yaml = span_ends(name, ".yaml") || span_ends(name, ".yml");
+    if (!template_marked(text))
+        return true;
+    if (yaml && !document_yaml(m, file, text, lone, &understood))
+        return false;
+    return understood ||
+           add_template(m, file, text, lone ? SPAN_EMPTY : template_own_name(m, file), 0, text.n);
+}
+
+static bool has_templates(const struct model *m, uint32_t file)
+{
+    for (size_t i = 0; i < m->template_count; i++)
+        if (m->templates[i].origin.file == file)
+            return true;
+    return false;
+}
+
+/* Whatever tool a file is for, a template in it may be what is rendered. */
+static bool read_other_templates(struct model *m, uint32_t file)
+{
+    static const char *const ends[] = {".jinja", ".j2", ".template", ".yaml", ".yml"};
+    struct model_file *f = &m->files[file];
+    struct span text, name = span_str(f->name);
+    struct json root;
+    bool json = f->format == FORMAT_JSON, other = false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        other = other || (f->format == FORMAT_TEXT && span_ends(name, ends[i]));
+    if (!(json || other) || f->size > MODEL_MAX_DOCUMENT || has_templates(m, file) ||
+        !document_text(m, file, &text))
+        return true;
+    if (!json)
+        return add_templates_of_text(m, file, text, false);
+    return !memmem(text.p, text.n, "chat_template\"", 14) || !document_parse(m, file, &root) ||
+           add_templates_within(m, file, root, false);
+}
+
+/* ---- a document on its own ---- */
 
 static bool read_lone_json(struct model *m, uint32_t file)
 {
@@ -272,12 +323,7 @@ static bool read_lone_json(struct model *m, uint32_t file)
     for (size_t d = 0; d < DOC_COUNT; d++)
         if (document_names[d] && strcmp(base, document_names[d]) == 0)
             m->documents[d] = (struct document){file, root};
-    return add_templates_within(m, file, root);
-}
-
-static bool has_mark(struct span text)
-{
-    return memmem(text.p, text.n, "{{", 2) || memmem(text.p, text.n, "{%", 2);
+    return add_templates_within(m, file, root, true);
 }
 
 /* Text is known by its bytes: UTF-8 without control characters. */
@@ -321,8 +367,7 @@ bool document_lone(struct model *m, uint32_t file)
         return card_read(m, file);
     if (is_licence(base))
         return licence_read(m, file);
-    return f->format == FORMAT_MARKDOWN || !has_mark(text) ||
-           add_template(m, file, text, SPAN_EMPTY, 0, text.n);
+    return f->format == FORMAT_MARKDOWN || add_templates_of_text(m, file, text, true);
 }
 
 bool documents_read(struct model *m)
@@ -340,6 +385,8 @@ bool documents_read(struct model *m)
         if (strcmp(m->files[i].name, "README.md") == 0 && !card_read(m, i))
             return false;
         if (is_licence(m->files[i].name) && !licence_read(m, i))
+            return false;
+        if (!read_other_templates(m, i))
             return false;
     }
     return true;

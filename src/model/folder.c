@@ -27,9 +27,10 @@ static void guess_format(struct model_file *f)
     static const struct {
         const char *extension;
         enum format format;
-    } names[] = {{".json", FORMAT_JSON},  {".md", FORMAT_MARKDOWN}, {".txt", FORMAT_TEXT},
-                 {".jinja", FORMAT_TEXT}, {".jsonl", FORMAT_TEXT},  {".py", FORMAT_TEXT},
-                 {".yaml", FORMAT_TEXT},  {".yml", FORMAT_TEXT}};
+    } names[] = {{".json", FORMAT_JSON},    {".md", FORMAT_MARKDOWN}, {".txt", FORMAT_TEXT},
+                 {".jinja", FORMAT_TEXT},   {".jsonl", FORMAT_TEXT},  {".py", FORMAT_TEXT},
+                 {".yaml", FORMAT_TEXT},    {".yml", FORMAT_TEXT},    {".j2", FORMAT_TEXT},
+                 {".template", FORMAT_TEXT}};
     uint8_t head[READER_HEAD];
     size_t n = f->size < sizeof head ? (size_t)f->size : sizeof head;
     struct err ignored = ERR_INIT;

@@ -77,6 +77,12 @@ bool document_text(struct model *m, uint32_t file, struct span *out);
 bool document_parse(struct model *m, uint32_t file, struct json *root);
 /* The documents, templates, card and licences among the model's files. */
 bool documents_read(struct model *m);
+/* src/model/document_yaml.c: the templates among a YAML file's values; the first of a lone file is
+ * the model's. *understood is false when it is no YAML to its end. */
+bool document_yaml(struct model *m, uint32_t file, struct span text, bool lone, bool *understood);
+/* A name that no other template has; empty when out of memory. */
+struct span template_own_name(struct model *m, uint32_t file);
+bool template_marked(struct span text); /* "{{" or "{%" */
 /* A file that was named on its own and is of no other format: JSON, a card, a licence, text. */
 bool document_lone(struct model *m, uint32_t file);
 

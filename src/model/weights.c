@@ -48,6 +48,8 @@ bool parted_name(struct parted *out, const char *name, const char *extension)
 
 /* ---- content ---- */
 
+enum { TEXT_SEEN = 512, TEXT_LEAST = 24 };
+
 static const char *const gguf_extensions[8] = {".gguf"};
 static const char *const safetensors_extensions[8] = {".safetensors"};
 
@@ -127,6 +129,22 @@ static void check_read_format(struct model *m, uint32_t file)
         note_contradiction(m, file, format_name(f->format));
 }
 
+/* What a failed download leaves behind is mostly text; NULL when it is none. */
+static const char *text_instead(struct source *s)
+{
+    struct cursor c = source_cursor(s, TEXT_SEEN);
+    struct span head =
+        cursor_take(&c, source_size(s) < TEXT_SEEN ? (size_t)source_size(s) : TEXT_SEEN);
+    for (size_t i = 0; i < head.n; i++)
+        if (head.p[i] >= 0x7f || (head.p[i] < ' ' && !(head.p[i] && strchr("\t\n\r\f", head.p[i]))))
+            return NULL;
+    if (head.n < TEXT_LEAST)
+        return NULL;
+    return span_starts(head, "version https://git-lfs.github.com/spec/")
+               ? "a pointer of Git LFS, and the file itself was not downloaded"
+               : "text";
+}
+
 bool weights_check(struct model *m, uint32_t file)
 {
     struct model_file *f = &m->files[file];
@@ -140,7 +158,10 @@ bool weights_check(struct model *m, uint32_t file)
     const char *extension = weight_extension(name);
     if (!extension)
         return true;
-    if (belongs(name, gguf_extensions) || belongs(name, safetensors_extensions))
+    const char *text = text_instead(f->source);
+    if (text)
+        note_contradiction(m, file, text);
+    else if (belongs(name, gguf_extensions) || belongs(name, safetensors_extensions))
         note_contradiction(m, file, "of no known format");
     else
         model_note(m, file, 0, 0, RULE_FOLDER_NOT_READ, "%s is recognised and not read", extension);

@@ -484,6 +484,39 @@ static void templates_come_from_every_source(void **state)
     model_free(m);
 }
 
+/* Each under a name of its own, so that it is judged and never taken for the model's. */
+static void templates_of_other_files_are_judged_beside_the_model_s(void **state)
+{
+    (void)state;
+    put("chat_template.jinja", "z");
+    put("deploy.yaml", "a: 'it''s {{ x }}'\nb: plain\nc: [\"{% y %}\"]\n");
+    put("other.json", "{\"my_chat_template\":\"{{ w }}\",\"deep\":{\"chat_template\":\"v\"}}");
+    put("prompt.j2", "{{ u }}");
+    put("broken.yaml", "a: 'not closed {{ t }}");
+    put("plain.yaml", "a: 1\n");
+    struct model *m = read_here();
+    const char *const texts[] = {
+        "z", "a: 'not closed {{ t }}", "it's {{ x }}", "{% y %}", "{{ w }}", "v", "{{ u }}"};
+    assert_int_equal(m->template_count, sizeof texts / sizeof *texts);
+    for (size_t i = 0; i < m->template_count; i++) {
+        assert_true(span_is(m->templates[i].bytes, texts[i]));
+        assert_int_equal(m->templates[i].name.n == 0, i == 0);
+    }
+    assert_int_equal(m->templates[2].origin.offset, 3);
+    model_free(m);
+}
+
+static void text_in_place_of_weights_is_said(void **state)
+{
+    (void)state;
+    put("model.h5", "<html><body>404: this page does not exist</body></html>");
+    put("model.pt", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+    struct model *m = read_here();
+    assert_int_equal(count_of(m, RULE_FOLDER_CONTENT), 2);
+    assert_true(m->verdict.incomplete);
+    model_free(m);
+}
+
 static void card_and_licence_are_handed_on(void **state)
 {
     (void)state;
@@ -554,6 +587,8 @@ int main(void)
         TEST(lone_file_says_what_stands_beside_it),
         TEST(documents_are_parsed_strictly),
         TEST(templates_come_from_every_source),
+        TEST(templates_of_other_files_are_judged_beside_the_model_s),
+        TEST(text_in_place_of_weights_is_said),
         TEST(card_and_licence_are_handed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
