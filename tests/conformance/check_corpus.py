@@ -23,6 +23,9 @@ import joblib
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))
+import scanner_corpus  # noqa: E402
+
 ASSAY = os.environ.get("ASSAY", str(ROOT / "build/release/assay"))
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build/release"))
 passed = failed = 0
@@ -252,7 +255,13 @@ def main():
             found = {f["id"]: f["severity"] for f in value["findings"]}
             check(status in (1, 3) and any(found.get(r) in ("high", "critical") for r in rules), f"{technique}: status {status}, {sorted(found)}")
             table.append((technique, status, found))
-        for file, data in benign().items():
+        for technique, file, data in scanner_corpus.malicious():
+            (folder / file).write_bytes(data)
+            status, value = run(folder / file)
+            found = {f["id"]: f["severity"] for f in value["findings"]}
+            check(status in (1, 3) and {"high", "critical"} & set(found.values()), f"{technique}: status {status}, {sorted(found)}")
+            table.append((technique, status, found))
+        for file, data in (benign() | scanner_corpus.benign()).items():
             (folder / file).write_bytes(data)
             status, value = run(folder / file)
             loud = [f"{f['id']}: {f['detail']}" for f in value["findings"] if f["severity"] in ("medium", "high", "critical")
