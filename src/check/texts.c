@@ -35,30 +35,45 @@ static const uint8_t *find(struct span s, const char *what)
 
 /* ---- commands and code ---- */
 
+/* What has '(' behind it is a call; prose only names it. */
 static const struct {
     const char *word, *what;
+    bool call;
 } acts[] = {
-    {"os.system(", "runs commands"},
-    {"os.popen(", "runs commands"},
-    {"subprocess.call(", "runs commands"},
-    {"subprocess.run(", "runs commands"},
-    {"subprocess.Popen(", "runs commands"},
-    {"subprocess.check_", "runs commands"},
-    {"pty.spawn(", "runs commands"},
-    {"__import__(", "imports by name"},
-    {"importlib.import_module(", "imports by name"},
-    {"exec(base64", "runs hidden code"},
-    {"eval(base64", "runs hidden code"},
-    {"exec(compile(", "runs code"},
-    {"marshal.loads(", "loads bytecode"},
-    {"rm -rf ", "deletes files"},
-    {"chmod 777 ", "changes permissions"},
-    {"chmod +x ", "makes a program of a file"},
-    {"/dev/tcp/", "opens connections"},
-    {"bash -i ", "opens a shell"},
-    {"nc -e ", "opens a shell"},
-    {"powershell -", "runs commands"},
+    {"os.system", "runs commands", true},
+    {"os.popen", "runs commands", true},
+    {"subprocess.call", "runs commands", true},
+    {"subprocess.run", "runs commands", true},
+    {"subprocess.Popen", "runs commands", true},
+    {"subprocess.check_", "runs commands", false},
+    {"pty.spawn", "runs commands", true},
+    {"__import__", "imports by name", true},
+    {"importlib.import_module", "imports by name", true},
+    {"exec(base64", "runs hidden code", false},
+    {"eval(base64", "runs hidden code", false},
+    {"exec(compile", "runs code", true},
+    {"marshal.loads", "loads bytecode", true},
+    {"rm -rf ", "deletes files", false},
+    {"chmod 777 ", "changes permissions", false},
+    {"chmod +x ", "makes a program of a file", false},
+    {"/dev/tcp/", "opens connections", false},
+    {"bash -i ", "opens a shell", false},
+    {"nc -e ", "opens a shell", false},
+    {"powershell -", "runs commands", false},
 };
+
+static bool acts_by(struct span s, const char *word, bool call)
+{
+    for (size_t from = 0; from < s.n;) {
+        const uint8_t *p = find(span_sub(s, from, s.n), word);
+        if (!p)
+            return false;
+        from = (size_t)(p - s.p) + strlen(word);
+        if (!call || (from < s.n && s.p[from] == '('))
+            return true;
+    }
+    return false;
+}
 
 /* "curl" or "wget" as a word, and an address soon after it. */
 static bool fetches(struct span s)
@@ -87,7 +102,7 @@ static bool is_statements(struct span s)
 static const char *act_of(struct span s)
 {
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
-        if (find(s, acts[i].word))
+        if (acts_by(s, acts[i].word, acts[i].call))
             return acts[i].what;
     if (fetches(s))
         return "fetches from the network";
