@@ -53,6 +53,20 @@ static bool log_is_there(const char *folder, struct err *e)
     return ok;
 }
 
+/* The entry, its members as they were recorded. */
+static void say_json(struct out *o, const char *schema, const struct log_receipt *receipt,
+                     struct span body)
+{
+    struct json_writer j;
+    jo_start(&j, o, true);
+    jo_head(&j, schema);
+    jo_u64(&j, "entry", receipt->seq);
+    jo_digest(&j, "leaf_hash", &receipt->leaf_hash, true);
+    jw_key(&j, "record");
+    jw_raw(&j, body);
+    jo_finish(&j, o);
+}
+
 /* ---- data sets ---- */
 
 struct data_work {
@@ -62,6 +76,7 @@ struct data_work {
     struct model *model;
     struct tokenizer *tokenizer;
     struct log_receipt receipt;
+    struct buf body; /* of the entry */
 };
 
 static bool load_tokenizer(struct data_work *w, struct err *e)
@@ -89,45 +104,30 @@ static bool read_data(struct data_work *w, const char *path, struct err *e)
 
 static bool record_data(struct data_work *w, struct err *e)
 {
-    struct buf body;
-    buf_init(&body, BODY_MAX);
-    bool ok = dataset_leaf(&body, &w->d, w->args->source, true, e);
-    if (ok && body.n > BODY_ROOM) {
-        buf_clear(&body);
-        ok = dataset_leaf(&body, &w->d, w->args->source, false, e);
+    if (!dataset_leaf(&w->body, &w->d, w->args->source, true, e))
+        return false;
+    if (w->body.n > BODY_ROOM) {
+        buf_clear(&w->body);
+        if (!dataset_leaf(&w->body, &w->d, w->args->source, false, e))
+            return false;
     }
-    ok = ok && append(&w->receipt, RECORD_DATASET, buf_span(&body), w->args, e);
-    buf_free(&body);
-    return ok;
-}
-
-static void say_languages(struct out *o, const struct dataset *d)
-{
-    char text[SHOW_SIZE] = "";
-    uint64_t all = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < d->language_count; i++)
-        all += d->languages[i].bytes;
-    for (size_t i = 0; i < d->language_count && all && n + 40 < sizeof text; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %.1f %%", n ? ", " : "",
-                              d->languages[i].code,
-                              100.0 * (double)d->languages[i].bytes / (double)all);
-    if (n)
-        out_field(o, "languages", "%s", text);
+    return append(&w->receipt, RECORD_DATASET, buf_span(&w->body), w->args, e);
 }
 
 static void say_counted(struct out *o, const struct dataset *d)
 {
-    char hex[DIGEST_HEX + 1], bytes[32], rows[40];
+    char hex[DIGEST_HEX + 1], bytes[32], rows[40], among[60], shares[SHOW_SIZE];
+    snprintf(among, sizeof among, " (among the first %" PRIu64 ")", d->compared_rows);
     out_field(o, "files", "%zu, %s", d->file_count, text_bytes(bytes, sizeof bytes, d->bytes));
     out_field(o, "manifest", "%s", digest_hex(hex, &d->manifest_root));
     if (d->has_rows)
         out_field(o, "rows", "%s, %" PRIu64 " of them repeat another%s",
                   text_grouped(rows, sizeof rows, d->rows), d->duplicates,
-                  d->rows_capped ? " (among the first 16,777,216)" : "");
+                  d->all_compared ? "" : among);
     if (d->has_tokens)
         out_field(o, "tokens", "%s", text_grouped(rows, sizeof rows, d->tokens));
-    say_languages(o, d);
+    if (dataset_language_shares(shares, sizeof shares, d))
+        out_field(o, "languages", "%s", shares);
     if (d->first_date)
         out_field(o, "dates", "%s to %s, as they stand in the data", d->first_date, d->last_date);
     if (d->has_overlap)
@@ -188,30 +188,12 @@ static void say_data(struct out *o, const struct data_work *w)
     say_notes(o, &w->d);
 }
 
-static void say_data_json(struct out *o, const struct data_work *w)
-{
-    struct json_writer j;
-    struct buf body;
-    struct err e = ERR_INIT;
-    buf_init(&body, BODY_MAX);
-    jo_start(&j, o, true);
-    jo_head(&j, "assay.record-dataset/1");
-    jo_u64(&j, "entry", w->receipt.seq);
-    jo_digest(&j, "leaf_hash", &w->receipt.leaf_hash, true);
-    jw_key(&j, "record");
-    if (dataset_leaf(&body, &w->d, w->args->source, true, &e))
-        jw_raw(&j, buf_span(&body));
-    else
-        jw_null(&j);
-    jo_finish(&j, o);
-    buf_free(&body);
-}
-
 static int run_dataset(const struct call *call)
 {
     struct data_work w = {.args = call->args, .a = arena_new(DATA_ARENA)};
     struct err e = ERR_INIT;
     int status = EXIT_PASS;
+    buf_init(&w.body, BODY_MAX);
     if (!need_log(call, w.args)) {
         arena_free(w.a);
         return EXIT_USAGE;
@@ -219,10 +201,14 @@ static int run_dataset(const struct call *call)
     bool ok = (w.a || err_set(&e, ERR_MEMORY, "out of memory")) && log_is_there(w.args->log, &e) &&
               load_tokenizer(&w, &e) && read_data(&w, call->operands[0], &e) && record_data(&w, &e);
     if (ok) {
-        (w.args->json ? say_data_json : say_data)(call->out, &w);
+        if (w.args->json)
+            say_json(call->out, "assay.record-dataset/1", &w.receipt, buf_span(&w.body));
+        else
+            say_data(call->out, &w);
         status = w.d.complete ? EXIT_PASS : EXIT_INCOMPLETE;
     } else
         status = cli_error(&e);
+    buf_free(&w.body);
     dataset_free(&w.d);
     dataset_free(&w.other);
     tokenizer_free(w.tokenizer);
@@ -287,7 +273,9 @@ static int run_training(const struct call *call)
               training_read(&t, call->operands[0], a, &e) && training_leaf(&body, &t, &e) &&
               append(&receipt, RECORD_TRAINING, buf_span(&body), args, &e);
     int status = ok ? (t.trouble ? EXIT_INCOMPLETE : EXIT_PASS) : cli_error(&e);
-    if (ok)
+    if (ok && args->json)
+        say_json(call->out, "assay.record-training/1", &receipt, buf_span(&body));
+    else if (ok)
         say_training(call->out, args, &t, &receipt);
     buf_free(&body);
     arena_free(a);
@@ -309,11 +297,12 @@ static const struct option dataset_options[] = {
     {"tokenizer", OPTION_TEXT, "MODEL", AT(tokenizer), "count tokens with this model's tokenizer"},
     {"overlap", OPTION_TEXT, "PATH", AT(overlap), "count the rows that stand in this data set too"},
     {"source", OPTION_TEXT, "TEXT", AT(source), "where it was obtained, in your words"},
-    {"json", OPTION_FLAG, NULL, AT(json), "write JSON"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/record-dataset.schema.json)"},
     KEY_OPTIONS,
 };
 static const struct option training_options[] = {
     {"log", OPTION_TEXT, "FOLDER", AT(log), "the log to record in"},
+    {"json", OPTION_FLAG, NULL, AT(json), "write JSON (schema/record-training.schema.json)"},
     KEY_OPTIONS,
 };
 #undef AT
@@ -326,7 +315,9 @@ const struct command record_dataset_command = {
     "Reads every file once, counts rows, duplicates, languages, dates and, with --tokenizer, "
     "tokens, and holds what its card declares against that. The entry has both.\n"
     "Rows are counted in JSON lines, CSV, TSV and text; other files are hashed. A file that "
-    "changes while it is read is named, and the exit status is 3.",
+    "changes while it is read is named, and the exit status is 3. Memory does not grow with the "
+    "data: of more than a million rows, eight bytes a row are kept in a temporary file (TMPDIR, "
+    "else /var/tmp).",
     dataset_options,
     1,
     1,

@@ -4,6 +4,7 @@
  * changes while it is read, is named and leaves the data set incomplete.
  */
 #include <dirent.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +247,26 @@ static void add_up(struct reading *k)
     }
 }
 
+/* What was not measured of all rows is said. */
+static void note_limits(struct reading *k)
+{
+    struct dataset *d = k->d;
+    if (d->uncounted)
+        dataset_note(d, "dataset.tokens", NULL,
+                     arena_printf(k->a,
+                                  "%" PRIu64 " texts are not UTF-8 or longer than %d MiB: their "
+                                  "tokens are not counted, or in part",
+                                  d->uncounted, DATASET_MAX_LINE >> 20),
+                     false);
+    if (!d->all_compared)
+        dataset_note(d, "dataset.duplicates", NULL,
+                     arena_printf(k->a,
+                                  "looked for in the first %" PRIu64
+                                  " rows: the folder for temporary files (TMPDIR) took no more",
+                                  d->compared_rows),
+                     false);
+}
+
 static bool read_all(struct reading *k, const char *folder)
 {
     for (size_t i = 0; i < k->d->file_count; i++)
@@ -253,8 +274,10 @@ static bool read_all(struct reading *k, const char *folder)
             return false;
     if (k->rows.failed || !buf_ok(&k->row))
         return err_set(k->e, ERR_MEMORY, "out of memory for the rows of a data set");
-    rows_finish(&k->rows, k->o->other, k->a);
+    if (!rows_finish(&k->rows, k->o->other, k->a, k->e))
+        return false;
     add_up(k);
+    note_limits(k);
     return set_root(k);
 }
 
@@ -291,7 +314,7 @@ static bool read_path(struct reading *k)
 bool dataset_read(struct dataset *out, const char *path, const struct dataset_options *o,
                   struct arena *a, struct err *e)
 {
-    *out = (struct dataset){.path = path, .complete = true};
+    *out = (struct dataset){.path = path, .complete = true, .hashes = row_set_new(0)};
     struct reading k = {.d = out,
                         .o = o,
                         .a = a,
@@ -301,8 +324,8 @@ bool dataset_read(struct dataset *out, const char *path, const struct dataset_op
                         .chunk = malloc(CHUNK)};
     buf_init(&k.row, DATASET_MAX_LINE + 1);
     rows_init(&k.rows, out, o->tokenizer);
-    bool ok =
-        (k.sha && k.row_sha && k.chunk) || err_set(e, ERR_MEMORY, "out of memory for a data set");
+    bool ok = (k.sha && k.row_sha && k.chunk && out->hashes) ||
+              err_set(e, ERR_MEMORY, "out of memory for a data set");
     ok = ok && read_path(&k);
     if (ok)
         dataset_compare(out, a);
@@ -318,7 +341,6 @@ bool dataset_read(struct dataset *out, const char *path, const struct dataset_op
 
 void dataset_free(struct dataset *d)
 {
-    free(d->row_hashes);
-    d->row_hashes = NULL;
-    d->row_hash_count = 0;
+    row_set_free(d->hashes);
+    d->hashes = NULL;
 }

@@ -252,8 +252,6 @@ static void read_croissant(struct dataset_card *c, struct json root, struct aren
 static void read_splits(struct dataset_card *c, struct json info, struct arena *a)
 {
     struct json list = json_get(info, "splits");
-    size_t n = json_count(list);
-    c->splits = arena_array(a, (n < LIST ? n : LIST) + 1, sizeof *c->splits);
     for (struct json v = json_first(list); c->splits && json_type(v) && c->split_count < LIST;
          v = json_next(v)) {
         struct card_split s = {text_at(json_get(v, "name"), a),
@@ -261,7 +259,8 @@ static void read_splits(struct dataset_card *c, struct json info, struct arena *
         if (s.name)
             c->splits[c->split_count++] = s;
     }
-    c->bytes = count_at(json_get(info, "dataset_size"));
+    /* Of the files; dataset_size is that of the tables made of them, where both are said. */
+    c->bytes += count_at(find(info, "download_size|dataset_size"));
 }
 
 static bool tagged(struct json list, const char *word)
@@ -279,7 +278,12 @@ static void read_face(struct dataset_card *c, struct json root, struct arena *a)
     c->kind = CARD_HUGGING_FACE;
     fill(c, face_places, root, a);
     fill_languages(c, find(root, "language|languages"), a);
-    read_splits(c, json_type(info) == JSON_ARRAY ? json_first(info) : info, a);
+    c->splits = arena_array(a, LIST, sizeof *c->splits);
+    if (json_type(info) == JSON_OBJECT)
+        read_splits(c, info, a);
+    for (info = json_type(info) == JSON_ARRAY ? json_first(info) : JSON_NOTHING; json_type(info);
+         info = json_next(info)) /* one a configuration */
+        read_splits(c, info, a);
     if (tagged(json_get(root, "tags"), "synthetic"))
         c->synthetic = "tagged synthetic";
 }

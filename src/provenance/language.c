@@ -3,7 +3,8 @@
  * words that every text of a language has. Coarse on purpose: it is held against
  * what a card declares, and says "und" when nothing stands out.
  */
-#include <string.h>
+#include <pthread.h>
+#include <stdio.h>
 
 #include "assay/base/text.h"
 #include "provenance/rows.h"
@@ -25,8 +26,39 @@ static const struct {
     {"tr", " ve bir bu i\xc3\xa7in ile de da olarak daha \xc3\xa7ok gibi olan var "},
 };
 
-/* No word of the lists has more than seven bytes, so longer ones are not looked up. */
-enum { LATIN = sizeof latin / sizeof latin[0], WORD = 8 };
+/* No word of the lists has more than seven bytes, so a word is a number: its bytes, the first lowest. */
+enum { LATIN = sizeof latin / sizeof latin[0], WORD = 7, SLOTS = 512 };
+
+/* The words of all lists; which languages have each, a bit a language. */
+static struct {
+    uint64_t word;
+    uint32_t languages;
+} slots[SLOTS];
+static pthread_once_t slots_made = PTHREAD_ONCE_INIT;
+
+/* Where a word stands, or would. */
+static size_t slot_of(uint64_t word)
+{
+    size_t i = (size_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 55);
+    while (slots[i].word && slots[i].word != word)
+        i = (i + 1) % SLOTS;
+    return i;
+}
+
+static void make_slots(void)
+{
+    for (size_t l = 0; l < LATIN; l++)
+        for (const char *p = latin[l].words + 1; *p;) {
+            uint64_t word = 0;
+            unsigned n = 0;
+            for (; *p != ' '; p++)
+                word |= (uint64_t)(uint8_t)*p << 8 * n++;
+            p++;
+            size_t i = slot_of(word);
+            slots[i].word = word;
+            slots[i].languages |= UINT32_C(1) << l;
+        }
+}
 
 static const struct {
     uint32_t from, to;
@@ -41,44 +73,63 @@ enum { SCRIPTS = sizeof scripts / sizeof scripts[0] };
 
 struct votes {
     uint64_t script[SCRIPTS], latin[LATIN], letters;
-    char word[WORD + 3]; /* a space before and after */
-    size_t n;
+    uint64_t word;
+    size_t n; /* bytes of the word so far, also those that do not fit */
 };
 
-/* Plain ASCII capitals become small; others count as they stand. */
 static void end_word(struct votes *v)
 {
-    if (v->n > 1 && v->n <= WORD) {
-        v->word[v->n] = ' ';
-        v->word[v->n + 1] = '\0';
-        for (size_t i = 0; i < LATIN; i++)
-            v->latin[i] += strstr(latin[i].words, v->word) != NULL;
-    }
-    v->word[0] = ' ';
-    v->n = 1;
+    if (v->n && v->n <= WORD)
+        for (uint32_t found = slots[slot_of(v->word)].languages; found; found &= found - 1)
+            v->latin[__builtin_ctz(found)]++;
+    v->word = 0;
+    v->n = 0;
 }
 
-static void take(struct votes *v, const uint8_t *p, size_t n, uint32_t c)
+static void put_byte(struct votes *v, uint8_t c)
 {
-    for (size_t i = 0; c >= 0x370 && i < SCRIPTS; i++)
-        v->script[i] += c >= scripts[i].from && c <= scripts[i].to;
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0xC0;
-    if (!letter) {
+    if (v->n < WORD)
+        v->word |= (uint64_t)c << 8 * v->n;
+    v->n++;
+}
+
+/* Plain ASCII capitals become small; others count as they stand. */
+static void take_ascii(struct votes *v, uint8_t c)
+{
+    uint8_t small = c | 0x20;
+    if (small < 'a' || small > 'z') {
         end_word(v);
         return;
     }
     v->letters++;
-    for (size_t i = 0; i < n && v->n <= WORD; i++)
-        v->word[v->n++] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i]);
+    put_byte(v, small);
+}
+
+static void take_wide(struct votes *v, struct span bytes, uint32_t c)
+{
+    for (size_t i = 0; c >= 0x370 && i < SCRIPTS; i++)
+        v->script[i] += c >= scripts[i].from && c <= scripts[i].to;
+    if (c < 0xC0) {
+        end_word(v);
+        return;
+    }
+    v->letters++;
+    for (size_t i = 0; i < bytes.n; i++)
+        put_byte(v, bytes.p[i]);
 }
 
 const char *language_of(struct span text)
 {
-    struct votes v = {.n = 1, .word = " "};
+    struct votes v = {.n = 0};
+    pthread_once(&slots_made, make_slots);
     for (size_t at = 0; at < text.n;) {
         size_t from = at;
+        if (text.p[at] < 0x80) {
+            take_ascii(&v, text.p[at++]);
+            continue;
+        }
         uint32_t c = utf8_next(text, &at);
-        take(&v, text.p + from, at - from, c);
+        take_wide(&v, span_sub(text, from, at - from), c);
     }
     end_word(&v);
     size_t best = 0, second = 0;
@@ -92,4 +143,18 @@ const char *language_of(struct span text)
         } else if (second == best || v.latin[i] > v.latin[second])
             second = i;
     return v.latin[best] >= 2 && v.latin[best] > v.latin[second] ? latin[best].code : "und";
+}
+
+const char *dataset_language_shares(char *out, size_t size, const struct dataset *d)
+{
+    uint64_t all = 0;
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < d->language_count; i++)
+        all += d->languages[i].bytes;
+    for (size_t i = 0; i < d->language_count && all && n + 40 < size; i++)
+        n +=
+            (size_t)snprintf(out + n, size - n, "%s%s %.1f %%", n ? ", " : "", d->languages[i].code,
+                             100.0 * (double)d->languages[i].bytes / (double)all);
+    return n ? out : NULL;
 }

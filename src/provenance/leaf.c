@@ -5,18 +5,24 @@
 
 #include "assay/provenance.h"
 
-enum { TEXT_MAX = 512, FILES_MAX = 400 };
+enum { TEXT_MAX = 512, FILES_MAX = 400, LANGUAGES_MAX = 32 };
+
+/* As much of a text as an entry takes, never less than a character. */
+static struct span cut(const char *s)
+{
+    struct span t = span_str(s);
+    size_t n = t.n < TEXT_MAX ? t.n : TEXT_MAX;
+    while (n && n < t.n && (t.p[n] & 0xC0) == 0x80)
+        n--;
+    return span_sub(t, 0, n);
+}
 
 static void put_text(struct json_writer *w, const char *key, const char *s)
 {
     if (!s || !s[0])
         return;
-    struct span t = span_str(s);
-    size_t n = t.n < TEXT_MAX ? t.n : TEXT_MAX;
-    while (n && n < t.n && (t.p[n] & 0xC0) == 0x80) /* never inside a character */
-        n--;
     jw_key(w, key);
-    jw_string(w, span_sub(t, 0, n));
+    jw_string(w, cut(s));
 }
 
 static void put_count(struct json_writer *w, const char *key, uint64_t n)
@@ -53,6 +59,16 @@ static void put_measured(struct json_writer *w, const struct dataset *d)
         put_count(w, "duplicates", d->duplicates);
         put_count(w, "rows", d->rows);
     }
+    if (d->has_rows && !d->all_compared)
+        put_count(w, "duplicates_among", d->compared_rows);
+    if (d->has_overlap) {
+        put_count(w, "overlap", d->overlap);
+        jw_key(w, "overlap_with");
+        jw_object(w);
+        put_digest(w, "manifest_root", &d->overlap_root);
+        put_text(w, "name", d->overlap_with);
+        jw_end_object(w);
+    }
     if (d->has_tokens)
         put_count(w, "tokens", d->tokens);
     if (d->first_date) {
@@ -65,6 +81,17 @@ static void put_measured(struct json_writer *w, const struct dataset *d)
     jw_array(w);
     for (size_t i = 0; i < d->language_count; i++)
         jw_str(w, d->languages[i].code);
+    jw_end_array(w);
+}
+
+static void put_declared_languages(struct json_writer *w, const struct dataset_card *c)
+{
+    if (c->language_count == 0)
+        return;
+    jw_key(w, "declared_languages");
+    jw_array(w);
+    for (size_t i = 0; i < c->language_count && i < LANGUAGES_MAX; i++)
+        jw_string(w, cut(c->languages[i]));
     jw_end_array(w);
 }
 
@@ -86,6 +113,7 @@ static void put_card(struct json_writer *w, const struct dataset_card *c)
         jw_end_object(w);
         jw_end_array(w);
     }
+    put_declared_languages(w, c);
     if (c->split_count == 0)
         return;
     jw_key(w, "splits");

@@ -9,7 +9,7 @@
 
 #include "assay/base/text.h"
 
-enum { TEXT_MAX = 4 << 20, HASHES_START = 4096 };
+enum { TEXT_MAX = 4 << 20 };
 
 enum row_format row_format_of(const char *name)
 {
@@ -85,10 +85,13 @@ static void put_decoded(struct buf *out, struct span s)
 {
     static const char letters[] = "bfnrt", bytes[] = "\b\f\n\r\t";
     for (size_t i = 0; i < s.n;) {
-        size_t taken = 2;
-        if (s.p[i] != '\\' || i + 1 >= s.n) {
-            buf_put_u8(out, s.p[i++]);
-            continue;
+        const uint8_t *escape = memchr(s.p + i, '\\', s.n - i);
+        size_t plain = (escape ? (size_t)(escape - s.p) : s.n) - i, taken = 2;
+        buf_put_span(out, span_sub(s, i, plain));
+        i += plain;
+        if (i + 1 >= s.n) { /* nothing is left, or a row that was cut within an escape */
+            buf_put_span(out, span_sub(s, i, 1));
+            return;
         }
         const char *letter = memchr(letters, s.p[i + 1], sizeof letters - 1);
         if (s.p[i + 1] == 'u')
@@ -99,21 +102,51 @@ static void put_decoded(struct buf *out, struct span s)
     }
 }
 
-/* Values that are strings, as they read and not as they are written, one a line. */
-static void json_strings(struct buf *out, struct span row)
+/* Where the string that begins at `from` ends: its quote, or the row's end. */
+static size_t string_end(struct span row, size_t from)
 {
+    while (from < row.n) {
+        const uint8_t *quote = memchr(row.p + from, '"', row.n - from);
+        size_t end = quote ? (size_t)(quote - row.p) : row.n;
+        const uint8_t *escape = memchr(row.p + from, '\\', end - from);
+        if (!escape)
+            return end;
+        from = (size_t)(escape - row.p) + 2;
+    }
+    return row.n;
+}
+
+static void count_tokens(struct rows *r, struct span text, uint64_t *tokens)
+{
+    struct err e = ERR_INIT;
+    r->ids.n = 0;
+    if (!r->tokenizer)
+        return;
+    if (!tokenizer_encode_text(&r->ids, r->tokenizer, text, false, ENCODE_PLAIN, &e)) {
+        r->failed |= e.code == ERR_MEMORY;
+        r->d->uncounted++; /* it is not UTF-8 */
+    }
+    *tokens += r->ids.n;
+}
+
+/* Values that are strings, as they read and not as they are written, one a line; each is a text
+ * of its own to the tokenizer. */
+static void json_strings(struct rows *r, struct span row, uint64_t *tokens)
+{
+    struct buf *out = &r->text;
     for (size_t i = 0; i < row.n; i++) {
-        if (row.p[i] != '"')
-            continue;
-        size_t from = ++i;
-        while (i < row.n && row.p[i] != '"')
-            i += row.p[i] == '\\' ? 2 : 1;
+        const uint8_t *quote = memchr(row.p + i, '"', row.n - i);
+        if (!quote)
+            return;
+        size_t from = (size_t)(quote - row.p) + 1, begins = out->n;
+        i = string_end(row, from);
         size_t after = i + 1;
         while (after < row.n && (row.p[after] == ' ' || row.p[after] == '\t'))
             after++;
         if (after < row.n && row.p[after] == ':') /* a key */
             continue;
-        put_decoded(out, span_sub(row, from, (i < row.n ? i : row.n) - from));
+        put_decoded(out, span_sub(row, from, i - from));
+        count_tokens(r, span_sub(buf_span(out), begins, out->n - begins), tokens);
         buf_put_u8(out, '\n');
     }
 }
@@ -189,37 +222,6 @@ static void count_language(struct dataset *d, struct span text)
     d->languages[i].bytes += text.n;
 }
 
-static void count_tokens(struct rows *r, struct span text, uint64_t *tokens)
-{
-    struct err e = ERR_INIT;
-    r->ids.n = 0;
-    if (!r->tokenizer)
-        return;
-    if (!tokenizer_encode_text(&r->ids, r->tokenizer, text, false, ENCODE_PLAIN, &e))
-        r->failed |= e.code == ERR_MEMORY; /* what is not UTF-8 counts nothing */
-    *tokens += r->ids.n;
-}
-
-static void keep_hash(struct rows *r, const struct digest *h)
-{
-    struct dataset *d = r->d;
-    if (d->row_hash_count == DATASET_MAX_ROWS) {
-        d->rows_capped = true;
-        return;
-    }
-    if (d->row_hash_count == r->hash_cap) {
-        size_t cap = r->hash_cap ? r->hash_cap * 2 : HASHES_START;
-        uint64_t *grown = realloc(d->row_hashes, cap * sizeof *grown);
-        if (!grown) {
-            r->failed = true;
-            return;
-        }
-        d->row_hashes = grown;
-        r->hash_cap = cap;
-    }
-    d->row_hashes[d->row_hash_count++] = load_u64le(h->b);
-}
-
 void rows_add(struct rows *r, enum row_format format, struct span row, const struct digest *whole,
               uint64_t *tokens)
 {
@@ -232,26 +234,21 @@ void rows_add(struct rows *r, enum row_format format, struct span row, const str
     struct digest own = {0};
     if (!whole)
         own = sha256_of(row);
-    keep_hash(r, whole ? whole : &own);
+    row_set_add(r->d->hashes, load_u64le(whole ? whole->b : own.b));
     struct span text = span_sub(row, 0, TEXT_MAX);
     buf_clear(&r->text);
     if (format == ROWS_JSONL) {
-        json_strings(&r->text, text);
+        json_strings(r, text, tokens);
         text = buf_span(&r->text);
-    }
+    } else
+        count_tokens(r, text, tokens);
+    r->d->uncounted += r->tokenizer && whole;
     look_for_dates(r, text);
     look_for_addresses(r, text);
     count_language(r->d, text);
-    count_tokens(r, text, tokens);
 }
 
 /* ---- at the end ---- */
-
-static int by_value(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
 
 static int by_bytes(const void *a, const void *b)
 {
@@ -259,32 +256,23 @@ static int by_bytes(const void *a, const void *b)
     return x->bytes == y->bytes ? strcmp(x->code, y->code) : (x->bytes < y->bytes ? 1 : -1);
 }
 
-static uint64_t shared(const struct dataset *d, const struct dataset *other)
-{
-    uint64_t n = 0;
-    for (size_t i = 0, k = 0; i < d->row_hash_count; i++) {
-        while (k < other->row_hash_count && other->row_hashes[k] < d->row_hashes[i])
-            k++;
-        n += k < other->row_hash_count && other->row_hashes[k] == d->row_hashes[i];
-    }
-    return n;
-}
-
-void rows_finish(struct rows *r, const struct dataset *other, struct arena *a)
+bool rows_finish(struct rows *r, const struct dataset *other, struct arena *a, struct err *e)
 {
     struct dataset *d = r->d;
-    if (d->row_hash_count)
-        qsort(d->row_hashes, d->row_hash_count, sizeof *d->row_hashes, by_value);
-    for (size_t i = 1; i < d->row_hash_count; i++)
-        d->duplicates += d->row_hashes[i] == d->row_hashes[i - 1];
+    if (!row_set_finish(d->hashes, &d->duplicates, e))
+        return false;
+    d->compared_rows = row_set_kept(d->hashes, &d->all_compared);
     if (other) {
         d->has_overlap = true;
-        d->overlap = shared(d, other);
         d->overlap_with = other->name;
+        d->overlap_root = other->manifest_root;
+        if (!row_set_shared(&d->overlap, d->hashes, other->hashes, e))
+            return false;
     }
     qsort(d->languages, d->language_count, sizeof d->languages[0], by_bytes);
     if (r->first[0]) {
         d->first_date = arena_str(a, span_str(r->first));
         d->last_date = arena_str(a, span_str(r->last));
     }
+    return true;
 }

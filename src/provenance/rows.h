@@ -6,6 +6,7 @@
 #define ASSAY_PROVENANCE_ROWS_H
 
 #include "assay/provenance.h"
+#include "provenance/row_set.h"
 
 enum row_format { ROWS_NONE, ROWS_LINES, ROWS_JSONL, ROWS_CSV, ROWS_TSV };
 
@@ -13,7 +14,6 @@ struct rows {
     struct dataset *d;
     const struct tokenizer *tokenizer;
     struct tokens ids;
-    size_t hash_cap;
     struct buf text; /* of the row at hand: its strings */
     char first[11], last[11];
     bool failed; /* out of memory */
@@ -26,8 +26,9 @@ void rows_free(struct rows *r);
  * by what the tokenizer counts. */
 void rows_add(struct rows *r, enum row_format format, struct span row, const struct digest *whole,
               uint64_t *tokens);
-/* Sort the hashes, count duplicates and overlap, keep dates and languages. */
-void rows_finish(struct rows *r, const struct dataset *other, struct arena *a);
+/* Count duplicates and overlap, keep dates and languages. */
+bool rows_finish(struct rows *r, const struct dataset *other, struct arena *a,
+                 struct err *e) ASSAY_MUST_CHECK;
 /* The language that a text's letters and small words point to: a code, or "und". */
 const char *language_of(struct span text);
 

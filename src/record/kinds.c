@@ -204,6 +204,13 @@ static const struct member split_members[] = {
 };
 OBJECT(split, "one split");
 
+static const struct member dataset_ref_members[] = {
+    MAY("entry", COUNT, "index of the leaf that enrolled it"),
+    MAY("manifest_root", DIGEST, "Merkle root over its files"),
+    MUST("name", STRING, "its name"),
+};
+OBJECT(dataset_ref, "which data set");
+
 static const struct member dataset_members[] = {
     MUST("bytes", COUNT, "size of all files"),
     MAY("card", DIGEST, "SHA-256 of its card"),
@@ -211,7 +218,9 @@ static const struct member dataset_members[] = {
     MUST("complete", BOOL, "every byte was read and hashed"),
     MAY("consent", STRING, "consent, as its card says"),
     MAY_LIST("contradicted", STRING, "what its card says against what was counted"),
+    MAY_LIST("declared_languages", STRING, "languages that its card names"),
     MAY("duplicates", COUNT, "rows whose bytes stood before"),
+    MAY("duplicates_among", COUNT, "the first rows, among which those were counted; absent: all"),
     MUST("file_count", COUNT, "number of files"),
     MAY_OBJECTS("files", &file, "the files; absent when the leaf would be too long"),
     MAY("first_date", STRING, "first date that stands in the data"),
@@ -220,6 +229,8 @@ static const struct member dataset_members[] = {
     MAY_OBJECTS("licences", &licence, "where licences are named"),
     MUST("manifest_root", DIGEST, "Merkle root over the files"),
     MUST("name", STRING, "name of the data set"),
+    MAY("overlap", COUNT, "rows whose bytes stand in another data set too"),
+    MAY_OBJECT("overlap_with", &dataset_ref, "that data set"),
     MAY("personal_data", STRING, "personal data, as its card says"),
     MAY("revision", STRING, "revision it was obtained at"),
     MAY("rows", COUNT, "number of rows"),
@@ -228,13 +239,6 @@ static const struct member dataset_members[] = {
     MAY_OBJECTS("splits", &split, "its splits"),
     MAY("tokens", COUNT, "tokens, by the tokenizer given"),
 };
-
-static const struct member dataset_ref_members[] = {
-    MAY("entry", COUNT, "index of the leaf that enrolled it"),
-    MAY("manifest_root", DIGEST, "Merkle root over its files"),
-    MUST("name", STRING, "its name"),
-};
-OBJECT(dataset_ref, "which data set");
 
 static const struct member metric_members[] = {
     MUST("name", STRING, "what was measured"),

@@ -73,33 +73,23 @@ static void declared(struct making *k, const struct dataset *d, const char *prop
     prove_card(k, d, c);
 }
 
-static const char *shares(struct making *k, const struct dataset *d)
-{
-    char text[600] = "";
-    uint64_t all = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < d->language_count; i++)
-        all += d->languages[i].bytes;
-    for (size_t i = 0; i < d->language_count && all && n + 40 < sizeof text; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %.1f %%", n ? ", " : "",
-                              d->languages[i].code,
-                              100.0 * (double)d->languages[i].bytes / (double)all);
-    return n ? make_text(k, "%s", text) : NULL;
-}
-
 static void counted_claims(struct making *k, const struct dataset *d)
 {
-    char hex[DIGEST_HEX + 1];
+    char hex[DIGEST_HEX + 1], shares[600];
     counted(k, d, "dataset.digest", make_text(k, "%s", digest_hex(hex, &d->manifest_root)),
             "Merkle root over the files sorted by name: name, size, SHA-256");
     counted(k, d, "dataset.bytes", make_text(k, "%" PRIu64, d->bytes), "sum of the files' sizes");
     if (d->has_rows) {
         counted(k, d, "dataset.rows", make_text(k, "%" PRIu64, d->rows),
                 "rows of JSON lines, CSV (without heads), TSV and text, empty ones left out");
-        counted(k, d, "dataset.duplicates", make_text(k, "%" PRIu64, d->duplicates),
+        counted(k, d, "dataset.duplicates",
+                d->all_compared ? make_text(k, "%" PRIu64, d->duplicates)
+                                : make_text(k, "%" PRIu64 " among the first %" PRIu64 " rows",
+                                            d->duplicates, d->compared_rows),
                 "rows whose bytes stood before");
-        counted(k, d, "dataset.languages", shares(k, d),
-                "script and common small words of each row, by bytes; und: none stood out");
+        if (dataset_language_shares(shares, sizeof shares, d))
+            counted(k, d, "dataset.languages", make_text(k, "%s", shares),
+                    "script and common small words of each row, by bytes; und: none stood out");
     }
     if (d->has_tokens)
         counted(k, d, "dataset.tokens", make_text(k, "%" PRIu64, d->tokens),

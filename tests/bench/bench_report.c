@@ -10,12 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "assay/base/file.h"
 #include "assay/log.h"
+#include "support/cost.h"
 #include "support/folder.h"
 
 enum { CLAIMS = 2000 };
@@ -57,28 +56,6 @@ static bool fill(struct log *l, uint64_t leaves, struct err *e)
             return false;
     }
     return true;
-}
-
-struct cost {
-    double seconds, mib;
-    int status;
-};
-
-static struct cost run(const char *const *argv)
-{
-    struct rusage used;
-    int status = 0;
-    uint64_t start = clock_monotonic();
-    pid_t child = fork();
-    if (child == 0) {
-        int null = open("/dev/null", O_WRONLY);
-        dup2(null, 1);
-        execv(argv[0], (char *const *)(uintptr_t)argv);
-        _exit(127);
-    }
-    wait4(child, &status, 0, &used);
-    return (struct cost){(double)(clock_monotonic() - start) / 1e9, (double)used.ru_maxrss / 1024.0,
-                         WIFEXITED(status) ? WEXITSTATUS(status) : 255};
 }
 
 static double read_seconds(const char *path)
@@ -133,7 +110,7 @@ static void bench_claims(const char *assay)
         fprintf(stderr, "bench_report: %s\n", e.text);
         return;
     }
-    struct cost made = run(make), c = run(prove);
+    struct cost made = cost_of(make), c = cost_of(prove);
     double rate = CLAIMS / c.seconds * 60;
     printf("%-24s %8.0f claims/min  making them %.2f s  memory %.0f MiB  target 100000 claims/min, "
            "256 MiB  "
@@ -172,11 +149,11 @@ int main(void)
         snprintf(path, sizeof path, "%s/report.json", place.path);
         const char *const make[] = {assay,  "report",   "--framework", "activity",    "--log",
                                     folder, "--output", path,          "--no-record", NULL};
-        line("report", run(make), reference, target);
+        line("report", cost_of(make), reference, target);
         const char *const prove[] = {assay, "verify", path, "--log", folder, NULL};
-        line("verify report --log", run(prove), reference, target);
+        line("verify report --log", cost_of(prove), reference, target);
         const char *const alone[] = {assay, "verify", path, NULL};
-        line("verify report", run(alone), reference, target);
+        line("verify report", cost_of(alone), reference, target);
         bench_claims(assay);
     } else if (!ok)
         fprintf(stderr, "bench_report: %s\n", e.text);

@@ -47,7 +47,7 @@ def load(name):
 
 SCHEMAS = {name: load(name) for name in ("inspect", "diff", "digest", "log-entry", "log-stats",
                                          "log-sample", "verify", "record", "tokenize", "lineage",
-                                         "verify-report", "record-dataset", "bench", "replay")}
+                                         "verify-report", "record-dataset", "record-training", "bench", "replay")}
 KINDS = {path.name.split(".")[0]: load(f"records/{path.name.split('.')[0]}")
          for path in sorted((ROOT / "schema/records").glob("*.schema.json"))}
 
@@ -211,6 +211,10 @@ def provenance(folder, models):
         if value:
             errors = list(Draft202012Validator(KINDS["dataset"].schema["properties"]["record"]).iter_errors(value["record"]))
             check(not errors, f"record dataset: {errors[0].message[:200] if errors else ''}")
+    (data / "training.yaml").write_text("name: r\nbase_model: b\ntokens: 10\n")
+    value = told("record-training", (0,), "record", "training", data / "training.yaml", "--log", log, "--json")
+    errors = list(Draft202012Validator(KINDS["training"].schema["properties"]["record"]).iter_errors(value["record"]))
+    check(not errors, f"record training: {errors[0].message[:200] if errors else ''}")
     report = folder / "report.json"
     check(run("report", "--framework", "activity", "--model", base, "--log", log, "--output", report)[0] == 0, "report")
     for given in ((), ("--key", key), ("--key", key, "--log", log, "--model", base), ("--key", key, "--model", tuned)):

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "provenance/rows.h"
+#include "support/documents.h"
 #include "support/folder.h"
 
 static struct arena *arena;
@@ -193,6 +194,54 @@ static void json_text_is_read_and_not_as_it_is_written(void **state)
     dataset_free(&d);
 }
 
+/* a, b, c, ab and abc are tokens; any other character is one token. */
+static struct tokenizer *letters(void)
+{
+    struct tokenizer *t = NULL;
+    struct err e = ERR_INIT;
+    struct model *m = text_model("config.json", span_str("{}"));
+    assert_non_null(m);
+    assert_true(add_document(m, DOC_TOKENIZER,
+                             "{\"model\":{\"type\":\"BPE\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,"
+                             "\"a\":1,\"b\":2,\"c\":3,\"ab\":4,\"abc\":5},\"merges\":[\"a b\","
+                             "[\"ab\",\"c\"]]}}"));
+    if (!tokenizer_new(&t, m, &e))
+        fail_msg("%s", e.text);
+    model_free(m);
+    return t;
+}
+
+static void tokens_are_those_of_the_text_and_not_of_how_it_is_written(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        uint64_t tokens, uncounted;
+    } cases[] = {
+        {"t.jsonl", "{\"t\":\"abc\"}\n", 1, 0},
+        {"t.jsonl", "{\"t\":\"\\u0061\\u0062c\"}\n", 1, 0},
+        {"t.jsonl", "{\"t\":\"a\\nb\"}\n", 3, 0},
+        {"t.jsonl", "{\"abc\":\"a\",\"b\":[\"b\",\"abc\"]}\n", 3, 0}, /* no keys; each by itself */
+        {"t.jsonl", "{\"t\":\"a\\ud83d\\ude00\"}\n", 2, 0},           /* a pair is one character */
+        {"t.jsonl", "{\"t\":\"\xff\",\"u\":\"abc\"}\n", 1, 1},
+        {"t.txt", "abcabc\nab\n", 3, 0},
+        {"t.txt", "a\\u0062\n", 7, 0}, /* plain text has no escapes */
+    };
+    struct tokenizer *t = letters();
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct dataset d;
+        struct dataset_options o = {.tokenizer = t};
+        struct err e = ERR_INIT;
+        assert_true(folder_put(&place, cases[i].name, span_str(cases[i].text)));
+        assert_true(dataset_read(&d, folder_path(&place, cases[i].name), &o, arena, &e));
+        assert_int_equal(d.tokens, cases[i].tokens);
+        assert_int_equal(d.uncounted, cases[i].uncounted);
+        assert_int_equal(d.note_count, cases[i].uncounted);
+        dataset_free(&d);
+    }
+    tokenizer_free(t);
+}
+
 /* Called while the file is read: it grows under the reader. */
 static bool let_it_grow(void *arg, const char *what, uint64_t done, uint64_t total)
 {
@@ -217,6 +266,71 @@ static void a_file_that_changes_while_it_is_read_is_named_and_the_rest_counted(v
     assert_int_equal(d.note_count, 1);
     assert_non_null(strstr(d.notes[0].counted, "b.jsonl"));
     dataset_free(&d);
+}
+
+/* 0, 1, 2 ... each spread over all bits, then some of them again. */
+static struct row_set *spread(size_t memory, uint64_t from, uint64_t n, uint64_t again)
+{
+    struct row_set *s = row_set_new(memory);
+    assert_non_null(s);
+    for (uint64_t i = from; i < from + n; i++)
+        row_set_add(s, i * UINT64_C(0x9e3779b97f4a7c15));
+    for (uint64_t i = from; i < from + again; i++)
+        row_set_add(s, i * UINT64_C(0x9e3779b97f4a7c15));
+    return s;
+}
+
+static void rows_beyond_memory_are_counted_as_those_within(void **state)
+{
+    static const size_t memories[] = {1 << 16, 1000, 999, 64};
+    (void)state;
+    for (size_t i = 0; i < sizeof memories / sizeof memories[0]; i++) {
+        struct row_set *a = spread(memories[i], 0, 20000, 1500);
+        struct row_set *b = spread(memories[(i + 1) % 4], 19000, 3000, 10);
+        uint64_t repeated = 0, both = 0;
+        struct err e = ERR_INIT;
+        bool all = false;
+        assert_true(row_set_finish(a, &repeated, &e));
+        assert_int_equal(repeated, 1500);
+        assert_true(row_set_finish(b, &repeated, &e));
+        assert_int_equal(repeated, 10);
+        assert_true(row_set_shared(&both, a, b, &e));
+        assert_int_equal(both, 1000);
+        assert_true(row_set_shared(&both, b, a, &e));
+        assert_int_equal(both, 1010); /* ten of them twice */
+        assert_int_equal(row_set_kept(a, &all), 21500);
+        assert_true(all);
+        row_set_free(a);
+        row_set_free(b);
+    }
+}
+
+static void rows_beyond_the_limit_are_said_to_be_left_out(void **state)
+{
+    struct row_set *s = spread(2, 0, 2 * ROW_SET_RUNS + 2 + 100, 0);
+    uint64_t repeated = 1;
+    struct err e = ERR_INIT;
+    bool all = true;
+    (void)state;
+    assert_int_equal(row_set_kept(s, &all), 2 * ROW_SET_RUNS + 2);
+    assert_false(all);
+    assert_true(row_set_finish(s, &repeated, &e));
+    assert_int_equal(repeated, 0);
+    row_set_free(s);
+}
+
+static void an_empty_set_of_rows_repeats_and_shares_nothing(void **state)
+{
+    struct row_set *none = spread(0, 0, 0, 0), *some = spread(4, 0, 9, 0);
+    uint64_t n = 1;
+    struct err e = ERR_INIT;
+    (void)state;
+    assert_true(row_set_finish(none, &n, &e) && n == 0);
+    assert_true(row_set_finish(some, &n, &e) && n == 0);
+    assert_true(row_set_shared(&n, none, some, &e) && n == 0);
+    assert_true(row_set_shared(&n, some, none, &e) && n == 0);
+    row_set_free(none);
+    row_set_free(some);
 }
 
 static void overlap_counts_rows_with_equal_bytes(void **state)
@@ -307,7 +421,11 @@ int main(void)
         cmocka_unit_test(a_row_longer_than_the_limit_is_cut_and_counted_once),
         cmocka_unit_test(long_rows_that_differ_at_their_ends_are_no_duplicates),
         cmocka_unit_test(json_text_is_read_and_not_as_it_is_written),
+        cmocka_unit_test(tokens_are_those_of_the_text_and_not_of_how_it_is_written),
         cmocka_unit_test(a_file_that_changes_while_it_is_read_is_named_and_the_rest_counted),
+        cmocka_unit_test(rows_beyond_memory_are_counted_as_those_within),
+        cmocka_unit_test(rows_beyond_the_limit_are_said_to_be_left_out),
+        cmocka_unit_test(an_empty_set_of_rows_repeats_and_shares_nothing),
         cmocka_unit_test(overlap_counts_rows_with_equal_bytes),
         cmocka_unit_test(languages_are_told_apart_by_script_and_small_words),
         cmocka_unit_test(a_run_is_read_from_what_the_trainer_left),
