@@ -4,7 +4,9 @@
  * One framework is one file of YAML (schema/frameworks/NAME.yaml, part of the
  * program, or any file by its path); docs/reports.md has the grammar. Nothing
  * about a framework stands in code, so adding one is adding a file. A member,
- * property or word that nobody knows is refused with its line.
+ * property or word that nobody knows is named with its line: the requirement
+ * that has it stays, with its fault, and what is wrong beside the requirements
+ * makes the file unreadable.
  */
 #ifndef ASSAY_FRAMEWORK_H
 #define ASSAY_FRAMEWORK_H
@@ -38,6 +40,7 @@ struct requirement {
     unsigned fill;       /* enum framework_fill */
     unsigned recipients; /* enum framework_recipient */
     size_t line;
+    const char *fault; /* what cannot be read of it, with the line; NULL: nothing */
 };
 
 struct framework {
@@ -48,6 +51,7 @@ struct framework {
     struct digest digest; /* of the file */
     struct requirement *requirements;
     size_t count;
+    size_t faults; /* requirements that have one */
 };
 
 /* By the name of one that is part of the program ("eu-ai-act-gpai"), or by the path of a file. */

@@ -58,9 +58,16 @@ struct report_document {
     struct span bytes;
 };
 
+/* A framework's file that cannot be read, and why, with the line. */
+struct report_fault {
+    const char *file, *text;
+};
+
 struct report_input {
     const struct framework *frameworks;
     size_t framework_count;
+    const struct report_fault *faults;
+    size_t fault_count;
     const struct report_model *model; /* NULL: none given */
     const struct dataset *datasets;   /* counted */
     size_t dataset_count;

@@ -133,6 +133,14 @@ static void say_contradictions(struct out *o, const struct report *r)
     }
 }
 
+/* Of the frameworks' files. */
+static void say_faults(struct out *o, const struct report *r)
+{
+    for (size_t i = 0; i < r->claims.count; i++)
+        if (strcmp(r->claims.claim[i]->property, "framework.file") == 0)
+            out_field_styled(o, STYLE_WARN, "not read", r->claims.claim[i]->reason);
+}
+
 static void say_frameworks(struct out *o, const struct report *r)
 {
     for (size_t i = 0; i < r->in->framework_count; i++) {
@@ -161,6 +169,7 @@ static void say(struct work *w, const struct log_receipt *receipt)
     out_field(o, "as of", "%s", r->in->as_of);
     if (!r->in->key)
         out_field(o, "signed by", "nobody, so it is on no record: --key and --signer say who");
+    say_faults(o, r);
     say_contradictions(o, r);
     say_frameworks(o, r);
     out_put(o, "\n");

@@ -75,7 +75,7 @@ static bool set_model(struct report_given *g, const struct report_sources *s, st
     if (!report_subject(&g->subject, &g->model, s->model, &options, e))
         return false;
     g->input.model = &g->model;
-    g->status = subject_status(&g->subject);
+    g->status = exit_graver(g->status, subject_status(&g->subject));
     return true;
 }
 
@@ -201,16 +201,32 @@ static bool set_prices(struct report_given *g, const struct report_sources *s, s
            err_set(e, ERR_MEMORY, "out of memory for prices");
 }
 
+/* A file that is there and cannot be read is named in the report, and the rest is reported. */
 static bool set_frameworks(struct report_given *g, const struct option_texts *names, struct err *e)
 {
     struct framework *f = arena_array(g->a, names->count + 1, sizeof *f);
-    if (!f)
-        return err_set(e, ERR_MEMORY, "out of memory for frameworks");
-    for (size_t i = 0; i < names->count; i++)
-        if (!framework_load(&f[i], names->text[i], g->a, e))
-            return false;
-    g->input.frameworks = f;
-    g->input.framework_count = names->count;
+    struct report_fault *faults = arena_array(g->a, names->count + 1, sizeof *faults);
+    struct report_input *in = &g->input;
+    if (!f || !faults)
+        return err_set(e, ERR_MEMORY, "out of memory for a framework");
+    in->frameworks = f;
+    in->faults = faults;
+    for (size_t i = 0; i < names->count; i++) {
+        struct err why = ERR_INIT;
+        bool ok = framework_load(&f[in->framework_count], names->text[i], g->a, &why);
+        if (!ok && why.code != ERR_CONFIG && why.code != ERR_LIMIT)
+            return err_at(e, why.code, why.file, why.offset, "%s", why.text);
+        if (!ok || f[in->framework_count].faults)
+            g->status = exit_graver(g->status, EXIT_INCOMPLETE);
+        if (ok) {
+            in->framework_count++;
+            continue;
+        }
+        faults[in->fault_count] =
+            (struct report_fault){names->text[i], arena_str(g->a, span_str(why.text))};
+        if (!faults[in->fault_count++].text)
+            return err_set(e, ERR_MEMORY, "out of memory for a framework");
+    }
     return true;
 }
 

@@ -95,6 +95,14 @@ static bool said(const struct claims *s, const char *property)
     return false;
 }
 
+/* What cannot be read of a framework is missing, whatever was found for the rest of it. */
+static struct claim *make_fault(struct making *k, const char *file, const char *what)
+{
+    const char *slash = strrchr(file, '/'); /* never a path of this machine */
+    file = slash ? slash + 1 : file;
+    return make_missing(k, "framework.file", make_text(k, "%s: %s", file, what));
+}
+
 static bool make_clause(struct making *k, struct clause *c)
 {
     const struct requirement *q = c->requirement;
@@ -108,6 +116,8 @@ static bool make_clause(struct making *k, struct clause *c)
         if (!gather_property(k, c, q->claims[i], &cap))
             return false;
     }
+    if (q->fault && !put(k, c, make_fault(k, c->framework->name, q->fault), &cap))
+        return false;
     c->status = CLAIM_NOT_APPLICABLE;
     for (size_t i = 0; i < c->count; i++) {
         claim_requirement(k->s, c->claims[i], name);
@@ -126,6 +136,8 @@ bool clauses_make(struct making *k, struct err *e)
         total += in->frameworks[i].count;
     r->clauses = arena_array(k->a, total + 1, sizeof *r->clauses);
     bool ok = r->clauses != NULL;
+    for (size_t i = 0; i < in->fault_count; i++)
+        make_fault(k, in->faults[i].file, in->faults[i].text);
     for (size_t i = 0; ok && i < in->framework_count; i++)
         for (size_t n = 0; ok && n < in->frameworks[i].count; n++) {
             struct clause *c = &r->clauses[r->clause_count++];

@@ -1,7 +1,8 @@
 /*
  * Reads a framework's YAML into requirements, by the tables below. Everything
  * that a person could mistype (a member, a property, a date, a recipient) is
- * looked up and refused with its line and the nearest thing that is known.
+ * looked up and named with its line and the nearest thing that is known; within
+ * a requirement it is that requirement's fault, and the others stand.
  */
 #include "assay/framework.h"
 
@@ -40,7 +41,7 @@ struct raw_requirement {
 
 struct raw {
     struct span id, title, version, source, dated, note;
-    struct config_objects requirements;
+    struct json requirements;
 };
 
 enum { WORD_MAX = 200, NOTE_MAX = 2000 };
@@ -81,14 +82,7 @@ static const struct config_field framework_fields[] = {
     {.name = "source", .at = IN(source), .required = true, .min = 1, .max = NOTE_MAX},
     {.name = "dated", .at = IN(dated), .required = true, .max = WORD_MAX},
     {.name = "note", .at = IN(note), .max = NOTE_MAX},
-    {.name = "requirements",
-     .type = CONFIG_OBJECTS,
-     .at = IN(requirements),
-     .required = true,
-     .min = 1,
-     .max = REQUIREMENT_MAX,
-     .fields = requirement_fields,
-     .size = sizeof(struct raw_requirement)},
+    {.name = "requirements", .type = CONFIG_ANY, .at = IN(requirements), .required = true},
     {.name = NULL},
 };
 #undef IN
@@ -160,45 +154,91 @@ static bool no_property(const struct yaml *y, size_t line, struct span s, struct
                         best ? " (did you mean '" : "", best ? best : "", best ? "'?)" : "");
 }
 
+/* The first fault of a requirement; out of memory is nobody's typo. */
+static bool fault(struct requirement *q, struct err *why, struct arena *a, struct err *e)
+{
+    if (why->code == ERR_MEMORY || why->code == ERR_NONE)
+        return err_set(e, ERR_MEMORY, "out of memory for a framework");
+    if (!q->fault)
+        q->fault = arena_str(a, span_str(why->text));
+    err_clear(why);
+    return q->fault || err_set(e, ERR_MEMORY, "out of memory for a framework");
+}
+
 static bool keep_claims(struct requirement *q, const struct config_texts *t, const struct yaml *y,
                         struct arena *a, struct err *e)
 {
-    const char **names = arena_array(a, t->count, sizeof *names);
+    struct err why = ERR_INIT;
+    const char **names = arena_array(a, t->count + 1, sizeof *names);
     if (!names)
         return err_set(e, ERR_MEMORY, "out of memory for a framework");
+    q->claims = names;
     for (size_t i = 0; i < t->count; i++) {
         const struct property *p = property_find(t->items[i]);
-        if (!p && !human_property(t->items[i]))
-            return no_property(y, t->lines[i], t->items[i], e);
-        names[i] = p ? p->id : arena_str(a, t->items[i]);
-        if (!names[i])
+        if (!p && !human_property(t->items[i])) {
+            (void)no_property(y, t->lines[i], t->items[i], &why);
+            if (!fault(q, &why, a, e))
+                return false;
+            continue;
+        }
+        const char *name = p ? p->id : arena_str(a, t->items[i]);
+        if (!name)
             return err_set(e, ERR_MEMORY, "out of memory for a framework");
+        names[q->claim_count++] = name;
     }
-    q->claims = names;
-    q->claim_count = t->count;
     return true;
 }
 
-static bool keep_requirement(struct framework *f, const struct raw_requirement *w,
-                             const struct yaml *y, struct arena *a, struct err *e)
+/* A requirement of which only some could be read still has its place. */
+static bool keep_names(struct requirement *q, const struct framework *f,
+                       const struct raw_requirement *w, struct arena *a, struct err *e)
 {
-    struct requirement *q = &f->requirements[f->count];
-    *q = (struct requirement){.line = w->line,
-                              .fill = bits_of(&w->evidence, fills),
-                              .recipients = bits_of(&w->recipients, recipients)};
-    if (!q->recipients)
-        q->recipients = FOR_ALL;
     if (!keep(&q->id, w->id, a, e) || !keep(&q->title, w->title, a, e) ||
         !keep(&q->part, w->part, a, e) || !keep(&q->note, w->note, a, e) ||
-        !keep(&q->when, w->when, a, e) || !keep_date(&q->from, w->from, y, w->line, a, e) ||
-        !keep_date(&q->until, w->until, y, w->line, a, e) || !keep_claims(q, &w->claims, y, a, e))
+        !keep(&q->when, w->when, a, e))
         return false;
+    if (!q->id)
+        q->id = arena_printf(a, "line %zu", q->line);
+    if (!q->title)
+        q->title = "A requirement that cannot be read";
     if (!q->part) /* a part holds until the next one begins */
         q->part = f->count ? f->requirements[f->count - 1].part : "Requirements";
-    for (size_t i = 0; i < f->count; i++)
-        if (span_is(w->id, f->requirements[i].id))
-            return config_error(y, w->line, e, "the requirement '%s' stands at line %zu too", q->id,
-                                f->requirements[i].line);
+    return q->id || err_set(e, ERR_MEMORY, "out of memory for a framework");
+}
+
+static bool keep_dates(struct requirement *q, const struct raw_requirement *w, const struct yaml *y,
+                       struct arena *a, struct err *e)
+{
+    struct err why = ERR_INIT;
+    if (!keep_date(&q->from, w->from, y, q->line, a, &why) && !fault(q, &why, a, e))
+        return false;
+    return keep_date(&q->until, w->until, y, q->line, a, &why) || fault(q, &why, a, e);
+}
+
+static bool keep_requirement(struct framework *f, struct json v, const struct yaml *y,
+                             struct arena *a, struct err *e)
+{
+    struct raw_requirement w = {.line = 0};
+    struct requirement *q = &f->requirements[f->count];
+    struct err why = ERR_INIT;
+    *q = (struct requirement){.line = yaml_line(y, v)};
+    if (!config_read(&w, y, v, requirement_fields, a, &why) && !fault(q, &why, a, e))
+        return false;
+    q->fill = bits_of(&w.evidence, fills);
+    q->recipients = bits_of(&w.recipients, recipients);
+    if (!q->recipients)
+        q->recipients = FOR_ALL;
+    if (!keep_names(q, f, &w, a, e) || !keep_dates(q, &w, y, a, e) ||
+        !keep_claims(q, &w.claims, y, a, e))
+        return false;
+    for (size_t i = 0; i < f->count && !q->fault; i++)
+        if (strcmp(q->id, f->requirements[i].id) == 0) {
+            (void)config_error(y, q->line, &why, "the requirement '%s' stands at line %zu too",
+                               q->id, f->requirements[i].line);
+            if (!fault(q, &why, a, e))
+                return false;
+        }
+    f->faults += q->fault != NULL;
     f->count++;
     return true;
 }
@@ -214,12 +254,15 @@ bool framework_parse(struct framework *out, struct span text, const char *name, 
         !keep(&out->version, w.version, a, e) || !keep(&out->source, w.source, a, e) ||
         !keep_date(&out->dated, w.dated, &y, 1, a, e) || !keep(&out->note, w.note, a, e))
         return false;
-    out->requirements = arena_array(a, w.requirements.count, sizeof *out->requirements);
+    size_t n = json_type(w.requirements) == JSON_ARRAY ? json_count(w.requirements) : 0;
+    if (n == 0 || n > REQUIREMENT_MAX)
+        return config_error(&y, yaml_line(&y, w.requirements), e,
+                            "'requirements' must be a list of 1 to %d", REQUIREMENT_MAX);
+    out->requirements = arena_array(a, n, sizeof *out->requirements);
     if (!out->requirements)
         return err_set(e, ERR_MEMORY, "out of memory for a framework");
-    const struct raw_requirement *items = w.requirements.items;
-    for (size_t i = 0; i < w.requirements.count; i++)
-        if (!keep_requirement(out, &items[i], &y, a, e))
+    for (struct json v = json_first(w.requirements); json_type(v); v = json_next(v))
+        if (!keep_requirement(out, v, &y, a, e))
             return false;
     return true;
 }

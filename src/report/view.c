@@ -336,6 +336,14 @@ static void log_facts(struct json_writer *w, const struct report *r)
     fact(w, "Period", text, false);
 }
 
+/* What the report was to be held against and is not. */
+static void fault_facts(struct json_writer *w, const struct report *r)
+{
+    for (size_t i = 0; i < r->claims.count; i++)
+        if (strcmp(r->claims.claim[i]->property, "framework.file") == 0)
+            fact(w, "NOT held against", r->claims.claim[i]->reason, false);
+}
+
 static void cover(struct json_writer *w, const struct report *r)
 {
     char hex[DIGEST_HEX + 1];
@@ -343,6 +351,7 @@ static void cover(struct json_writer *w, const struct report *r)
     jw_array(w);
     model_facts(w, r);
     log_facts(w, r);
+    fault_facts(w, r);
     fact(w, "As of", r->in->as_of, false);
     fact(w, "Examined by", "assay " ASSAY_VERSION, false);
     if (r->envelope.n) {

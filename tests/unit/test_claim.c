@@ -198,16 +198,15 @@ static void a_framework_is_read_with_its_dates(void **state)
     assert_true(requirement_applies(&f.requirements[0], "2027-12-02"));
 }
 
-static void a_typo_in_a_framework_is_named_with_its_line(void **state)
+static void a_typo_beside_the_requirements_is_named_with_its_line(void **state)
 {
     static const struct {
         const char *from, *to, *line, *says;
     } typos[] = {
-        {"    title: parameters", "    titel: parameters", "line 8", "titel"},
-        {"model.parameters,", "model.paramters,", "line 9", "paramters"},
-        {"[weights]", "[wieghts]", "line 10", "evidence"},
-        {"2027-12-02", "2027-13-02", "line 7", "2027-13-02"},
         {"dated: 2026-11-23", "dated: 2026-02-30", "line 1", "2026-02-30"},
+        {"source: somewhere", "sorce: somewhere", "line 4", "sorce"},
+        {"requirements:\n", "requirements: [\n", "line", ""},
+        {"requirements:\n", "requirements: none\nnote: |\n", "line 6", "requirements"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof typos / sizeof typos[0]; i++) {
@@ -217,6 +216,39 @@ static void a_typo_in_a_framework_is_named_with_its_line(void **state)
         assert_int_equal(e.code, ERR_CONFIG);
         if (!strstr(e.text, typos[i].line) || !strstr(e.text, typos[i].says))
             fail_msg("%s", e.text);
+    }
+}
+
+static void a_typo_in_a_requirement_is_its_own_fault_and_the_others_stand(void **state)
+{
+    static const struct {
+        const char *from, *to, *line, *says;
+    } typos[] = {
+        {"    title: parameters", "    titel: parameters", "line 8", "titel"},
+        {"model.parameters,", "model.paramters,", "line 9", "paramters"},
+        {"[weights]", "[wieghts]", "line 10", "evidence"},
+        {"2027-12-02", "2027-13-02", "line 7", "2027-13-02"},
+        {"  - id: A", "  - ID: A", "line 7", "ID"},
+        {"  - id: A", "  - {id: A, title: t, claims: [model.name]}\n  - id: A", "line 8", "line 7"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof typos / sizeof typos[0]; i++) {
+        struct framework f;
+        struct err e = ERR_INIT;
+        const char *text = changed(typos[i].from, typos[i].to);
+        text = arena_printf(arena, "%s  - {id: Z, title: z, claims: [model.name]}\n", text);
+        if (!parses(text, &f, &e))
+            fail_msg("%s", e.text);
+        assert_true(f.count >= 2);
+        assert_int_equal(f.faults, 1);
+        const struct requirement *q = &f.requirements[f.count - 2];
+        assert_non_null(q->fault);
+        assert_non_null(q->id);
+        assert_non_null(q->title);
+        if (!strstr(q->fault, typos[i].line) || !strstr(q->fault, typos[i].says))
+            fail_msg("%s", q->fault);
+        assert_null(f.requirements[f.count - 1].fault);
+        assert_int_equal(f.requirements[f.count - 1].claim_count, 1);
     }
 }
 
@@ -230,6 +262,7 @@ static void every_framework_of_the_program_is_read(void **state)
         struct err e = ERR_INIT;
         if (!framework_load(&f, name, arena, &e))
             fail_msg("%s: %s", name, e.text);
+        assert_int_equal(f.faults, 0);
         assert_string_equal(f.id, name);
     }
     assert_true(i > 0);
@@ -309,7 +342,8 @@ int main(void)
         cmocka_unit_test(results_are_compared_between_documents_alone),
         cmocka_unit_test(a_denial_is_a_word_of_its_own),
         cmocka_unit_test(a_framework_is_read_with_its_dates),
-        cmocka_unit_test(a_typo_in_a_framework_is_named_with_its_line),
+        cmocka_unit_test(a_typo_beside_the_requirements_is_named_with_its_line),
+        cmocka_unit_test(a_typo_in_a_requirement_is_its_own_fault_and_the_others_stand),
         cmocka_unit_test(every_framework_of_the_program_is_read),
         cmocka_unit_test(a_template_escapes_whatever_it_sets_down),
         cmocka_unit_test(a_section_repeats_enters_or_is_left_out),
