@@ -136,7 +136,9 @@ static struct exchange_call describe(struct call *c)
         .stream = c->stream,
         .model.name = c->model,
         .policy = c->settings->enrolled_only ? span_str("enrolled_only") : SPAN_EMPTY,
-        .subject = c->caller.key ? c->caller.key->name : SPAN_EMPTY,
+        .subject = c->subject.n    ? c->subject
+                   : c->caller.key ? c->caller.key->name
+                                   : SPAN_EMPTY,
         .credential = c->caller.has_credential ? &c->caller.credential : NULL,
         .sampling = c->sampling,
     };

@@ -8,6 +8,8 @@
 
 #include "serve/service.h"
 
+enum { SUBJECT_MAX = 512 }; /* bytes of a name; services bound it to 64 or 256 */
+
 /* "name:types"; a type is one letter: s string, a array, o object, n number, b bool; "!"
  * before them: it must be there. Null counts as absent. */
 const char *const request_chat[] = {
@@ -58,6 +60,26 @@ static bool judge_member(struct call *c, struct json root, const char *rule, str
            complain(&c->wrong, why, "invalid_type", text, "must be %s", type_words(types));
 }
 
+/* Whom a call is for, where an application says it: its own user, whom a receipt, an incident or an
+ * erasure is about. What is no text, or none at all, is the upstream's to judge. */
+static bool read_subject(struct call *c, struct json root, struct err *why)
+{
+    static const char *const names[] = {"safety_identifier", "user"};
+    struct json metadata = json_get(root, "metadata");
+    struct span s = SPAN_EMPTY;
+    const char *said = NULL;
+    for (size_t i = 0; i < 2 && s.n == 0; i++)
+        if (json_string(json_get(root, names[i]), &s))
+            said = names[i];
+    if (c->endpoint->api == EXCHANGE_MESSAGES && json_string(json_get(metadata, "user_id"), &s))
+        said = "metadata.user_id";
+    if (s.n > SUBJECT_MAX)
+        return complain(&c->wrong, why, "invalid_value", said,
+                        "names whom the call is for in more than %d bytes", SUBJECT_MAX);
+    c->subject = arena_span(c->arena, s);
+    return true;
+}
+
 static bool read_members(struct call *c, struct json root, struct err *why)
 {
     struct json model = json_get(root, "model"), stream = json_get(root, "stream");
@@ -75,7 +97,7 @@ static bool read_members(struct call *c, struct json root, struct err *why)
             return false;
     if (c->stream)
         c->usage = usage_edit(root, c->endpoint->api);
-    return true;
+    return read_subject(c, root, why);
 }
 
 bool request_read(struct call *c, struct span body, struct buf *sampling, struct err *why)

@@ -157,6 +157,7 @@ struct call {
     struct arena *arena;
     enum call_state state;
     struct span model;          /* as asked for; in the arena */
+    struct span subject;        /* for whom the caller asks, as it says; in the arena */
     struct span sampling;       /* as the leaf has it; in the arena */
     struct complaint wrong;     /* with the request */
     size_t model_at, model_end; /* where its name stands in the body, quotes included */

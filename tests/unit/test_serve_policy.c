@@ -377,6 +377,90 @@ static void upstream_may_finish_when_the_configuration_says_so(void **state)
     buf_free(&said);
 }
 
+/* ---- for whom ---- */
+
+struct seeking {
+    struct log_subject who;
+    size_t intents, outcomes;
+};
+
+static bool seek(void *arg, uint64_t seq, struct span leaf)
+{
+    struct seeking *k = arg;
+    struct record_head h;
+    struct err e = ERR_INIT;
+    (void)seq;
+    assert_true(record_check(&h, NULL, leaf, &e));
+    for (size_t i = 0; h.has_subject && i < k->who.count; i++)
+        if (memcmp(h.subject, k->who.pseudonyms[i].b, sizeof h.subject) == 0) {
+            k->intents += h.kind == RECORD_CALL_INTENT;
+            k->outcomes += h.kind == RECORD_CALL_OUTCOME;
+        }
+    return true;
+}
+
+/* Calls on record under a name; each has an intent and an outcome. */
+static size_t calls_of(const char *name)
+{
+    struct seeking k = {.intents = 0};
+    struct err e = ERR_INIT;
+    struct arena *a = arena_new(1 << 20);
+    struct log_reader *r = logs_reader(&place);
+    if (!log_reader_subject(r, NULL, span_str(name), &k.who, a, &e) ||
+        !log_reader_walk(r, 0, seek, &k, &e))
+        fail_msg("%s: %s", name, e.text);
+    log_reader_close(r);
+    arena_free(a);
+    assert_int_equal(k.intents, k.outcomes);
+    return k.intents;
+}
+
+static unsigned call_for(const char *path, const char *more)
+{
+    char body[1024];
+    struct buf answer;
+    snprintf(body, sizeof body, "{\"model\":\"m\",\"messages\":[],\"max_tokens\":1%s}", more);
+    client_post(server.port, path, key, body, &answer);
+    unsigned status = answer_status(&answer);
+    buf_free(&answer);
+    return status;
+}
+
+static void call_is_found_and_erased_by_the_user_that_it_names(void **state)
+{
+    static const char chat[] = "/v1/chat/completions", messages[] = "/v1/messages";
+    char yaml[4096], config[5000], too_long[600] = ",\"user\":\"";
+    struct err e = ERR_INIT;
+    (void)state;
+    size_t before = calls_of("alice"); /* of other tests */
+    make_key("", yaml, sizeof yaml);
+    snprintf(config, sizeof config, "%s%s", any_model, yaml);
+    start("", config);
+    assert_int_equal(call_for(chat, ",\"user\":\"anna@example.org\""), 200);
+    assert_int_equal(
+        call_for(chat, ",\"user\":\"anna@example.org\",\"safety_identifier\":\"u-17\""), 200);
+    assert_int_equal(call_for(messages, ",\"metadata\":{\"user_id\":\"anna@example.org\"}"), 200);
+    assert_int_equal(call_for(chat, ",\"user\":null"), 200);
+    assert_int_equal(call_for(chat, ",\"user\":\"\""), 200);
+    memset(too_long + 9, 'a', 513);
+    too_long[9 + 513] = '"';
+    assert_int_equal(call_for(chat, too_long), 400);
+    assert_true(serving_stop(&server));
+    assert_int_equal(calls_of("anna@example.org"), 2);
+    assert_int_equal(calls_of("u-17"), 1);
+    assert_int_equal(calls_of("alice"),
+                     before + 2); /* the key's own name, where no other is said */
+    assert_int_equal(calls_of("nobody"), 0);
+    struct log *l = logs_open(&place);
+    struct log_order order = {span_str("dpo"), span_str("request 1")};
+    struct log_erased erased;
+    if (!log_erase_subject(l, span_str("anna@example.org"), &order, &erased, NULL, &e))
+        fail_msg("%s", e.text);
+    log_close(l);
+    assert_int_equal(calls_of("anna@example.org"), 0);
+    assert_int_equal(calls_of("u-17"), 1);
+}
+
 int main(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
@@ -391,6 +475,7 @@ int main(void)
         cmocka_unit_test(upstream_that_fails_is_left_alone_and_tried_again_later),
         cmocka_unit_test(client_that_leaves_is_noticed_within_100_ms),
         cmocka_unit_test(upstream_may_finish_when_the_configuration_says_so),
+        cmocka_unit_test(call_is_found_and_erased_by_the_user_that_it_names),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
