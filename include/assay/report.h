@@ -74,10 +74,13 @@ struct report_input {
     const struct training_run *training; /* NULL: none given */
     const struct lineage *lineage;       /* NULL: no ancestor was given */
     struct report_prices prices;
-    const char *log;       /* folder; NULL: none given */
-    uint64_t log_size;     /* entries to read; UINT64_MAX: up to the newest checkpoint */
-    uint64_t since, until; /* wall clock, microseconds: since <= t < until */
-    const char *as_of;     /* YYYY-MM-DDTHH:MM:SSZ */
+    const char *log;                /* folder; NULL: none given */
+    uint64_t log_size;              /* entries to read; UINT64_MAX: up to the newest checkpoint */
+    uint64_t since, until;          /* wall clock, microseconds: since <= t < until */
+    const struct seal_id *subjects; /* pseudonyms of one subject, whose calls alone are counted */
+    size_t subject_count;           /* with subjects NULL: everybody's */
+    const char *finding;            /* id of a rule: where it was found and who answered; or NULL */
+    const char *as_of;              /* YYYY-MM-DDTHH:MM:SSZ */
     const char *scopes[REPORT_SCOPES];
     size_t scope_count;
     const struct report_attestation *attestations;

@@ -23,7 +23,8 @@ enum {
     SEAL_WRAPPED = 40,
     SEAL_ID = 16,
     SEAL_CHUNK = 65536,
-    SEAL_NAME_MAX = 64
+    SEAL_NAME_MAX = 64,
+    SEAL_ID_HEX = 2 * 16 /* digits of an id */
 };
 
 struct seal_key {
@@ -38,6 +39,10 @@ struct seal_wrapped {
 struct seal_id {
     uint8_t b[SEAL_ID];
 };
+
+const char *seal_id_hex(char out[SEAL_ID_HEX + 1], const struct seal_id *id); /* returns out */
+/* False unless s is 32 lower-case hexadecimal digits. */
+bool seal_id_from_hex(struct seal_id *out, struct span s) ASSAY_MUST_CHECK;
 
 bool seal_random(void *out, size_t n, struct err *e) ASSAY_MUST_CHECK;
 void seal_wipe(void *p, size_t n);

@@ -39,23 +39,6 @@ static bool set_kinds(struct log_filter *f, const struct option_texts *kinds, st
     return true;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* 32 hexadecimal digits are a pseudonym, anything else is a name. */
-static bool is_pseudonym(struct seal_id *out, const char *text)
-{
-    bool ok = strlen(text) == 2 * sizeof out->b;
-    for (size_t i = 0; ok && i < sizeof out->b; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        ok = high >= 0 && low >= 0;
-        out->b[i] = ok ? (uint8_t)(high * 16 + low) : 0;
-    }
-    return ok;
-}
-
 static bool set_subject(struct log_filter *f, const char *text, struct err *e)
 {
     f->has_subject = text != NULL;
@@ -65,7 +48,7 @@ static bool set_subject(struct log_filter *f, const char *text, struct err *e)
         return err_set(e, ERR_USAGE,
                        "--subject: expected a name, or a pseudonym of 32 "
                        "hexadecimal digits");
-    if (!is_pseudonym(&f->pseudonym, text))
+    if (!seal_id_from_hex(&f->pseudonym, span_str(text)))
         f->subject_name = span_str(text);
     return true;
 }

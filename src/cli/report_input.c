@@ -257,6 +257,57 @@ static bool set_times(struct report_given *g, const struct report_sources *s, st
            (!dots[2] || log_time(&in->until, "period", dots + 2, e));
 }
 
+static bool is_rule(const char *id)
+{
+    for (size_t i = 0; i < RULE_COUNT; i++)
+        if (strcmp(rules[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+/* Whom or what the report is about: one subject, one finding. A name stays on this machine; the report
+ * has pseudonyms. */
+static bool set_focus(struct report_given *g, const struct report_sources *s, struct err *e)
+{
+    struct log_paths paths = {NULL, s->keys.operator_key};
+    struct log_subject who = {NULL, 0};
+    struct log_reader *r = NULL;
+    struct seal_id *id = arena_alloc(g->a, sizeof *id);
+    if ((s->subject || s->finding) && !s->log)
+        return err_set(e, ERR_USAGE, "--subject and --finding are looked for in a log: --log");
+    g->input.finding = s->finding;
+    if (s->finding && !is_rule(s->finding))
+        return err_set(e, ERR_USAGE, "--finding: no rule is called '%s'; docs/findings.md has them",
+                       s->finding);
+    if (!s->subject)
+        return true;
+    if (!id)
+        return err_set(e, ERR_MEMORY, "out of memory for a subject");
+    if (seal_id_from_hex(id, span_str(s->subject)))
+        who = (struct log_subject){id, 1};
+    else if (!log_reader_open(&r, s->log, e) ||
+             !log_reader_subject(r, &paths, span_str(s->subject), &who, g->a, e)) {
+        log_reader_close(r);
+        return false;
+    }
+    log_reader_close(r);
+    g->input.subjects = who.pseudonyms;
+    g->input.subject_count = who.count;
+    return who.count ||
+           err_set(e, ERR_USAGE,
+                   "--subject: nothing is on record under that name, or it was erased, after which "
+                   "nothing links its entries any more");
+}
+
+static void add_scopes(struct report_given *g, const struct report_sources *s)
+{
+    struct report_input *in = &g->input;
+    for (size_t i = 0; i < s->scopes.count && in->scope_count < REPORT_SCOPES - 1; i++)
+        in->scopes[in->scope_count++] = s->scopes.text[i];
+    if (s->finding)
+        in->scopes[in->scope_count++] = "finding";
+}
+
 static bool set_trust(struct report_given *g, const struct report_sources *s, struct err *e)
 {
     struct trust *t = &g->trust;
@@ -360,11 +411,10 @@ bool report_given(struct report_given *g, const struct report_sources *s,
     if (!s->model && !s->log && s->datasets.count == 0)
         return err_set(e, ERR_USAGE, "nothing to report on: --model, --log or both say what");
     g->input.log = s->log;
-    for (size_t i = 0; i < s->scopes.count && i < REPORT_SCOPES; i++)
-        g->input.scopes[g->input.scope_count++] = s->scopes.text[i];
-    return set_times(g, s, e) && set_frameworks(g, frameworks, e) && set_trust(g, s, e) &&
-           set_attestations(g, s, e) && set_documents(g, s, e) && set_key(g, s, e) &&
-           set_prices(g, s, e) && set_training(g, s, e) && set_model(g, s, e) &&
+    add_scopes(g, s);
+    return set_times(g, s, e) && set_focus(g, s, e) && set_frameworks(g, frameworks, e) &&
+           set_trust(g, s, e) && set_attestations(g, s, e) && set_documents(g, s, e) &&
+           set_key(g, s, e) && set_prices(g, s, e) && set_training(g, s, e) && set_model(g, s, e) &&
            set_lineage(g, s, e) &&
            (!g->has_subject ||
             report_judge(&g->subject, g->base_count ? &g->bases[0] : NULL, g->a, e)) &&

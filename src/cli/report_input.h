@@ -11,7 +11,8 @@
 
 struct report_sources {
     struct key_args keys;
-    const char *model, *log, *period, *as_of, *signer, *training, *prices, *tokenizer;
+    const char *model, *log, *period, *as_of, *signer, *training, *prices, *tokenizer, *subject,
+        *finding;
     struct option_texts attestations, documents, trust, scopes, datasets, bases;
     struct option_u64 log_size;
     unsigned threads;

@@ -58,7 +58,9 @@ struct listed {
 
 struct activity {
     struct arena *arena;
-    uint64_t since, until;            /* period of the calls counted */
+    uint64_t since, until;    /* period of the calls counted */
+    const struct seal_id *of; /* the subject whose calls alone are counted; NULL: everybody's */
+    size_t of_count;
     struct span key;                  /* verifier key in force at the end of the range */
     uint64_t entries;                 /* in the range */
     uint64_t first_us, last_us;       /* wall clock of the first and last entry */
@@ -86,6 +88,10 @@ struct activity {
     struct listed unapproved, open_calls, config, erasure, hold, disclosure, check, failed_check,
         replay, mismatch, start, crash, enrolled, training, dataset, report, restore;
     uint64_t floor_days, ceiling_days; /* of the last setting */
+    const char *finding;               /* asked for; NULL: none */
+    struct listed finding_entries;     /* checks and enrolments that name it */
+    size_t finding_models;             /* with it, that answered in the period */
+    uint64_t finding_calls, finding_first, finding_last;
     struct hour *hours;
     uint64_t first_hour, hour_count;
     struct digest found; /* SHA-256 over the numbers of the entries that the queries count */
@@ -96,6 +102,9 @@ struct activity_wanted {
     uint64_t size; /* entries to read */
     uint64_t since, until;
     const struct digest *tensor_root, *manifest_root; /* of the model examined; NULL: none */
+    const struct seal_id *subjects; /* pseudonyms of the one whose calls are counted; NULL: all */
+    size_t subject_count;
+    const char *finding;  /* a rule whose models and calls are looked for; NULL: none */
     uint64_t anchor_size; /* a smaller tree whose root is wanted too; 0: none */
     struct progress progress;
 };

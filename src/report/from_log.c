@@ -238,6 +238,28 @@ static void completeness_claims(struct making *k)
     }
 }
 
+/* Where a finding was made, and what a model that has it answered. */
+static void finding_claims(struct making *k)
+{
+    const struct activity *y = k->r->activity;
+    if (!y->finding)
+        return;
+    struct claim *c = measured(k, "finding.entries", "finding-entries");
+    prove_listed(k, c, &y->finding_entries);
+    if (c && y->finding_entries.count == 0)
+        c->reason =
+            "no check and no enrolment on record found it; assay check --log records what it finds";
+    c = measured(k, "finding.calls", "finding-calls");
+    if (!c)
+        return;
+    c->covers = covers_calls;
+    if (y->finding_calls) {
+        claim_prove(k->s, c, prove_leaf(k, y->finding_first));
+        claim_prove(k->s, c, prove_leaf(k, y->finding_last));
+    }
+    say_end(k, c);
+}
+
 /* Millionths of a currency, to the hundredth. */
 static const char *money(struct making *k, uint64_t millionths)
 {
@@ -314,6 +336,7 @@ void claims_from_calls(struct making *k)
         if (c)
             c->covers = covers_calls;
     }
+    finding_claims(k);
     cost_claim(k);
     compute_claim(k);
     const struct activity *y = k->r->activity;

@@ -9,6 +9,7 @@
 
 #include "assay/base/clock.h"
 #include "assay/base/text.h"
+#include "assay/seal.h"
 #include "report/activity.h"
 
 enum { TEXT_MAX = 4096 };
@@ -91,6 +92,10 @@ static void put_latency(char *text, const struct activity *y)
 
 static void put_refused(char *text, const struct activity *y)
 {
+    if (y->of) { /* who is turned away before a call is known by no name */
+        put(text, "%" PRIu64 " calls refused", y->ends[END_REFUSED]);
+        return;
+    }
     put(text, "%" PRIu64 " calls refused, %" PRIu64 " requests turned away before they were calls",
         y->ends[END_REFUSED], y->refused);
 }
@@ -197,6 +202,20 @@ static void put_training(char *text, const struct activity *y)
     put_listed(text, &y->dataset);
 }
 
+static void put_finding_entries(char *text, const struct activity *y)
+{
+    put_listed(text, &y->finding_entries);
+}
+
+static void put_finding_calls(char *text, const struct activity *y)
+{
+    put(text, "%" PRIu64 " by %zu models", y->finding_calls, y->finding_models);
+    if (y->finding_calls)
+        put(text, ", entries %" PRIu64 " to %" PRIu64, y->finding_first, y->finding_last);
+    if (y->other_models)
+        put(text, "; of %" PRIu64 " calls more the models are not told apart", y->other_models);
+}
+
 static void put_answered_other(char *text, const struct activity *y)
 {
     put_listed(text, &y->answered_other);
@@ -266,6 +285,12 @@ static const struct measure {
     {"retention", "first entry; last kind=config with retention.*", put_retention, false},
     {"enrolled", "list kind=model", put_enrolled, false},
     {"training", "list kind=training; list kind=dataset", put_training, false},
+    {"finding-entries", "list kind=check, kind=model whose findings name the rule",
+     put_finding_entries, false},
+    {"finding-calls",
+     "count kind=call-intent whose model has a root that an entry names whose findings name the "
+     "rule",
+     put_finding_calls, true},
 };
 
 static const struct measure *find(struct span name)
@@ -286,16 +311,36 @@ const char *activity_measure(const struct activity *y, const char *name, struct 
     return arena_str(a, span_str(text));
 }
 
+/* ", subject in 0123..., 4567..." */
+static const char *subject_words(const struct activity *y, struct arena *a)
+{
+    struct buf b;
+    char hex[SEAL_ID_HEX + 1];
+    buf_init(&b, 1 << 20);
+    for (size_t i = 0; i < y->of_count; i++) {
+        buf_put_str(&b, i ? " " : ", subject in ");
+        buf_put_str(&b, seal_id_hex(hex, &y->of[i]));
+    }
+    const char *text = buf_ok(&b) ? arena_str(a, buf_span(&b)) : NULL;
+    buf_free(&b);
+    return text;
+}
+
 const char *activity_query(const struct activity *y, const char *name, struct arena *a)
 {
     char since[32], until[32];
     const struct measure *m = find(span_str(name));
-    if (!m)
+    bool rule = m && span_starts(span_str(m->name), "finding-") && y->finding;
+    const char *period = "", *of = "";
+    if (m && m->period && (y->since || y->until != UINT64_MAX))
+        period = arena_printf(a, ", %s <= wall_us < %s", clock_text(since, y->since),
+                              clock_text(until, y->until));
+    if (m && m->period && y->of)
+        of = subject_words(y, a);
+    if (!m || !period || !of)
         return NULL;
-    if (!m->period || (y->since == 0 && y->until == UINT64_MAX))
-        return arena_printf(a, "%s: %s", m->name, m->query);
-    return arena_printf(a, "%s: %s, %s <= wall_us < %s", m->name, m->query,
-                        clock_text(since, y->since), clock_text(until, y->until));
+    return arena_printf(a, "%s: %s%s%s%s%s", m->name, m->query, rule ? " " : "",
+                        rule ? y->finding : "", period, of);
 }
 
 const char *activity_query_name(struct span query)

@@ -88,6 +88,27 @@ static void put_period(struct json_writer *w, const struct report *r)
     jw_end_object(w);
 }
 
+/* What the report is about, when it is about one subject or one finding. */
+static void put_focus(struct json_writer *w, const struct report *r)
+{
+    const struct report_input *in = r->in;
+    if (!in->subjects && !in->finding)
+        return;
+    jw_key(w, "focus");
+    jw_object(w);
+    put_str(w, "finding", in->finding);
+    if (in->subjects) {
+        jw_key(w, "subjects");
+        jw_array(w);
+        for (size_t i = 0; i < in->subject_count; i++) {
+            char hex[SEAL_ID_HEX + 1];
+            jw_str(w, seal_id_hex(hex, &in->subjects[i]));
+        }
+        jw_end_array(w);
+    }
+    jw_end_object(w);
+}
+
 static void put_model(struct json_writer *w, const struct report *r)
 {
     const struct report_model *m = r->in->model;
@@ -236,6 +257,7 @@ bool render_json(struct buf *out, const struct report *r, struct err *e)
     put_str(&w, "edition", edition_name(r->in->edition));
     put_str(&w, "as_of", r->in->as_of);
     put_period(&w, r);
+    put_focus(&w, r);
     put_model(&w, r);
     put_log(&w, r);
     put_hex(&w, "claims_root", &r->root);

@@ -345,6 +345,25 @@ static bool index_claims(struct proving *k, struct err *e)
     return true;
 }
 
+/* The subject or finding that the report is about. */
+static bool take_focus(struct proving *k, struct report_input *in, struct err *e)
+{
+    struct json focus = json_get(k->root, "focus"), list = json_get(focus, "subjects");
+    size_t n = json_count(list);
+    struct span finding = text_of(focus, "finding"), hex;
+    struct seal_id *ids = NULL;
+    if (json_type(list) == JSON_ARRAY) {
+        in->subjects = ids = arena_array(k->a, n + 1, sizeof *ids);
+        if (!ids)
+            return err_set(e, ERR_MEMORY, "out of memory for a subject");
+    }
+    for (struct json v = json_first(list); json_type(v); v = json_next(v))
+        if (!json_string(v, &hex) || !seal_id_from_hex(&ids[in->subject_count++], hex))
+            return err_at(e, ERR_FORMAT, NULL, json_offset(v), "no pseudonym of a subject");
+    in->finding = finding.n ? arena_str(k->a, finding) : NULL;
+    return !finding.n || in->finding || err_set(e, ERR_MEMORY, "out of memory for a report");
+}
+
 static bool make_again(struct proving *k, struct report_input *in, struct err *e)
 {
     struct json period = json_get(k->root, "period");
@@ -365,7 +384,7 @@ static bool make_again(struct proving *k, struct report_input *in, struct err *e
     if (json_type(period) &&
         (!since || !until || !clock_parse(&in->since, since) || !clock_parse(&in->until, until)))
         return err_set(e, ERR_FORMAT, "the report's period is no time");
-    return in->as_of && report_make(&k->again, in, e) && index_claims(k, e);
+    return take_focus(k, in, e) && in->as_of && report_make(&k->again, in, e) && index_claims(k, e);
 }
 
 static bool lists(struct proving *k, struct json ids, const char *type)

@@ -329,11 +329,19 @@ static void log_facts(struct json_writer *w, const struct report *r)
          r->anchor.n ? "by witnesses; see the claim"
                      : "no: self-attested, nobody but the log’s own key vouches for it",
          false);
-    if (r->in->since == 0 && r->in->until == UINT64_MAX)
-        return;
-    snprintf(text, sizeof text, "calls from %s until before %s", clock_text(since, r->in->since),
-             clock_text(until, r->in->until));
-    fact(w, "Period", text, false);
+    if (r->in->since || r->in->until != UINT64_MAX) {
+        snprintf(text, sizeof text, "calls from %s until before %s",
+                 clock_text(since, r->in->since), clock_text(until, r->in->until));
+        fact(w, "Period", text, false);
+    }
+    for (size_t i = 0; r->in->subjects && i < r->in->subject_count; i++) {
+        char id[SEAL_ID_HEX + 1];
+        snprintf(text, sizeof text, "calls for the pseudonym %s alone",
+                 seal_id_hex(id, &r->in->subjects[i]));
+        fact(w, "Subject", text, false);
+    }
+    if (r->in->finding)
+        fact(w, "Finding", r->in->finding, false);
 }
 
 /* What the report was to be held against and is not. */

@@ -27,6 +27,35 @@ bool seal_random(void *out, size_t n, struct err *e)
     return true;
 }
 
+const char *seal_id_hex(char out[SEAL_ID_HEX + 1], const struct seal_id *id)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < SEAL_ID; i++) {
+        out[2 * i] = digits[id->b[i] >> 4];
+        out[2 * i + 1] = digits[id->b[i] & 15];
+    }
+    out[SEAL_ID_HEX] = '\0';
+    return out;
+}
+
+static int hex_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool seal_id_from_hex(struct seal_id *out, struct span s)
+{
+    if (s.n != SEAL_ID_HEX)
+        return false;
+    for (size_t i = 0; i < SEAL_ID; i++) {
+        int high = hex_digit(s.p[2 * i]), low = hex_digit(s.p[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out->b[i] = (uint8_t)(high * 16 + low);
+    }
+    return true;
+}
+
 void seal_wipe(void *p, size_t n)
 {
     OPENSSL_cleanse(p, n);
