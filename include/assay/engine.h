@@ -146,7 +146,7 @@ struct engine_token {
     uint32_t index;    /* 0: the answer's first */
     uint32_t position; /* in the sequence */
     uint32_t id;
-    float logit, logprob; /* of the model, before penalties and temperature */
+    float logit, logprob; /* of the model, before penalties and temperature; logprob when asked */
     const struct engine_choice *top;
     size_t top_count;
     /* SHA-256 over the final hidden state's bits, the id and its logit's bits. */
@@ -188,6 +188,7 @@ struct engine_request {
     bool ignore_end; /* go on after an end token, for measurements */
     bool special;    /* control tokens show in the text */
     bool json;       /* the answer is one JSON object, and ends with it */
+    bool logprobs;   /* tokens tell their log probability, as they do when sampling.top is given */
     /* Given answer (teacher forcing): computed together with the prompt in one prefill, every
      * position reported through `token`; nothing is drawn after it. */
     const uint32_t *answer;

@@ -30,13 +30,19 @@ static uint64_t available(void)
     return at != NULL ? strtoull(at + strlen("MemAvailable:"), NULL, 10) * 1024 : 0;
 }
 
+static uint32_t heads_at_once(uint32_t vocabulary)
+{
+    uint32_t n = HEADS_ROOM / vocabulary;
+    return n < HEADS_LEAST ? HEADS_LEAST : n > HEADS_MOST ? HEADS_MOST : n;
+}
+
 /* What is left for the weights after everything else. */
 static bool budget(const struct engine *g, const struct engine_options *o, uint64_t *weights,
                    struct err *e)
 {
     uint64_t may = o->memory ? o->memory : available();
     uint64_t cache = 0, rows = forward_size(&g->config, g->info.threads, g->batch);
-    uint64_t words = (uint64_t)g->config.vocabulary * (HEADS_AT_ONCE + 8) * sizeof(float);
+    uint64_t words = (uint64_t)g->config.vocabulary * (g->heads + 8) * sizeof(float);
     if (!size_mul(&cache, kv_size(&g->config, g->config.context), g->slot_count) ||
         !size_add(&rows, rows, cache) || !size_add(&rows, rows, words))
         return err_set(e, ERR_LIMIT, "%u sequences of %u positions are beyond any memory",
@@ -88,6 +94,7 @@ static bool load_weights(struct engine *g, const struct engine_options *o, struc
     struct digest *tensors = arena_array(g->model->arena, g->model->tensor_count, sizeof *tensors);
     if (tensors == NULL)
         return err_set(e, ERR_MEMORY, "no memory for the model's digests");
+    g->heads = heads_at_once(g->config.vocabulary);
     return budget(g, o, &w.memory, e) &&
            weights_load(&g->weights, g->model, &g->config, &w, tensors, &g->info.digest_us, e) &&
            identify(g, tensors, e);
@@ -119,8 +126,8 @@ static bool make_slots(struct engine *g, struct err *e)
     g->slot_tokens = calloc((size_t)g->slot_count * g->config.context, sizeof *g->slot_tokens);
     g->rows = calloc(g->batch, sizeof *g->rows);
     g->row_slot = calloc(g->batch, sizeof *g->row_slot);
-    g->hidden = calloc(HEADS_AT_ONCE * width, sizeof *g->hidden);
-    g->logits = calloc(HEADS_AT_ONCE * words, sizeof *g->logits);
+    g->hidden = calloc(g->heads * width, sizeof *g->hidden);
+    g->logits = calloc(g->heads * words, sizeof *g->logits);
     g->sha = sha256_new();
     if (!g->slots || !g->slot_tokens || !g->rows || !g->row_slot || !g->hidden || !g->logits ||
         !g->sha)

@@ -304,12 +304,14 @@ static double score(const struct draw *d, uint64_t key, float z, uint32_t id)
     return d->p->temperature > 0 ? (double)z + gumbel(noise_bits(key, id)) : (double)z;
 }
 
+/* The first of the largest; none is a NaN. */
 static uint32_t likeliest(const float *z, uint32_t n)
 {
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < n; i++)
-        best = z[i] > z[best] ? i : best;
-    return best;
+    float most = numerics_max(z, n);
+    uint32_t i = 0;
+    while (i + 1 < n && z[i] != most)
+        i++;
+    return i;
 }
 
 static uint32_t win(struct sampler *s, const struct draw *d, uint64_t key)

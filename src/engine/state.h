@@ -14,7 +14,9 @@
 #include "engine/sample.h"
 #include "engine/text.h"
 
-enum { HEADS_AT_ONCE = 16 }; /* rows whose logits are computed together */
+/* Rows whose logits are computed together: the output matrix is read once for them. HEADS_ROOM
+ * floats hold their logits, of a large vocabulary's the fewest rows. */
+enum { HEADS_LEAST = 16, HEADS_MOST = 64, HEADS_ROOM = 4 << 20 };
 
 /* A request that was accepted; everything it borrows from is its own copy. */
 struct request {
@@ -57,7 +59,8 @@ struct engine {
     struct template *template; /* NULL: no_template says why */
     struct err no_template;
     enum engine_tools tools;
-    float *hidden, *logits; /* HEADS_AT_ONCE rows */
+    float *hidden, *logits; /* `heads` rows */
+    uint32_t heads;
     struct sha256 *sha;
     struct slot *slots;
     uint32_t *slot_tokens; /* of all slots */

@@ -274,7 +274,8 @@ static void give_token(struct engine *g, struct request *q, uint32_t position, c
     t.id = given ? q->tokens[position + 1] : t.drawn;
     t.margin = sample_margin(&g->sampler, &d, t.drawn, t.id);
     t.logit = logits[t.id];
-    t.logprob = sample_logprobs(&g->sampler, &d, t.id);
+    if (q->r.logprobs || q->r.sampling.top > 0)
+        t.logprob = sample_logprobs(&g->sampler, &d, t.id);
     t.top = g->sampler.top;
     t.top_count = q->r.sampling.top < g->info.vocabulary ? q->r.sampling.top : g->info.vocabulary;
     t.digest = position_digest(g, hidden, t.id, t.logit);
@@ -297,7 +298,7 @@ static bool finite(const float *x, uint32_t n)
     return matrix_finite(DTYPE_F32, (const uint8_t *)x, n);
 }
 
-/* Logits for up to HEADS_AT_ONCE rows, whose final hidden states stand in g->hidden. */
+/* Logits for up to g->heads rows, whose final hidden states stand in g->hidden. */
 static void give_tokens(struct engine *g, const uint32_t *rows, uint32_t n)
 {
     forward_logits(&g->forward, g->hidden, n, g->logits);
@@ -340,7 +341,7 @@ static void add_embedding(struct engine *g, struct request *q, uint32_t row)
 
 static void results(struct engine *g, uint32_t n)
 {
-    uint32_t list[HEADS_AT_ONCE], k = 0;
+    uint32_t list[HEADS_MOST], k = 0;
     for (uint32_t r = 0; r < n; r++) {
         struct slot *s = g->row_slot[r];
         struct request *q = s->request;
@@ -351,7 +352,7 @@ static void results(struct engine *g, uint32_t n)
             continue;
         forward_final(&g->forward, r, g->hidden + (size_t)k * g->info.width);
         list[k++] = r;
-        if (k == HEADS_AT_ONCE) {
+        if (k == g->heads) {
             give_tokens(g, list, k);
             k = 0;
         }

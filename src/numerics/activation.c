@@ -37,7 +37,7 @@ ALWAYS_INLINE void make32_body(struct act32 *out, const float *x, size_t blocks)
         bytes_of(out->q, x, 32, most);
         for (int j = 0; j < 32; j++)
             sum += out->q[j];
-        out->sum = sum;
+        out->less = -8 * sum;
     }
 }
 VARIANTS(void, , make32, (struct act32 * out, const float *x, size_t blocks), (out, x, blocks))

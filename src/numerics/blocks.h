@@ -9,12 +9,18 @@
 #include "assay/matrix.h"
 #include "numerics/lane.h"
 
-/* 32 activations: x is about d * q. */
+/* 32 activations: x is about d * q. Weights that were stored without their sign begin with a
+ * multiple of `less`, ready to be loaded into every lane. */
 struct act32 {
-    float d;     /* rounded to binary16 */
-    int32_t sum; /* of q */
+    float d;      /* rounded to binary16 */
+    int32_t less; /* -8 times the sum of q */
     int8_t q[32];
 };
+
+ALWAYS_INLINE int32_t act32_sum(const struct act32 *x)
+{
+    return -x->less / 8;
+}
 
 /* 256 activations. */
 struct act256 {

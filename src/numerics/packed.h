@@ -137,10 +137,10 @@ TARGET_VEC ALWAYS_INLINE void block32(enum dtype t, const uint8_t *g, int v, con
     for (int k = 0; k < tokens; k++) {
         const struct act32 *a = (const void *)(x + (size_t)k * x_size);
         const reals dx = reals_all(a->d);
-        vec s = vec_dot(vec_all(-offset_of(t) * a->sum), q, a->q, 8, bits_of_weight(t));
+        vec s = vec_dot(vec_all(offset_of(t) / 8 * a->less), q, a->q, 8, bits_of_weight(t));
         acc[k] = reals_fma(reals_multiply(d, dx), reals_of(s), acc[k]);
         if (has_minimum(t))
-            acc[k] = reals_fma(reals_multiply(least, dx), reals_all((float)a->sum), acc[k]);
+            acc[k] = reals_fma(reals_multiply(least, dx), reals_all((float)act32_sum(a)), acc[k]);
     }
 }
 
@@ -316,6 +316,20 @@ TARGET_VEC ALWAYS_INLINE void block(enum dtype t, const uint8_t *g, int v, const
         block32(t, g, v, x, x_size, tokens, acc);
 }
 
+/* Lines of the next group that a tile brings near for each block of its own: one for 32 weights,
+ * so that it has arrived when it is needed, and no tile waits for memory. */
+ALWAYS_INLINE int lines_ahead(enum dtype t)
+{
+    return is_super(t) ? 8 : 1;
+}
+
+/* Where tile `j` over the group at row n begins with that; NULL when it has all arrived. */
+ALWAYS_INLINE const uint8_t *ahead(const struct product *p, size_t n, size_t j)
+{
+    const size_t group = p->w->row_bytes * MATRIX_GROUP, share = p->w->cols / 32 * LINE;
+    return (j + 1) * share <= group ? p->w->data + n * p->w->row_bytes + group + j * share : NULL;
+}
+
 /* Vectors v..v+vectors-1 of a group times rows m..m+tokens-1 of the activations. */
 TARGET_VEC ALWAYS_INLINE void tile(enum dtype t, const struct product *p, size_t n, size_t m, int v,
                                    int vectors, int tokens)
@@ -330,7 +344,10 @@ TARGET_VEC ALWAYS_INLINE void tile(enum dtype t, const struct product *p, size_t
         for (int k = 0; k < tokens; k++)
             acc[i][k] = reals_all(0.0f);
     }
+    const uint8_t *next = tokens < TOKENS ? NULL : ahead(p, n, m / TOKENS * VECTORS + (size_t)v);
     for (size_t b = 0; b < blocks; b++, g += bytes, x += step) {
+        for (int i = 0; next != NULL && i < lines_ahead(t); i++, next += LINE)
+            __builtin_prefetch(next, 0, 2);
 #pragma GCC unroll 4
         for (int i = 0; i < vectors; i++)
             block(t, g, v + i, x, p->x_size, tokens, acc[i]);

@@ -33,25 +33,25 @@ ALWAYS_INLINE int32_t five_bits(const uint8_t *qs, uint32_t high, const int8_t *
 
 ALWAYS_INLINE float q4_0(float acc, const uint8_t *w, const struct act32 *x)
 {
-    return fmaf(half_at(w) * x->d, (float)(nibbles(w + 2, x->q) - 8 * x->sum), acc);
+    return fmaf(half_at(w) * x->d, (float)(nibbles(w + 2, x->q) + x->less), acc);
 }
 
 ALWAYS_INLINE float q4_1(float acc, const uint8_t *w, const struct act32 *x)
 {
     acc = fmaf(half_at(w) * x->d, (float)nibbles(w + 4, x->q), acc);
-    return fmaf(half_at(w + 2) * x->d, (float)x->sum, acc);
+    return fmaf(half_at(w + 2) * x->d, (float)act32_sum(x), acc);
 }
 
 ALWAYS_INLINE float q5_0(float acc, const uint8_t *w, const struct act32 *x)
 {
-    int32_t s = five_bits(w + 6, read32(w + 2), x->q) - 16 * x->sum;
+    int32_t s = five_bits(w + 6, read32(w + 2), x->q) + 2 * x->less;
     return fmaf(half_at(w) * x->d, (float)s, acc);
 }
 
 ALWAYS_INLINE float q5_1(float acc, const uint8_t *w, const struct act32 *x)
 {
     acc = fmaf(half_at(w) * x->d, (float)five_bits(w + 8, read32(w + 4), x->q), acc);
-    return fmaf(half_at(w + 2) * x->d, (float)x->sum, acc);
+    return fmaf(half_at(w + 2) * x->d, (float)act32_sum(x), acc);
 }
 
 ALWAYS_INLINE float q8_0(float acc, const uint8_t *w, const struct act32 *x)

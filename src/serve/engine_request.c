@@ -368,6 +368,7 @@ static bool read_members(struct engine_job *j, struct err *e)
                         "needs 'logprobs' to be true");
     j->logprobs = j->logprobs || j->top;
     j->request.sampling.top = j->top;
+    j->request.logprobs = j->logprobs;
     return true;
 }
 
