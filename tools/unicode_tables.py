@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""unicode_tables.py FOLDER: writes categories.c, canonical.c, marks.c.
+"""unicode_tables.py FOLDER: writes categories.c, canonical.c, compatible.c,
+longer.c, marks.c.
 
 Needs PyPI unicodedata2==16.0.0, because Debian 12's Python knows Unicode 14 and
 the tokenizers that Assay must agree with know 16. Run it from the top folder:
@@ -77,10 +78,10 @@ def lower(c):
     return ord(low) if len(low) == 1 else c
 
 
-def lower_runs():
-    """Simple lower-case mappings as (first, last, step, difference)."""
+def shifts(to):
+    """A mapping to single code points as (first, last, step, difference)."""
     out = []
-    for c, low in ((c, lower(c)) for c in ALL):
+    for c, low in ((c, to(c)) for c in ALL):
         if low == c:
             continue
         if out:
@@ -97,6 +98,30 @@ def table(kind, name, items):
             + "\nconst size_t %s_count = %d;\n" % (name, len(items)))
 
 
+def compatible(c):
+    """The whole compatibility decomposition, where it is not the canonical one."""
+    text = u.normalize("NFKD", chr(c))
+    return text if text != u.normalize("NFD", chr(c)) else chr(c)
+
+
+def compatibles():
+    rows = shifts(lambda c: ord(compatible(c)) if len(compatible(c)) == 1 else c)
+    return HEAD % "compatibility decompositions to one code point" + table(
+        "struct unicode_shift", "unicode_compatible", ["{0x%04x, 0x%04x, %d, %d}" % r for r in rows])
+
+
+def longer():
+    """The others, each by its place in one text of all."""
+    parts = {c: compatible(c) for c in ALL if len(compatible(c)) > 1}
+    text = ""
+    for part in sorted(set(parts.values()), key=lambda x: (-len(x), x)):
+        text += "" if part in text else part
+    places = ["{0x%04x, %d, %d}" % (c, text.index(part), len(part)) for c, part in parts.items()]
+    return (HEAD % "compatibility decompositions to several code points"
+            + table("struct unicode_text", "unicode_longer", places)
+            + array("uint16_t unicode_longer_text[]", ["0x%04x" % ord(c) for c in text]))
+
+
 def decompositions():
     return HEAD % "canonical decompositions; bit 31: not composed again" + table(
         "struct unicode_pair", "unicode_canonical",
@@ -105,7 +130,7 @@ def decompositions():
 
 def marks():
     ccc = ["{0x%04x, 0x%04x, %d}" % r for r in runs(lambda c: u.combining(chr(c)), 0)]
-    low = ["{0x%04x, 0x%04x, %d, %d}" % r for r in lower_runs()]
+    low = ["{0x%04x, 0x%04x, %d, %d}" % r for r in shifts(lower)]
     return (HEAD % "combining classes and lower case"
             + table("struct unicode_class", "unicode_combining", ccc)
             + table("struct unicode_shift", "unicode_lower", low))
@@ -113,7 +138,8 @@ def marks():
 
 def main():
     for name, text in (("categories.c", categories()),
-                       ("canonical.c", decompositions()), ("marks.c", marks())):
+                       ("canonical.c", decompositions()), ("compatible.c", compatibles()),
+                       ("longer.c", longer()), ("marks.c", marks())):
         with open(sys.argv[1] + "/" + name, "w", encoding="utf-8") as f:
             f.write(text)
 

@@ -80,7 +80,7 @@ static inline uint32_t unicode_at(const uint8_t *p, size_t *length)
     return (p[0] & 0x07u) << 18 | (p[1] & 0x3Fu) << 12 | (p[2] & 0x3Fu) << 6 | (p[3] & 0x3Fu);
 }
 
-enum normal_form { NORMAL_NFC, NORMAL_NFD };
+enum normal_form { NORMAL_NFC, NORMAL_NFD, NORMAL_NFKC, NORMAL_NFKD };
 /* Append the text (UTF-8) in a normal form. */
 void unicode_normalise(struct buf *out, struct span text, enum normal_form form);
 

@@ -83,6 +83,18 @@ static bool n_nfd(struct tokenizer *t, struct json v, struct err *e)
     return form(t, NORMAL_NFD, e);
 }
 
+static bool n_nfkc(struct tokenizer *t, struct json v, struct err *e)
+{
+    (void)v;
+    return form(t, NORMAL_NFKC, e);
+}
+
+static bool n_nfkd(struct tokenizer *t, struct json v, struct err *e)
+{
+    (void)v;
+    return form(t, NORMAL_NFKD, e);
+}
+
 static bool n_lowercase(struct tokenizer *t, struct json v, struct err *e)
 {
     (void)v;
@@ -181,6 +193,8 @@ static bool n_precompiled(struct tokenizer *t, struct json v, struct err *e)
 static const struct stage normalizers[] = {
     {"NFC", n_nfc},
     {"NFD", n_nfd},
+    {"NFKC", n_nfkc},
+    {"NFKD", n_nfkd},
     {"Lowercase", n_lowercase},
     {"Strip", n_strip},
     {"StripAccents", n_strip_accents},

@@ -1,5 +1,5 @@
 /*
- * Look-ups in the generated tables, and the canonical normal forms (UAX 15).
+ * Look-ups in the generated tables, and the normal forms (UAX 15).
  *
  * Categories are unfolded once per process from their runs into pages of 256
  * code points, equal pages stored once, because splitting asks for every
@@ -56,12 +56,13 @@ bool unicode_is_space(uint32_t c)
     return c == 0x85 || (UC_SEPARATOR >> unicode_category(c) & 1);
 }
 
-uint32_t unicode_to_lower(uint32_t c)
+/* What one of the sorted rows makes of c; c itself where none does. */
+static uint32_t shifted(const struct unicode_shift *rows, size_t count, uint32_t c)
 {
-    size_t low = 0, high = unicode_lower_count;
+    size_t low = 0, high = count;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        const struct unicode_shift *s = &unicode_lower_rows[mid];
+        const struct unicode_shift *s = &rows[mid];
         if (c > s->last)
             low = mid + 1;
         else if (c < s->first)
@@ -70,6 +71,11 @@ uint32_t unicode_to_lower(uint32_t c)
             return (c - s->first) % s->step ? c : (uint32_t)((int32_t)c + s->difference);
     }
     return c;
+}
+
+uint32_t unicode_to_lower(uint32_t c)
+{
+    return shifted(unicode_lower_rows, unicode_lower_count, c);
 }
 
 size_t unicode_from_lower(uint32_t out[UNICODE_UPPER_MAX], uint32_t c)
@@ -109,6 +115,22 @@ static const struct unicode_pair *decomposition(uint32_t c)
         if (at == c)
             return &unicode_canonical_rows[mid];
         if (at < c)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+static const struct unicode_text *longer(uint32_t c)
+{
+    size_t low = 0, high = c < 0xA0 ? 0 : unicode_longer_count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        const struct unicode_text *t = &unicode_longer_rows[mid];
+        if (t->code_point == c)
+            return t;
+        if (t->code_point < c)
             low = mid + 1;
         else
             high = mid;
@@ -183,7 +205,7 @@ struct cluster {
     uint32_t c[CLUSTER];
     uint8_t ccc[CLUSTER];
     size_t n;
-    enum normal_form form;
+    bool composed, compatible;
     struct buf *out;
 };
 
@@ -223,7 +245,7 @@ static void join_marks(struct cluster *k)
 static void settle(struct cluster *k)
 {
     order(k);
-    if (k->form == NORMAL_NFC && k->n > 1)
+    if (k->composed && k->n > 1)
         join_marks(k);
 }
 
@@ -240,8 +262,7 @@ static void add(struct cluster *k, uint32_t c)
     uint8_t ccc = combining_class(c);
     if (ccc == 0 && k->n) {
         settle(k);
-        uint32_t whole =
-            k->form == NORMAL_NFC && k->n == 1 && k->ccc[0] == 0 ? compose(k->c[0], c) : 0;
+        uint32_t whole = k->composed && k->n == 1 && k->ccc[0] == 0 ? compose(k->c[0], c) : 0;
         if (whole) {
             k->c[0] = whole;
             return;
@@ -277,12 +298,29 @@ static void add_decomposed(struct cluster *k, uint32_t c)
         add(k, tail[--n]);
 }
 
+/* The tables of compatibility hold what is left when nothing decomposes further. */
+static void add_compatible(struct cluster *k, uint32_t c)
+{
+    const struct unicode_text *t = longer(c);
+    uint32_t one = t ? c : shifted(unicode_compatible_rows, unicode_compatible_count, c);
+    for (uint8_t i = 0; t && i < t->count; i++)
+        add(k, unicode_longer_text[t->at + i]);
+    if (!t && one != c)
+        add(k, one);
+    if (!t && one == c)
+        add_decomposed(k, c);
+}
+
 void unicode_normalise(struct buf *out, struct span text, enum normal_form form)
 {
     pthread_once(&unfolded, unfold);
-    struct cluster k = {.form = form, .out = out};
-    for (size_t i = 0, length; i < text.n; i += length)
-        add_decomposed(&k, unicode_at(text.p + i, &length));
+    struct cluster k = {.composed = form == NORMAL_NFC || form == NORMAL_NFKC,
+                        .compatible = form == NORMAL_NFKC || form == NORMAL_NFKD,
+                        .out = out};
+    for (size_t i = 0, length; i < text.n; i += length) {
+        uint32_t c = unicode_at(text.p + i, &length);
+        (k.compatible ? add_compatible : add_decomposed)(&k, c);
+    }
     settle(&k);
     let_go(&k);
 }

@@ -27,7 +27,8 @@ BEHAVIORS = ["isolated", "removed", "merged_with_previous", "merged_with_next", 
 
 
 def normalizer(r):
-    one = [lambda: normalizers.NFC(), lambda: normalizers.NFD(), lambda: normalizers.Lowercase(),
+    one = [lambda: normalizers.NFC(), lambda: normalizers.NFD(), lambda: normalizers.NFKC(), lambda: normalizers.NFKD(),
+           lambda: normalizers.Lowercase(),
            lambda: normalizers.Strip(r.random() < 0.5, r.random() < 0.5), lambda: normalizers.StripAccents(),
            lambda: normalizers.Prepend(r.choice(["\u2581", "x", " "])),
            lambda: normalizers.Replace(r.choice([" ", "a", "\u00e9", "''"]), r.choice(["\u2581", "", "b", " "])),

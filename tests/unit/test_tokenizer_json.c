@@ -151,7 +151,7 @@ static void what_cannot_be_followed_is_refused(void **state)
         {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "a text and a score"},
         {BPE(",\"dropout\":0.1") "}", "dropout"},
         {BPE(",\"end_of_word_suffix\":\"</w>\"") "}", "end_of_word_suffix"},
-        {BPE("") ",\"normalizer\":{\"type\":\"NFKC\"}}", "normalizer \"NFKC\""},
+        {BPE("") ",\"normalizer\":{\"type\":\"Nmt\"}}", "normalizer \"Nmt\""},
         {BPE("") ",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}}", "\"UnicodeScripts\""},
         {BPE("") ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?<=a)b\"},"
                  "\"behavior\":\"Isolated\"}}",
