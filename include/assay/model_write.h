@@ -60,6 +60,13 @@ bool model_writer_finish(struct model_writer *w, struct err *e) ASSAY_MUST_CHECK
 /* End without a file. NULL is harmless. */
 void model_writer_abort(struct model_writer *w);
 
+/* ---- the card's front matter (YAML, as huggingface_hub's repocard.py reads it) ---- */
+
+/* `key: "text"`, and a list of texts below `key`; nothing when there is no text. `key` may
+ * be indented. */
+void card_put(struct buf *out, const char *key, struct span text);
+void card_put_list(struct buf *out, const char *key, const struct span *texts, size_t n);
+
 /* ---- quantising ---- */
 
 /*

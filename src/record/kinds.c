@@ -271,6 +271,7 @@ static const struct member training_members[] = {
     MAY("step", COUNT, "steps done"),
     MAY("tokenizer", DIGEST, "digest of the tokenizer"),
     MAY("tokens", COUNT, "tokens seen"),
+    MAY("validation_root", DIGEST, "manifest root over the files that validation reads"),
     MAY("weights_root", DIGEST, "Merkle root over the trained tensors in F32, after this step"),
 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "assay/model_write.h"
 #include "report/page.h"
 #include "report/put.h"
 #include "report/render.h"
@@ -129,35 +130,6 @@ bool render_croissant(struct buf *out, const struct report *r, struct err *e)
 
 /* ---- model card ---- */
 
-/* A YAML scalar that nobody can take for anything else: JSON's strings are YAML's. */
-static void put_scalar(struct buf *out, struct span s)
-{
-    struct json_writer w;
-    jw_init(&w, json_sink_buf, out, false);
-    jw_string(&w, s);
-}
-
-static void put_front(struct buf *out, const char *key, struct span s)
-{
-    if (s.n == 0)
-        return;
-    buf_printf(out, "%s: ", key);
-    put_scalar(out, s);
-    buf_put_str(out, "\n");
-}
-
-static void put_front_list(struct buf *out, const char *key, const struct span *list, size_t n)
-{
-    if (n == 0)
-        return;
-    buf_printf(out, "%s:\n", key);
-    for (size_t i = 0; i < n; i++) {
-        buf_put_str(out, "- ");
-        put_scalar(out, list[i]);
-        buf_put_str(out, "\n");
-    }
-}
-
 static void put_section(struct buf *out, const char *heading, const char *text)
 {
     if (!text)
@@ -194,16 +166,16 @@ bool render_card(struct buf *out, const struct report *r, struct err *e)
     const struct card *c = &m->model->card;
     const struct facts *f = m->facts;
     buf_put_str(out, "---\n");
-    put_front(out, "license", c->license);
-    put_front(out, "license_name", c->license_name);
-    put_front(out, "license_link", c->license_link);
-    put_front(out, "library_name", c->library);
-    put_front(out, "pipeline_tag", c->pipeline);
-    put_front_list(out, "base_model", f->base_models, f->base_model_count);
-    put_front(out, "base_model_relation", c->base_model_relation);
-    put_front_list(out, "datasets", f->datasets, f->dataset_count);
-    put_front_list(out, "language", f->languages, f->language_count);
-    put_front_list(out, "tags", c->tags, c->tag_count);
+    card_put(out, "license", c->license);
+    card_put(out, "license_name", c->license_name);
+    card_put(out, "license_link", c->license_link);
+    card_put(out, "library_name", c->library);
+    card_put(out, "pipeline_tag", c->pipeline);
+    card_put_list(out, "base_model", f->base_models, f->base_model_count);
+    card_put(out, "base_model_relation", c->base_model_relation);
+    card_put_list(out, "datasets", f->datasets, f->dataset_count);
+    card_put_list(out, "language", f->languages, f->language_count);
+    card_put_list(out, "tags", c->tags, c->tag_count);
     buf_put_str(out, "---\n\n# ");
     page_put(out, report_name(r), PAGE_MARKDOWN);
     buf_put_str(out, "\n");

@@ -42,6 +42,23 @@ static const struct config_field dataset_fields[] = {
      .fields = file_fields, .size = sizeof(struct config_file)},
     END,
 };
+#define SECTION(name)                                                                              \
+    {                                                                                              \
+#name, CONFIG_TEXT, AT(config_card, name), .min = 1, .max = 4000                           \
+    }
+static const struct config_field card_fields[] = {
+    {"languages", CONFIG_TEXTS, AT(config_card, languages), .max = 64},
+    {"tags", CONFIG_TEXTS, AT(config_card, tags), .max = 64},
+    {"authors", CONFIG_TEXT, AT(config_card, authors), .min = 1, .max = 200},
+    SECTION(intended_use),
+    SECTION(out_of_scope),
+    SECTION(limitations),
+    SECTION(bias),
+    SECTION(how_to_use),
+    SECTION(contact),
+    SECTION(citation),
+    END,
+};
 static const struct config_field model_fields[] = {
     {"layers", CONFIG_INTEGER, AT(config_model, layers), .required = true, .min = 1, .max = 256},
     {"width", CONFIG_INTEGER, AT(config_model, width), .required = true, .min = 1, .max = 16384},
@@ -86,6 +103,8 @@ static const struct config_field fields[] = {
     {"title", CONFIG_TEXT, AT(train_config, title), .max = 200},
     {"description", CONFIG_TEXT, AT(train_config, description), .max = 4000},
     {"licence", CONFIG_TEXT, AT(train_config, licence), .max = 100},
+    {"licence_file", CONFIG_TEXT, AT(train_config, licence_file), .min = 1},
+    {"card", CONFIG_OBJECT, AT(train_config, card), .fields = card_fields},
     {"seed", CONFIG_INTEGER, AT(train_config, seed), .required = false},
     {"base", CONFIG_TEXT, AT(train_config, base),
      .line = CONFIG_LINE(struct train_config, base_line)},
@@ -94,8 +113,8 @@ static const struct config_field fields[] = {
     {"vocabulary", CONFIG_INTEGER, AT(train_config, vocabulary), .min = 259, .max = 8192},
     {"lora", CONFIG_OBJECT, AT(train_config, lora), .fields = lora_fields,
      .line = CONFIG_LINE(struct train_config, lora_line)},
-    {"data", CONFIG_OBJECTS, AT(train_config, data), .required = true, .min = 1, .max = 64,
-     .fields = dataset_fields, .size = sizeof(struct config_dataset)},
+    {"data", CONFIG_OBJECTS, AT(train_config, data), .required = true, .min = 1,
+     .max = CONFIG_MAX_DATASETS, .fields = dataset_fields, .size = sizeof(struct config_dataset)},
     {"validation", CONFIG_OBJECTS, AT(train_config, validation), .max = 16, .fields = file_fields,
      .size = sizeof(struct config_file)},
     {"training", CONFIG_OBJECT, AT(train_config, steps), .required = true, .fields = steps_fields},

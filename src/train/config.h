@@ -7,6 +7,7 @@
 
 enum data_format { DATA_TEXT, DATA_JSONL, DATA_CHAT };
 enum data_loss { LOSS_ANSWERS, LOSS_ALL };
+enum { CONFIG_MAX_DATASETS = 64 };
 enum plain_type { PLAIN_F32, PLAIN_F16, PLAIN_BF16 };
 enum data_too_long { TOO_LONG_REFUSE, TOO_LONG_SPLIT, TOO_LONG_SKIP };
 
@@ -18,6 +19,13 @@ struct config_file {
 struct config_dataset {
     struct span name, licence, source, card;
     struct config_objects files; /* struct config_file */
+};
+
+/* What only its authors can say of the result; the card has it in their words. */
+struct config_card {
+    struct config_texts languages, tags;
+    struct span authors; /* who made it */
+    struct span intended_use, out_of_scope, limitations, bias, how_to_use, contact, citation;
 };
 
 struct config_model {
@@ -43,6 +51,8 @@ struct train_config {
     struct span text;   /* the whole file */
     const char *folder; /* that its paths start from */
     struct span name, title, description, licence;
+    struct span licence_file; /* its text, to stand beside the result; as `path` above */
+    struct config_card card;
     uint64_t seed;
     struct span base; /* model to fine-tune; empty: from scratch */
     struct config_model model;

@@ -185,13 +185,22 @@ static bool fill_metadata(struct train *t, struct metadata_list *l)
 {
     const struct shape *s = &t->network->shape;
     const struct config_dataset *d = t->config.data.items;
-    struct span names[64];
+    const struct config_texts *languages = &t->config.card.languages, *tags = &t->config.card.tags;
+    struct span names[CONFIG_MAX_DATASETS];
     metadata_init(l, t->arena);
     metadata_set_str(l, "general.architecture", span_str("llama"));
     metadata_set_str(l, "general.type", span_str("model"));
     metadata_set_str(l, "general.name", t->config.title.n ? t->config.title : t->config.name);
+    if (t->config.description.n)
+        metadata_set_str(l, "general.description", t->config.description);
     if (t->config.licence.n)
         metadata_set_str(l, "general.license", t->config.licence);
+    if (t->config.card.authors.n)
+        metadata_set_str(l, "general.author", t->config.card.authors);
+    if (languages->count)
+        metadata_set_strs(l, "general.languages", languages->items, languages->count);
+    if (tags->count)
+        metadata_set_strs(l, "general.tags", tags->items, tags->count);
     for (size_t i = 0; i < t->dataset_count; i++)
         names[i] = d[i].name;
     metadata_set_strs(l, "general.datasets", names, t->dataset_count);
@@ -309,5 +318,6 @@ bool train_export(struct train *t, const char **folder, struct err *e)
         return err_errno(e, *folder, "cannot be made");
     return validate(t, e) && train_root(t, &root, e) &&
            (t->facts.fine_tuning ? export_adapter(t, *folder, e) : export_model(t, *folder, e)) &&
+           (!t->licence_text.n || save(t, *folder, "LICENSE", t->licence_text, e)) &&
            card_write(t, *folder, &root, e);
 }

@@ -190,6 +190,8 @@ static void put_beginning(struct json_writer *w, const struct train *t,
     put_str(w, "seed", seed);
     if (t->has_tokenizer_digest)
         put_digest(w, "tokenizer", &t->tokenizer_digest);
+    if (t->config.validation.count)
+        put_digest(w, "validation_root", &t->validation_root);
 }
 
 static const char *phase_name(enum train_phase p)

@@ -13,6 +13,7 @@
 #include "train/run.h"
 
 #define ARENA_MAX ((size_t)16 << 30)
+enum { LICENCE_MAX = 1 << 20 };
 
 static bool no_memory(struct err *e)
 {
@@ -98,16 +99,31 @@ static bool load_file(struct train *t, struct data_file *f, const struct config_
 static bool load_validation(struct train *t, struct err *e)
 {
     const struct config_file *held = t->config.validation.items;
-    for (size_t i = 0; i < t->config.validation.count; i++) {
-        struct data_file f;
+    size_t n = t->config.validation.count;
+    t->validation_files = arena_array(t->arena, n, sizeof *t->validation_files);
+    if (!t->validation_files)
+        return no_memory(e);
+    for (size_t i = 0; i < n; i++) {
         const char *path = train_config_path(&t->config, held[i].path, t->arena);
         if (!path)
             return no_memory(e);
-        if (!data_read_file(&f, path, t->arena, e) ||
-            !load_file(t, &f, &held[i], &t->validation, e))
+        if (!data_read_file(&t->validation_files[i], path, t->arena, e) ||
+            !load_file(t, &t->validation_files[i], &held[i], &t->validation, e))
             return false;
     }
+    t->validation_root = root_of_files(t->validation_files, n);
     return true;
+}
+
+/* Read before the first step, so that a wrong path does not wait for the last. */
+static bool load_licence(struct train *t, struct err *e)
+{
+    if (!t->config.licence_file.n || t->options.dry)
+        return true;
+    const char *path = train_config_path(&t->config, t->config.licence_file, t->arena);
+    if (!path)
+        return no_memory(e);
+    return file_read(&t->licence_text, path, LICENCE_MAX, false, t->arena, e);
 }
 
 static bool is_chat(const struct config_objects *files)
@@ -346,7 +362,8 @@ static bool prepare(struct train *t, struct err *e)
     t->facts.name = name;
     if (!name)
         return no_memory(e);
-    if (!read_data(t, e) || !make_network(t, e) || !load_documents(t, e) || !make_room(t, e))
+    if (!load_licence(t, e) || !read_data(t, e) || !make_network(t, e) || !load_documents(t, e) ||
+        !make_room(t, e))
         return false;
     digest_of_program(t);
     name_run(t);

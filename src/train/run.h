@@ -44,6 +44,9 @@ struct train {
     struct run_dataset *datasets;
     size_t dataset_count;
     struct documents data, validation;
+    struct data_file *validation_files; /* as many as the configuration names */
+    struct digest validation_root;
+    struct span licence_text; /* to stand beside the result; empty: none */
 
     struct digest config_digest, data_digest, code_digest;
     char run_id[33];

@@ -224,6 +224,59 @@ static void the_root_is_that_of_model_safetensors(void **state)
     train_close(t);
 }
 
+/* ---- the card ---- */
+
+static const char *card_of(const char *path, const char *output)
+{
+    const char *folder;
+    struct span card;
+    struct err e = ERR_INIT;
+    struct train *t = opened(path, output, false, 1);
+    run_to(t, 1);
+    assert_true(train_export(t, &folder, &e));
+    assert_true(
+        file_read(&card, arena_printf(arena, "%s/README.md", folder), 1 << 16, false, arena, &e));
+    train_close(t);
+    return arena_str(arena, card);
+}
+
+static void the_card_says_what_its_authors_say_and_names_what_they_do_not(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "\nlicense: \"mit\"\n",
+        "\nlanguage:\n- \"en\"\n",
+        "\ntags:\n- \"a: b\"\n",
+        "\n- \"lines\"\n",
+        "\n      name: \"c.jsonl\"\n",
+        "\n## Intended use\n\nTests.\n",
+        "\n## Limitations\n\nIt knows six names.\n",
+        "\n## Not stated\n\nOut-of-scope use, Bias and risks, How to use, Citation, Contact.\n",
+    };
+    const char *card =
+        card_of(config("card.yaml", plain_data,
+                       "training: {steps: 1}\n"
+                       "card: {languages: en, tags: ['a: b'], intended_use: Tests.,\n"
+                       "  limitations: It knows six names.}\n"),
+                in("card"));
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_non_null(strstr(card, lines[i]));
+    assert_null(strstr(card, "\n## Citation"));
+}
+
+static void the_licence_stands_beside_the_model(void **state)
+{
+    (void)state;
+    const char *steps = "training: {steps: 1}\nlicence_file: TERMS\n";
+    struct err e = refused(config("terms.yaml", plain_data, steps), in("terms"));
+    assert_int_equal(e.code, ERR_IO); /* before the first step */
+    assert_true(folder_put(&here, "TERMS", span_str("Do as you like.\n")));
+    card_of(in("terms.yaml"), in("terms"));
+    struct span text;
+    assert_true(file_read(&text, in("terms/model/LICENSE"), 1 << 10, false, arena, &e));
+    assert_true(span_is(text, "Do as you like.\n"));
+}
+
 /* ---- refusals ---- */
 
 static void a_checkpoint_of_other_data_is_refused_by_digest(void **state)
@@ -526,6 +579,8 @@ int main(void)
         cmocka_unit_test(micro_batches_do_not_show),
         cmocka_unit_test(training_learns),
         cmocka_unit_test(the_root_is_that_of_model_safetensors),
+        cmocka_unit_test(the_card_says_what_its_authors_say_and_names_what_they_do_not),
+        cmocka_unit_test(the_licence_stands_beside_the_model),
         cmocka_unit_test(a_checkpoint_of_other_data_is_refused_by_digest),
         cmocka_unit_test(a_checkpoint_of_another_configuration_is_refused),
         cmocka_unit_test(a_damaged_checkpoint_is_refused),
