@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/base/text.h"
 #include "assay/inspect.h"
 #include "train/names.h"
 #include "train/run.h"
@@ -57,10 +58,6 @@ static bool judge(const struct train *t, const struct architecture *a, struct er
         return refuse(t, e, "is not of the llama family");
     if (a->experts || a->rope.scaling.n || a->is_adapter)
         return refuse(t, e, "has experts or scaled positions, or is an adapter itself");
-    if (model_tensor(m, span_str("blk.0.attn_q.bias")) ||
-        model_tensor(m, span_str("rope_freqs.weight")) ||
-        model_tensor(m, span_str("model.layers.0.self_attn.q_proj.bias")))
-        return refuse(t, e, "has biases or scaled positions");
     if (!a->layers || !a->width || !a->ffn || !a->heads || !a->kv_heads || !a->head_size ||
         !a->vocabulary || !a->tied_known || a->head_size % 2 || a->heads % a->kv_heads ||
         !(a->rope.base > 0) || (a->rope.dimensions && a->rope.dimensions != a->head_size))
@@ -149,7 +146,8 @@ static bool is_weight(enum dtype t)
     return t != DTYPE_NONE && t != DTYPE_C64 && t != DTYPE_C128 && dtypes[t].kind != DTYPE_INTEGER;
 }
 
-static bool load_parameter(struct train *t, struct parameter *p, uint8_t *raw, struct err *e)
+static bool load_parameter(struct train *t, struct parameter *p, bool *used, uint8_t *raw,
+                           struct err *e)
 {
     char name[NAME_ROOM];
     bool gguf = is_gguf(t->base.model);
@@ -165,16 +163,40 @@ static bool load_parameter(struct train *t, struct parameter *p, uint8_t *raw, s
                       gguf ? name : p->name);
     if (gguf && names_heads(&t->network->shape, p->name))
         head = t->network->shape.head;
+    used[x - t->base.model->tensors] = true;
     return load_rows(t, x, p, head, raw, e);
+}
+
+/* Tables that follow from the configuration, and a head that the embedding serves as. */
+static bool is_derived(const struct train *t, struct span name)
+{
+    return span_ends(name, ".rotary_emb.inv_freq") ||
+           (t->network->shape.tied &&
+            (span_is(name, "lm_head.weight") || span_is(name, "output.weight")));
+}
+
+/* A tensor that the network has no place for (a bias, say) would be left out in silence. */
+static bool nothing_left(const struct train *t, const bool *used, struct err *e)
+{
+    const struct model *m = t->base.model;
+    char shown[160];
+    for (size_t i = 0; i < m->tensor_count; i++)
+        if (!used[i] && !is_derived(t, m->tensors[i].name))
+            return refuse(t, e,
+                          arena_printf(t->arena, "has the tensor \"%s\", which has no place here",
+                                       text_shown(shown, sizeof shown, m->tensors[i].name)));
+    return true;
 }
 
 bool base_load(struct train *t, struct err *e)
 {
     uint8_t *raw = malloc(RAW_MAX);
-    bool ok = raw || err_set(e, ERR_MEMORY, "out of memory for the base model's weights");
+    bool *used = arena_array(t->arena, t->base.model->tensor_count, sizeof *used);
+    bool ok = (raw && used) || err_set(e, ERR_MEMORY, "out of memory for the base model's weights");
     for (size_t i = 0; ok && i < t->network->base_count; i++)
-        ok = load_parameter(t, &t->network->parameters[i], raw, e);
+        ok = load_parameter(t, &t->network->parameters[i], used, raw, e);
     free(raw);
+    ok = ok && nothing_left(t, used, e);
     for (size_t i = 0; ok && i < t->base.model->file_count; i++)
         if (t->base.model->files[i].source)
             ok = source_unchanged(t->base.model->files[i].source, e);

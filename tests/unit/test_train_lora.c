@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "assay/base/file.h"
 #include "assay/engine.h"
 #include "assay/inspect.h"
 #include "support/folder.h"
@@ -294,6 +295,143 @@ static void bases_that_cannot_be_tuned_are_refused(void **state)
     expect_refused(tune("base/base-f32.gguf", "{rank: 0, targets: [q_proj]}", "32"), ERR_CONFIG);
 }
 
+/* ---- bases made to mislead ---- */
+
+static struct span read_file(const char *path)
+{
+    struct span s;
+    struct err e = ERR_INIT;
+    assert_true(file_read(&s, path, 1 << 22, false, arena, &e));
+    return s;
+}
+
+static void replace(const char *path, const char *was, const char *is)
+{
+    const char *text = arena_str(arena, read_file(path)), *at = strstr(text, was);
+    struct err e = ERR_INIT;
+    assert_non_null(at);
+    const char *changed =
+        arena_printf(arena, "%.*s%s%s", (int)(at - text), text, is, at + strlen(was));
+    assert_true(file_replace(path, span_str(changed), false, &e));
+}
+
+/* The folder of the base under another name. */
+static void copy_base(const char *name)
+{
+    static const char *const files[] = {"config.json", "tokenizer.json", "tokenizer_config.json",
+                                        "model.safetensors"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        assert_true(folder_put(&here, arena_printf(arena, "%s/%s", name, files[i]),
+                               read_file(in(arena_printf(arena, "base/model/%s", files[i])))));
+}
+
+static struct err refusal(const char *base)
+{
+    struct train_options o = {.output = in("none"), .threads = 1};
+    struct train *t;
+    struct err e = ERR_INIT;
+    assert_true(folder_put(&here, "x.yaml", span_str(tune(base, all, "32"))));
+    assert_false(train_open(&t, in("x.yaml"), &o, &e));
+    return e;
+}
+
+/* Layers, width and vocabulary are counted from the tensors; what the configuration alone says is
+ * bounded before anything is allocated by it. */
+static void a_base_that_says_it_is_huge_is_refused(void **state)
+{
+    (void)state;
+    static const char *const claims[][2] = {
+        {"\"num_attention_heads\": 4", "\"num_attention_heads\": 900000000"},
+        {"\"head_dim\": 8", "\"head_dim\": 900000000"},
+    };
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        copy_base("huge");
+        replace(in("huge/config.json"), claims[i][0], claims[i][1]);
+        struct err e = refusal("huge");
+        assert_int_equal(e.code, ERR_UNSUPPORTED);
+        assert_non_null(strstr(e.text, "larger than any"));
+    }
+}
+
+/* Within the bounds, and not what the file holds. */
+static void a_base_whose_tensors_are_of_another_shape_is_refused(void **state)
+{
+    (void)state;
+    copy_base("shape");
+    replace(in("shape/config.json"), "\"num_attention_heads\": 4", "\"num_attention_heads\": 8");
+    struct err e = refusal("shape");
+    assert_int_equal(e.code, ERR_FORMAT);
+    assert_non_null(strstr(e.text, "q_proj"));
+}
+
+/* The base's weights with one tensor more. */
+static void put_with(const char *path, const char *extra)
+{
+    struct model *m;
+    struct model_writer *w;
+    struct write_tensor tensors[64];
+    struct metadata_list pairs;
+    struct err e = ERR_INIT;
+    uint8_t row[32 * 4] = {0};
+    assert_true(model_read(&m, in("base/model/model.safetensors"), NULL, &e));
+    size_t n = m->tensor_count;
+    assert_true(n < 63);
+    for (size_t i = 0; i < n; i++) {
+        tensors[i] =
+            (struct write_tensor){m->tensors[i].name, m->tensors[i].dtype, m->tensors[i].rank, {0}};
+        memcpy(tensors[i].shape, m->tensors[i].shape, sizeof tensors[i].shape);
+    }
+    tensors[n] = (struct write_tensor){span_str(extra), DTYPE_F32, 1, {32}};
+    metadata_init(&pairs, arena);
+    assert_true(safetensors_begin(&w, path, &pairs, tensors, n + 1, &e));
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *bytes = arena_alloc(arena, (size_t)m->tensors[i].data.length);
+        assert_true(source_read(m->files[0].source, bytes, m->tensors[i].data.offset,
+                                (size_t)m->tensors[i].data.length, &e));
+        assert_true(model_writer_put(w, bytes, (size_t)m->tensors[i].data.length, &e));
+    }
+    assert_true(model_writer_put(w, row, sizeof row, &e));
+    assert_true(model_writer_finish(w, &e));
+    model_free(m);
+}
+
+static void a_tensor_that_would_be_left_out_is_named(void **state)
+{
+    (void)state;
+    copy_base("more");
+    put_with(in("more/model.safetensors"), "model.layers.1.self_attn.k_proj.bias");
+    struct err e = refusal("more");
+    assert_int_equal(e.code, ERR_UNSUPPORTED);
+    assert_non_null(strstr(e.text, "model.layers.1.self_attn.k_proj.bias"));
+    put_with(in("more/model.safetensors"), "model.layers.0.self_attn.rotary_emb.inv_freq");
+    struct train *t = opened("y.yaml", tune("more", all, "32"), in("derived"));
+    train_close(t);
+}
+
+static void a_checkpoint_under_another_template_is_refused(void **state)
+{
+    (void)state;
+    struct train_options o = {.output = in("chats"), .threads = 1, .resume = true};
+    struct digest d;
+    struct err e = ERR_INIT;
+    copy_base("chatty");
+    assert_true(folder_put(&here, "c.jsonl",
+                           span_str("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},"
+                                    "{\"role\":\"assistant\",\"content\":\"b\"}]}\n")));
+    const char *text = "name: tuned\nbase: chatty\nlora: {rank: 2, targets: [q_proj]}\n"
+                       "data: [{name: c, files: [{path: c.jsonl, format: chat}]}]\n"
+                       "training: {steps: 2, batch: 1, context: 32}\n";
+    struct train *t = opened("chat.yaml", text, o.output);
+    assert_true(train_checkpoint(t, &d, &e));
+    train_close(t);
+    assert_true(train_open(&t, in("chat.yaml"), &o, &e));
+    train_close(t);
+    replace(in("chatty/tokenizer_config.json"), "'<|im_end|>' + '", "'<|im_end|>' + ' ");
+    assert_false(train_open(&t, in("chat.yaml"), &o, &e));
+    assert_int_equal(e.code, ERR_INTEGRITY);
+    assert_non_null(strstr(e.text, "chat template"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +440,10 @@ int main(void)
         cmocka_unit_test(the_adapter_reads_back_as_one_with_the_recorded_root),
         cmocka_unit_test(the_engine_computes_what_was_trained),
         cmocka_unit_test(bases_that_cannot_be_tuned_are_refused),
+        cmocka_unit_test(a_base_that_says_it_is_huge_is_refused),
+        cmocka_unit_test(a_base_whose_tensors_are_of_another_shape_is_refused),
+        cmocka_unit_test(a_tensor_that_would_be_left_out_is_named),
+        cmocka_unit_test(a_checkpoint_under_another_template_is_refused),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
