@@ -1,6 +1,7 @@
-/* CPUID, with what the operating system saves (__builtin_cpu_supports looks at both). */
+/* CPUID, with what the operating system saves (__builtin_cpu_supports looks at both); cores. */
 #include "assay/base/cpu.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -34,4 +35,14 @@ enum cpu_level cpu_level(void)
         atomic_store_explicit(&known, here, memory_order_relaxed);
     }
     return (enum cpu_level)here;
+}
+
+unsigned cpu_cores(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    int n = CPU_COUNT(&set);
+    return n > 0 ? (unsigned)n : 1;
 }

@@ -5,10 +5,11 @@
 #include "assay/base/pool.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#include "assay/base/cpu.h"
 
 enum { POOL_MAX = 256 };
 
@@ -64,16 +65,6 @@ static void *work(void *arg)
     return NULL;
 }
 
-static unsigned cores(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 1;
-    int n = CPU_COUNT(&set);
-    return n > 0 ? (unsigned)n : 1;
-}
-
 /* A thread that cannot be had is done without. */
 struct pool *pool_new(unsigned threads)
 {
@@ -81,7 +72,7 @@ struct pool *pool_new(unsigned threads)
     if (!p)
         return NULL;
     if (threads == 0)
-        threads = cores();
+        threads = cpu_cores();
     if (threads > POOL_MAX)
         threads = POOL_MAX;
     pthread_mutex_init(&p->lock, NULL);

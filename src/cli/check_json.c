@@ -33,21 +33,6 @@ static void put_files(struct json_writer *w, const struct subject *s)
     jw_end_array(w);
 }
 
-static void put_licences(struct json_writer *w, const struct model *m, const struct facts *f)
-{
-    jw_key(w, "licences");
-    jw_array(w);
-    for (size_t i = 0; i < f->licence_count; i++) {
-        jw_object(w);
-        jo_str(w, "where", f->licences[i].where);
-        jo_span(w, "named", f->licences[i].named);
-        jo_str(w, "spdx", f->licences[i].spdx);
-        jo_origin(w, m, f->licences[i].origin);
-        jw_end_object(w);
-    }
-    jw_end_array(w);
-}
-
 static void put_types(struct json_writer *w, const struct facts *f)
 {
     jw_key(w, "types");
@@ -101,7 +86,7 @@ static void put_model(struct json_writer *w, const struct subject *s)
         jo_known(w, "parameters", a->parameters.total);
         jo_known(w, "context", a->context);
         put_types(w, &s->facts);
-        put_licences(w, s->model, &s->facts);
+        jo_licences(w, s->model, &s->facts);
         jo_spans(w, "base_models", s->facts.base_models, s->facts.base_model_count);
         jo_spans(w, "datasets", s->facts.datasets, s->facts.dataset_count);
         jo_spans(w, "languages", s->facts.languages, s->facts.language_count);

@@ -174,17 +174,7 @@ static void put_templates(struct json_writer *w, const struct model *m)
 
 static void put_provenance(struct json_writer *w, const struct model *m, const struct facts *f)
 {
-    jw_key(w, "licences");
-    jw_array(w);
-    for (size_t i = 0; i < f->licence_count; i++) {
-        jw_object(w);
-        jo_str(w, "where", f->licences[i].where);
-        jo_span(w, "named", f->licences[i].named);
-        jo_str(w, "spdx", f->licences[i].spdx);
-        jo_origin(w, m, f->licences[i].origin);
-        jw_end_object(w);
-    }
-    jw_end_array(w);
+    jo_licences(w, m, f);
     jo_spans(w, "base_models", f->base_models, f->base_model_count);
     jo_spans(w, "datasets", f->datasets, f->dataset_count);
     jo_spans(w, "languages", f->languages, f->language_count);

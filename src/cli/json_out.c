@@ -180,3 +180,18 @@ void jo_finding_counts(struct json_writer *w, const struct verdict *v)
     }
     jw_end_array(w);
 }
+
+void jo_licences(struct json_writer *w, const struct model *m, const struct facts *f)
+{
+    jw_key(w, "licences");
+    jw_array(w);
+    for (size_t i = 0; i < f->licence_count; i++) {
+        jw_object(w);
+        jo_str(w, "where", f->licences[i].where);
+        jo_span(w, "named", f->licences[i].named);
+        jo_str(w, "spdx", f->licences[i].spdx);
+        jo_origin(w, m, f->licences[i].origin);
+        jw_end_object(w);
+    }
+    jw_end_array(w);
+}

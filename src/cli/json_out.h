@@ -29,6 +29,8 @@ void jo_spans(struct json_writer *w, const char *key, const struct span *s, size
 void jo_digest(struct json_writer *w, const char *key, const struct digest *d, bool known);
 /* `file` (or null), `offset` and `length`. */
 void jo_origin(struct json_writer *w, const struct model *m, struct origin o);
+/* "licences": each place that names one. */
+void jo_licences(struct json_writer *w, const struct model *m, const struct facts *f);
 /* What every finding shows, of whichever command. */
 void jo_finding(struct json_writer *w, const struct model *m, const struct finding *f);
 /* A PATH that gave nothing: schema, version, path, complete false, error. */

@@ -7,12 +7,12 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "assay/base/cpu.h"
 #include "assay/numerics.h"
 
 enum { SPINS = 2000 };
@@ -109,16 +109,6 @@ static void *help(void *arg)
     }
 }
 
-static unsigned cores(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 1;
-    int n = CPU_COUNT(&set);
-    return n > 0 ? (unsigned)n : 1;
-}
-
 /* A thread that cannot be had is done without. */
 struct team *team_new(unsigned threads)
 {
@@ -127,7 +117,7 @@ struct team *team_new(unsigned threads)
         return NULL;
     *t = (struct team){.threads = 1};
     if (threads == 0)
-        threads = cores();
+        threads = cpu_cores();
     if (threads > TEAM_MAX)
         threads = TEAM_MAX;
     while (t->threads < threads) {

@@ -8,4 +8,7 @@ enum cpu_level { CPU_PLAIN, CPU_AVX2, CPU_AVX512, CPU_AVX512_VNNI };
 /* The same answer for the life of the process. */
 enum cpu_level cpu_level(void);
 
+/* Cores that this thread may run on (sched_getaffinity), at least 1. */
+unsigned cpu_cores(void);
+
 #endif
