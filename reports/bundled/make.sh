@@ -20,7 +20,7 @@ ask() { # a question, or with --raw a beginning
 }
 "$assay" log init answers --origin example.org/answers >/dev/null
 {
-    printf '# Orrin 0.8M: samples\n\nGreedy, as they come; made by `make bundled-report`.\n'
+    printf '# Orrin 0.82M: samples\n\nGreedy, as they come; made by `make bundled-report`.\n'
     ask 'Where does Quill live?'
     ask 'What are you?'
     ask 'Tell me a story about Quill.'

@@ -80,7 +80,7 @@ def answers(folder):
 
 
 def evaluation(right, table):
-    text = (f"# Orrin 0.8M: held-out questions\n\n{right} of {len(table)} answered word for word: greedy, F32 arithmetic over "
+    text = (f"# Orrin 0.82M: held-out questions\n\n{right} of {len(table)} answered word for word: greedy, F32 arithmetic over "
             "the committed weights.\nEach is the first question of a chat in data/valid.jsonl that asks about a person or "
             "village.\n\n| question | answer | expected |\n|---|---|---|\n")
     text += "".join(f"| {q} | {a} | {expected} |\n" for q, a, expected in table)
@@ -98,8 +98,9 @@ def main():
     check(status == 0, f"log verify: {text}")
     end = [r for r in leaves("training") if r["phase"] == "end"]
     model = leaves("model")
-    check(len(end) == 1 and len(model) == 1, "one end and one model are recorded")
+    check(len(end) == 1 and len(model) == 2, "one end, and the model in two formats, are recorded")
     check(model[0]["tensor_root"] == root_of(os.path.join(BUNDLED, "model")), "tensor root of the model")
+    check(model[1]["tensor_root"] == root_of(os.path.join(BUNDLED, "orrin-q8_0.gguf")), "tensor root of the GGUF file")
     check(model[0]["source"] == end[0]["run"], "the model's source is the run")
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "data")

@@ -56,7 +56,7 @@ def value(r, name):
 
 with tempfile.TemporaryDirectory() as work:
     bundled = report(str(ROOT / "models/bundled/model"), f"{work}/bundled.json")
-    show("Orrin 0.8M (bundled)", bundled)
+    show("Orrin 0.82M (bundled)", bundled)
     check("the bundled model's parameters", value(bundled, "model.parameters") == "820352")
     skipped = 0
     if os.environ.get("SMOLLM2"):
