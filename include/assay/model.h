@@ -201,7 +201,7 @@ bool model_read_memory(struct model **out, const char *name, struct span bytes,
 void model_free(struct model *m); /* NULL is harmless */
 
 const char *format_name(enum format f); /* "GGUF", "safetensors" */
-/* Do its tensors have the names and layout of PyTorch, as safetensors does? */
+/* Is it weights whose names are dotted or slashed paths of modules, as in safetensors? */
 bool format_is_torch(enum format f);
 const struct tensor *model_tensor(const struct model *m, struct span name); /* NULL when absent */
 const struct metadata *model_metadata(const struct model *m,

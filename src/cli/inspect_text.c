@@ -84,7 +84,10 @@ static void put_containers(struct line *l, const struct model *m)
         piece(l, "safetensors");
     if (files[FORMAT_PYTORCH])
         piece(l, "PyTorch");
-    uint64_t parts = files[FORMAT_GGUF] + files[FORMAT_SAFETENSORS] + files[FORMAT_PYTORCH];
+    if (files[FORMAT_HDF5])
+        piece(l, "HDF5");
+    uint64_t parts =
+        files[FORMAT_GGUF] + files[FORMAT_SAFETENSORS] + files[FORMAT_PYTORCH] + files[FORMAT_HDF5];
     if (parts > 1)
         piece(l, "%" PRIu64 " weight files", parts);
     if (parts == 0)

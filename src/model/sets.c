@@ -153,9 +153,9 @@ static bool add_weights(struct sets *s, uint32_t file)
 {
     const struct model_file *f = &s->m->files[file];
     bool gguf = f->format == FORMAT_GGUF, torch = f->format == FORMAT_PYTORCH;
-    enum rank single = torch                                                   ? RANK_TORCH
-                       : f->format == FORMAT_NUMPY || f->format == FORMAT_ONNX ? RANK_ARRAY
-                                                                               : RANK_SAFETENSORS;
+    enum rank single = torch                             ? RANK_TORCH
+                       : f->format == FORMAT_SAFETENSORS ? RANK_SAFETENSORS
+                                                         : RANK_ARRAY;
     struct parted part;
     if (s->set_of[file] != NO_SET || (!gguf && !format_is_torch(f->format)))
         return true;
