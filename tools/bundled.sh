@@ -11,7 +11,7 @@ mkdir -p "$out"
 "$assay" train models/bundled/orrin.yaml --log "$out/log" --output "$out"
 status=0
 for file in model/config.json model/model.safetensors model/tokenizer.json model/tokenizer_config.json \
-    model/README.md orrin-q8_0.gguf; do
+    model/README.md model/LICENSE orrin-q8_0.gguf; do
     if cmp -s "$out/$file" "models/bundled/$file"; then
         echo "bundled-model: $file: the same bytes"
     else
