@@ -96,10 +96,11 @@ enum template_kind {
     TEMPLATE_ATTRIBUTE, /* object; name: the attribute */
     TEMPLATE_ITEM,      /* object, key */
     TEMPLATE_SLICE,     /* object, start, stop, step */
-    TEMPLATE_CALL,      /* callee, then arguments (TEMPLATE_KEYWORD among them) */
+    TEMPLATE_CALL,      /* callee, then arguments (TEMPLATE_KEYWORD, TEMPLATE_SPREAD among them) */
     TEMPLATE_FILTER,    /* name; value, then arguments */
     TEMPLATE_TEST,      /* name; value, then arguments */
     TEMPLATE_KEYWORD,   /* name=; value */
+    TEMPLATE_SPREAD,    /* name: "*" or "**"; a list, or a dict of keywords */
     TEMPLATE_PARAMETER, /* name; default value or nothing */
     TEMPLATE_NOT,       /* operand */
     TEMPLATE_NEGATIVE,

@@ -52,20 +52,74 @@ static bool look_up(struct interpreter *x, const struct template_node *n, struct
 
 /* ---- calls ---- */
 
-static bool add_argument(struct interpreter *x, struct arguments *a, const struct template_node *n)
+static bool add_named(struct interpreter *x, struct arguments *a, struct value key, struct value v)
+{
+    char shown[64];
+    if (key.type != V_STRING)
+        return runtime_fault(x, ERR_FORMAT, "keywords must be strings");
+    for (size_t i = 0; i < a->named_count; i++)
+        if (span_eq(a->named[i].key.as.string->text, key.as.string->text))
+            return runtime_fault(x, ERR_FORMAT, "the argument \"%s\" is given twice",
+                                 text_shown(shown, sizeof shown, key.as.string->text));
+    a->named[a->named_count++] = (struct pair){key, v};
+    return true;
+}
+
+/* Room for the members of what is spread beside all that was there; nodes need none of it. */
+static bool more_room(struct interpreter *x, void **array, size_t size, size_t room, size_t more)
+{
+    void *bigger = arena_array(x->arena, room + more, size);
+    if (!bigger)
+        return no_memory(x);
+    memcpy(bigger, *array, room * size);
+    *array = bigger;
+    return true;
+}
+
+static bool spread(struct interpreter *x, struct arguments *a, const struct template_node *n,
+                   size_t room)
+{
+    struct value v = UNDEFINED;
+    struct list *items = NULL;
+    if (!eval(x, n->child, &v))
+        return false;
+    x->at = n;
+    if (span_is(n->name, "*")) {
+        void *array = a->items;
+        if (!iterate(x, v, &items) || !more_room(x, &array, sizeof *a->items, room, items->count))
+            return false;
+        a->items = array;
+        for (size_t i = 0; i < items->count; i++)
+            a->items[a->count++] = items->items[i];
+        return true;
+    }
+    if (v.type != V_DICT)
+        return runtime_fault(x, ERR_FORMAT, "** takes a mapping");
+    const struct dict *d = v.as.dict;
+    void *array = a->named;
+    if (!more_room(x, &array, sizeof *a->named, room, d->count))
+        return false;
+    a->named = array;
+    for (size_t i = 0; i < d->count; i++)
+        if (!add_named(x, a, d->pairs[i].key, d->pairs[i].value))
+            return false;
+    return true;
+}
+
+static bool add_argument(struct interpreter *x, struct arguments *a, const struct template_node *n,
+                         size_t room)
 {
     struct value v = UNDEFINED, key = UNDEFINED;
     bool named = n->kind == TEMPLATE_KEYWORD;
+    if (n->kind == TEMPLATE_SPREAD)
+        return spread(x, a, n, room);
     if (!eval(x, named ? n->child : n, &v))
         return false;
     if (!named) {
         a->items[a->count++] = v;
         return true;
     }
-    if (!string_value(x, n->name, true, &key))
-        return false;
-    a->named[a->named_count++] = (struct pair){key, v};
-    return true;
+    return string_value(x, n->name, true, &key) && add_named(x, a, key, v);
 }
 
 bool gather(struct interpreter *x, const struct value *first, const struct template_node *n,
@@ -82,7 +136,7 @@ bool gather(struct interpreter *x, const struct value *first, const struct templ
     if (first)
         a->items[a->count++] = *first;
     for (; n; n = n->next)
-        if (!add_argument(x, a, n))
+        if (!add_argument(x, a, n, count + 1))
             return false;
     return true;
 }

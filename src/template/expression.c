@@ -291,31 +291,58 @@ struct template_node *parse_target(struct parser *p, bool attribute)
 
 /* ---- what follows a value ---- */
 
-static bool argument(struct parser *p, struct children *c)
+/* In the order that a call's arguments have. */
+enum place { PLACE_ITEM, PLACE_KEYWORD, PLACE_SPREAD, PLACE_SPREAD_NAMES };
+
+/* An item stands before all others, a keyword before **, and each spread is alone. */
+static bool in_place(enum place last, enum place now)
+{
+    bool after_items = now == PLACE_ITEM && last != PLACE_ITEM;
+    return !after_items && (last < PLACE_SPREAD || now != last) && last != PLACE_SPREAD_NAMES;
+}
+
+static bool place_of_argument(struct parser *p, enum place *out)
 {
     struct lexer ahead = p->lexer;
     struct lexeme next = {0};
     if (p->now.kind == LEX_NAME && !lexer_next(&ahead, &next))
         return false;
-    if (parse_is(p, LEX_OPERATOR, "*") || parse_is(p, LEX_OPERATOR, "**"))
-        return parse_fault(p, ERR_UNSUPPORTED, "* and ** in a call are not supported");
-    if (next.kind != LEX_OPERATOR || !span_is(next.text, "="))
+    bool named = next.kind == LEX_OPERATOR && span_is(next.text, "=");
+    *out = parse_is(p, LEX_OPERATOR, "*")    ? PLACE_SPREAD
+           : parse_is(p, LEX_OPERATOR, "**") ? PLACE_SPREAD_NAMES
+           : named                           ? PLACE_KEYWORD
+                                             : PLACE_ITEM;
+    return true;
+}
+
+static bool argument(struct parser *p, struct children *c, enum place *last)
+{
+    enum place place;
+    if (!place_of_argument(p, &place))
+        return false;
+    if (!in_place(*last, place))
+        return parse_fault(p, ERR_FORMAT, "arguments in this order are no call");
+    *last = place == PLACE_KEYWORD && *last == PLACE_SPREAD ? PLACE_SPREAD : place;
+    if (place == PLACE_ITEM)
         return add_child(c, parse_expression(p, true));
-    struct template_node *k = parse_node(p, TEMPLATE_KEYWORD);
+    struct template_node *k =
+        parse_node(p, place == PLACE_KEYWORD ? TEMPLATE_KEYWORD : TEMPLATE_SPREAD);
     struct children value = {k, NULL};
     if (!k)
         return false;
     k->name = p->now.text;
-    return advance_twice(p) && add_child(&value, parse_expression(p, true)) && add_child(c, k);
+    return (place == PLACE_KEYWORD ? advance_twice(p) : parse_advance(p)) &&
+           add_child(&value, parse_expression(p, true)) && add_child(c, k);
 }
 
 bool parse_arguments(struct parser *p, struct children *c)
 {
+    enum place last = PLACE_ITEM;
     bool found = true;
     if (!parse_expect(p, LEX_OPERATOR, "("))
         return false;
     while (found && !parse_is(p, LEX_OPERATOR, ")"))
-        if (!argument(p, c) || !parse_accept(p, LEX_OPERATOR, ",", &found))
+        if (!argument(p, c, &last) || !parse_accept(p, LEX_OPERATOR, ",", &found))
             return false;
     return parse_expect(p, LEX_OPERATOR, ")");
 }

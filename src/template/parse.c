@@ -132,13 +132,25 @@ static struct template_node *parse_if(struct parser *p)
     return add_child(&c, rest) ? n : NULL;
 }
 
+/* What a name is bound to may be called: macros are passed around. */
+static bool bind(struct parser *p, const struct template_node *target)
+{
+    if (target->kind == TEMPLATE_NAME)
+        return parse_callable(p, target->name);
+    for (const struct template_node *t = target->child; t; t = t->next)
+        if (!bind(p, t))
+            return false;
+    return true;
+}
+
 static struct template_node *parse_for(struct parser *p)
 {
     static const char *const ends[] = {"else", "endfor", NULL};
     struct template_node *n = parse_node(p, TEMPLATE_FOR);
     struct children c = {n, NULL};
+    struct template_node *target = n ? parse_target(p, false) : NULL;
     bool found;
-    if (!n || !add_child(&c, parse_target(p, false)) || !parse_expect(p, LEX_NAME, "in") ||
+    if (!target || !bind(p, target) || !add_child(&c, target) || !parse_expect(p, LEX_NAME, "in") ||
         !add_child(&c, parse_tuple(p, false, false)) || !parse_accept(p, LEX_NAME, "if", &found) ||
         !add_child(&c, found ? parse_expression(p, true) : parse_nothing(p)) ||
         !parse_accept(p, LEX_NAME, "recursive", &found))
@@ -155,17 +167,6 @@ static struct template_node *parse_for(struct parser *p)
     bool other = parse_is(p, LEX_NAME, "else");
     ok = parse_advance(p) && end_tag(p);
     return ok && add_child(&c, other ? block_until(p, "endfor") : parse_nothing(p)) ? n : NULL;
-}
-
-/* What a name is bound to may be called: macros are passed around. */
-static bool bind(struct parser *p, const struct template_node *target)
-{
-    if (target->kind == TEMPLATE_NAME)
-        return parse_callable(p, target->name);
-    for (const struct template_node *t = target->child; t; t = t->next)
-        if (!bind(p, t))
-            return false;
-    return true;
 }
 
 static struct template_node *parse_set(struct parser *p)

@@ -37,6 +37,7 @@ const char *template_kind_name(enum template_kind kind)
         [TEMPLATE_FILTER] = "filter",
         [TEMPLATE_TEST] = "test",
         [TEMPLATE_KEYWORD] = "keyword",
+        [TEMPLATE_SPREAD] = "spread",
         [TEMPLATE_PARAMETER] = "parameter",
         [TEMPLATE_NOT] = "not",
         [TEMPLATE_NEGATIVE] = "negative",

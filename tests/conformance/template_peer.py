@@ -134,6 +134,7 @@ SNIPPETS = r"""
 {% set ns = namespace(n=0, t='') %}{% for i in l %}{% set ns.n = ns.n + i %}{% set ns.t = ns.t ~ i %}{% endfor %}{{ ns.n }}{{ ns.t }}
 {% set a, b = 1, 'two' %}{{ a }}{{ b }}{% set t = (1, 2) %}{{ t }}{% set c %}block {{ x }}{% endset %}[{{ c }}]{% set u | upper %}up{% endset %}{{ u }}
 {% macro m(a, b=2, c='z') %}({{ a }},{{ b }},{{ c }}){% endmacro %}{{ m(1) }}{{ m(1, c=3) }}{{ m(a=4, b=5) }}{{ m() }}
+{% macro m(a, b=2, c='z') %}({{ a }},{{ b }},{{ c }}){% endmacro %}{{ m(*[1, 5]) }}{{ m(4, *(), **{'c': 3}) }}{{ m(*l) }}{{ m(c=1, *[2]) }}{{ range(*[1, 4]) | list }} {{ dict(**d) }} {{ dict(a=0, **d) }} {{ l | join(*['-']) }}{% for f in [m, m] %}{{ f(*[loop.index], **{'b': 1}) }}{% endfor %}
 {% macro outer(n) %}{% if n %}{{ n }}{{ outer(n - 1) }}{% endif %}{% endmacro %}{{ outer(4) }}
 {% macro wrap() %}<{{ caller() }}>{% endmacro %}{% call wrap() %}in {{ x }}{% endcall %}
 {% macro pairs(l) %}{% for i in l %}{{ caller(i) }}{% endfor %}{% endmacro %}{% call(i) pairs(l) %}[{{ i }}]{% endcall %}
@@ -212,6 +213,15 @@ FAULTY = r"""
 {{ '%d' % 'a' }}
 {{ '{}'.format() }}
 {{ 5[0:1:0] }}
+{{ range(*[1], 2) }}
+{{ dict(**d, a=1) }}
+{{ dict(**d, **d) }}
+{{ range(*l, *l) }}
+{{ dict(a=1, 2) }}
+{{ dict(a=1, **{'a': 2}) }}
+{{ dict(**[1]) }}
+{{ range(*5) }}
+{{ dict(**{1: 2}) }}
 {{ l[::0] }}
 {{ [[]][0] | dictsort }}
 {{ {[1]: 2} }}
