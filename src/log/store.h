@@ -17,6 +17,7 @@
 
 enum {
     LOG_BATCH_MAX = 4096,                  /* records in one transaction */
+    LOG_CROWD = 8,                         /* records of a batch that come of many callers */
     LOG_QUEUE_MAX = 65536,                 /* records waiting */
     LOG_QUEUE_BYTES = 256 << 20,           /* ... and their bytes */
     LOG_ENTRY_BYTES = 64 << 20,            /* body and content of one entry */
@@ -229,6 +230,7 @@ struct store {
     uint64_t kept_us;   /* when a signed head was last kept */
     struct buf leaf, note;
     struct waiter **waiters; /* of a batch, LOG_BATCH_MAX */
+    uint64_t batch;          /* records in the last one */
     int wal_pages;           /* since it was last copied back */
     uint64_t wal_end;        /* pages after which the next batch may be written */
     uint64_t copy_at_us;     /* not copied back before, for the disk was full */
