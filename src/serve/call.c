@@ -160,8 +160,13 @@ static bool write_intent(struct call *c, struct err *e)
     struct log_content content[2 + BACKEND_FIELDS];
     size_t n = 0;
     struct exchange_call what = describe(c);
+    bool both = c->request_head.n != 0;
+    buf_put_span(&c->client_head, buf_span(&c->request_head));
+    if (!buf_ok(&c->client_head))
+        return err_set(e, ERR_MEMORY, "out of memory for a request");
     content[n++] = (struct log_content){span_str("request"), buf_span(&c->body)};
-    content[n++] = (struct log_content){span_str("request_header"), buf_span(&c->client_head)};
+    content[n++] = (struct log_content){span_str(both ? "request_headers" : "request_header"),
+                                        buf_span(&c->client_head)};
     n += c->backend->intent(c, content + n);
     for (size_t i = 0; i < n; i++)
         c->sealed += content[i].data.n;
@@ -475,9 +480,8 @@ void call_attempt_durable(struct call *c)
  * recorded before it is sent. */
 static void ask_again(struct call *c)
 {
-    struct log_content content[BACKEND_FIELDS];
+    struct log_content content[1 + BACKEND_FIELDS];
     struct err e = ERR_INIT;
-    size_t n;
     if (c->tries <= call_upstream(c)->retries) {
         ask(c);
         return;
@@ -488,8 +492,9 @@ static void ask_again(struct call *c)
         call_give_up(c, EXCHANGE_ERROR, "upstream_not_asked");
         return;
     }
-    n = c->backend->intent(c, content);
-    gate_attempt(&c->gate, content, n);
+    content[0] =
+        (struct log_content){span_str("upstream_request_header"), buf_span(&c->request_head)};
+    gate_attempt(&c->gate, content, 1 + c->backend->intent(c, content + 1));
 }
 
 static bool may_ask_again(const struct call *c)

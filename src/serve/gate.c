@@ -142,24 +142,39 @@ static void add(struct call *c, struct log_content *content, size_t *n, const ch
     c->sealed += data->n;
 }
 
-/* What came and is not written yet. Where the client gets an answer of our own instead of it,
- * both stand there, each under its name. */
-static size_t fill(struct gate *g, struct log_content content[FIELDS])
+/* The upstream's head and then the client's, each with the empty line that ends it; or the one
+ * that there is. An answer of our own has a head that says nothing of a model. */
+static void add_heads(struct gate *g, struct log_content *content, size_t *n)
 {
     struct call *c = g->call;
-    size_t n = 0;
-    bool ours = c->own_reply.n != 0;
-    if (!(ours && g->apart))
-        add(c, content, &n, ours ? "upstream_response" : "response", &g->pending);
-    add(c, content, &n, "upstream_response", &g->given);
-    add(c, content, &n, "response", &c->own_reply);
-    if (!g->head_logged) {
-        add(c, content, &n, "upstream_response_header", &c->upstream_head);
-        if (!ours)
-            add(c, content, &n, "response_header", &g->head);
+    bool theirs = c->upstream_head.n != 0, to_client = c->own_reply.n == 0 && g->head.n != 0;
+    if (theirs && to_client) {
+        buf_put_str(&c->upstream_head, HTTP_CRLF);
+        buf_put_span(&c->upstream_head, buf_span(&g->head));
+        buf_put_str(&c->upstream_head, HTTP_CRLF);
+        add(c, content, n, "response_headers", &c->upstream_head);
+    } else {
+        add(c, content, n, "upstream_response_header", &c->upstream_head);
+        if (to_client)
+            add(c, content, n, "response_header", &g->head);
     }
+}
+
+/* What came and is not written yet. Where the client gets an answer of our own instead of it,
+ * both stand there, each under its name. */
+static bool fill(struct gate *g, struct log_content content[FIELDS], size_t *n, struct err *e)
+{
+    struct call *c = g->call;
+    bool ours = c->own_reply.n != 0;
+    *n = 0;
+    if (!(ours && g->apart))
+        add(c, content, n, ours ? "upstream_response" : "response", &g->pending);
+    add(c, content, n, "upstream_response", &g->given);
+    add(c, content, n, "response", &c->own_reply);
+    if (!g->head_logged)
+        add_heads(g, content, n);
     g->head_logged = true;
-    return n;
+    return buf_ok(&c->upstream_head) || err_set(e, ERR_MEMORY, "out of memory for an answer");
 }
 
 static void advance(struct gate *g);
@@ -184,9 +199,10 @@ static void write_window(struct gate *g)
 {
     struct log_content content[FIELDS];
     struct err e = ERR_INIT;
-    size_t n = fill(g, content);
+    size_t n;
     g->busy = true;
-    if (!exchange_window(g->exchange, content, n, g->released, window_done, g, &e)) {
+    if (!fill(g, content, &n, &e) ||
+        !exchange_window(g->exchange, content, n, g->released, window_done, g, &e)) {
         call_log_failed(g->call, &e);
         return;
     }
@@ -219,12 +235,13 @@ static void write_outcome(struct gate *g)
     g->outcome.relayed =
         g->call->own_reply.n == 0 && !g->apart && g->call->backend->route == EXCHANGE_UPSTREAM;
     g->outcome.released = g->whole ? g->seen : gate_released(g);
-    size_t n = fill(g, content), more = g->call->backend->sealed(g->call, content + n);
+    size_t n, more;
+    g->busy = true;
+    bool ok = fill(g, content, &n, &e);
+    more = g->call->backend->sealed(g->call, content + n);
     for (size_t i = n; i < n + more; i++)
         g->call->sealed += content[i].data.n;
-    n += more;
-    g->busy = true;
-    if (!exchange_end(g->exchange, &g->outcome, content, n, outcome_done, g, &e))
+    if (!ok || !exchange_end(g->exchange, &g->outcome, content, n + more, outcome_done, g, &e))
         call_log_failed(g->call, &e);
 }
 

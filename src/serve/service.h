@@ -166,7 +166,8 @@ struct call {
     const char **lines;      /* what the upstream gets as fields, NULL-ended */
     struct buf body;         /* as the client sent it */
     struct buf request_body; /* what the upstream gets, when it is not what the client sent */
-    struct buf request_head, client_head;             /* as recorded */
+    struct buf request_head; /* as recorded; empty: no upstream gets one */
+    struct buf client_head;  /* and what the intent says of both */
     const struct target_config *targets[TARGETS_MAX]; /* in the order of trying */
     size_t target_count, target;
     unsigned tries; /* of this target */

@@ -257,8 +257,6 @@ static void describe(struct call *c, struct exchange_call *out)
 static size_t intent(struct call *c, struct log_content content[BACKEND_FIELDS])
 {
     size_t n = 0;
-    content[n++] =
-        (struct log_content){span_str("upstream_request_header"), buf_span(&c->request_head)};
     if (c->body_rewritten)
         content[n++] =
             (struct log_content){span_str("upstream_request"), buf_span(&c->request_body)};

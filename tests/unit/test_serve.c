@@ -171,20 +171,28 @@ static void log_has_both_sides_octet_for_octet(void **state)
     assert_int_equal(said.n, body.n);
     assert_memory_equal(said.p, body.p, body.n);
     buf_clear(&said);
-    told_content(&place, t.intent, "request_header", &said);
+    told_content(&place, t.intent, "request_headers", &said);
     assert_true(has(&said, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"));
     assert_true(has(&said, "\r\nAuthorization: hmac-sha256:"));
     assert_false(has(&said, "secret-of-the-client"));
+    const char *second = strstr(buf_cstr(&said), "\r\n\r\n") + 4; /* the upstream's head */
     /* The upstream got what the log says, and nothing that was the client's alone. */
     buf_init(&seen, 1 << 20);
     buf_init(&head, 1 << 20);
     stub_last(stub, &seen);
-    told_content(&place, t.intent, "upstream_request_header", &head);
+    buf_put_str(&head, second);
     buf_put_str(&head, request);
     assert_string_equal(buf_cstr(&seen), buf_cstr(&head));
     assert_true(has(&seen, "\r\nX-Custom: yes\r\n"));
     assert_false(has(&seen, "secret-of-the-client") || has(&seen, "Cookie") ||
                  has(&seen, "Keep-Alive"));
+    buf_clear(&head);
+    told_content(&place, t.intent, "response_headers", &head);
+    assert_true(span_starts(buf_span(&head), "HTTP/1.1 200 OK\r\n"));
+    second =
+        strstr(buf_cstr(&head), "\r\n\r\n") + 4; /* what the client got but for our own fields */
+    assert_true(strncmp(buf_cstr(&answer), second, strlen(second) - 2) == 0);
+    assert_true(has(&head, "Cache-Control: no-cache\r\n") && !strstr(second, "Cache-Control"));
     serving_start(&server, &place, NULL, stub_port(stub));
     buf_free(&answer);
     buf_free(&body);
