@@ -19,10 +19,10 @@ enum { SPARE_BLOCKS = 0 };
 #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
 enum { SPARE_BLOCKS = 0 };
 #else
-enum { SPARE_BLOCKS = 8 };
+enum { SPARE_BLOCKS = 64 };
 #endif
 #else
-enum { SPARE_BLOCKS = 8 };
+enum { SPARE_BLOCKS = 64 };
 #endif
 
 /* No parsed thing is larger, and sizes below it cannot overflow. */
@@ -199,12 +199,15 @@ char *arena_str(struct arena *a, struct span s)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+    char most[256]; /* texts */
     va_list args, again;
     va_start(args, fmt);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    int n = vsnprintf(most, sizeof most, fmt, args);
     char *p = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1);
-    if (p)
+    if (p && (size_t)n < sizeof most)
+        memcpy(p, most, (size_t)n + 1);
+    else if (p)
         vsnprintf(p, (size_t)n + 1, fmt, again);
     va_end(again);
     va_end(args);

@@ -68,6 +68,11 @@ uint8_t *buf_add(struct buf *b, size_t n)
     return b->p + b->n - n;
 }
 
+bool buf_room(struct buf *b, size_t n)
+{
+    return reserve(b, n);
+}
+
 void buf_put_span(struct buf *b, struct span s)
 {
     buf_put(b, s.p, s.n);
@@ -114,11 +119,13 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_list args, again;
     va_start(args, fmt);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    size_t room = b->cap - b->n; /* mostly it is enough */
+    int n = vsnprintf(room ? (char *)b->p + b->n : NULL, room, fmt, args);
     if (n < 0)
         b->failed = true;
     else if (n > 0 && reserve(b, (size_t)n)) {
-        vsnprintf((char *)b->p + b->n, (size_t)n + 1, fmt, again);
+        if ((size_t)n >= room)
+            vsnprintf((char *)b->p + b->n, (size_t)n + 1, fmt, again);
         b->n += (size_t)n;
     }
     va_end(again);

@@ -110,6 +110,7 @@ static void let_go(struct gate *g, struct span octets, bool last)
     if (!c)
         return;
     buf_init(&out, HEAD_MAX + TOGETHER + OVERHEAD);
+    (void)buf_room(&out, g->head.n + OVERHEAD + (octets.n <= TOGETHER ? octets.n : 0));
     if (!g->head_left)
         put_head(g, &out, octets.n);
     if (framed && octets.n)

@@ -123,6 +123,8 @@ void buf_put(struct buf *b, const void *p, size_t n);
 void buf_put_span(struct buf *b, struct span s);
 /* n bytes more, for the caller to write before anything else is appended; NULL when failed. */
 uint8_t *buf_add(struct buf *b, size_t n);
+/* Room for n bytes that are to be appended: one allocation instead of several. */
+bool buf_room(struct buf *b, size_t n);
 void buf_put_str(struct buf *b, const char *s);
 void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_u16le(struct buf *b, uint16_t v);
