@@ -75,11 +75,13 @@ void seal_field_key(struct seal_key *out, const struct seal_key *record_key, str
 bool seal_encrypt(struct buf *out, struct sealed_field *f, const struct seal_key *record_key,
                   struct span origin, const struct seal_id *record, struct span data,
                   struct err *e) ASSAY_MUST_CHECK;
-/* The same with the caller's r: random, secret, and never used for another field. */
+/* The same with the caller's r: random, secret, and never used for another field. The thread's
+ * cipher keeps the field's key until the next field or seal_forget. */
 bool seal_encrypt_salted(struct buf *out, struct sealed_field *f, const struct seal_key *record_key,
                          struct span origin, const struct seal_id *record,
                          const uint8_t r[SEAL_SALT], struct span data,
                          struct err *e) ASSAY_MUST_CHECK;
+void seal_forget(void);
 /* Open one field: the ciphertext's digest, every tag and the commitment are
  * checked (ERR_INTEGRITY). r and data are the caller's to use; data lies in `a`. */
 bool seal_open(struct span *data, uint8_t r[SEAL_SALT], const struct sealed_field *f,

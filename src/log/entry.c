@@ -118,6 +118,8 @@ static bool seal_item(struct log *l, struct item *i, const struct log_entry *ent
               (count == 0 || seal_key_wrap(&i->key, &i->subject->key, &c.key, e));
     for (size_t k = 0; ok && k < count; k++)
         ok = seal_field(l, i, &c, k, data_of(entry, i->fields[k].name), e);
+    if (count)
+        seal_forget();
     seal_wipe(&c, drawn);
     return ok;
 }

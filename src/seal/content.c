@@ -153,8 +153,16 @@ bool seal_encrypt(struct buf *out, struct sealed_field *f, const struct seal_key
     uint8_t r[SEAL_SALT];
     bool ok = seal_random(r, SEAL_SALT, e) &&
               seal_encrypt_salted(out, f, record_key, origin, record, r, data, e);
+    seal_forget();
     seal_wipe(r, sizeof r);
     return ok;
+}
+
+void seal_forget(void)
+{
+    struct seal_tools *t = seal_tools();
+    if (t)
+        seal_tool_forget(t->gcm);
 }
 
 bool seal_encrypt_salted(struct buf *out, struct sealed_field *f, const struct seal_key *record_key,
@@ -174,7 +182,6 @@ bool seal_encrypt_salted(struct buf *out, struct sealed_field *f, const struct s
     seal_field_key(&key, record_key, f->name);
     bool ok = stream_open(&s, true, &key, origin, record, f->name) && to &&
               encrypt_all(to, &s, header, data, total);
-    stream_close(&s);
     if (ok) {
         f->size = size;
         f->ciphertext = sha256_of((struct span){to, (size_t)size});
