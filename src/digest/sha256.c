@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { JOINED = 256 };
+
 struct sha256 {
     EVP_MD_CTX *ctx;
 };
@@ -98,9 +100,23 @@ struct digest sha256_of_parts(const struct span *parts, size_t count)
 {
     struct digest out;
     struct sha256 *s = own_context();
+    uint8_t joined[JOINED]; /* an update costs more than a short part does */
+    size_t n = 0;
     sha256_start(s);
-    for (size_t i = 0; i < count; i++)
-        sha256_update(s, parts[i].p, parts[i].n);
+    for (size_t i = 0; i < count; i++) {
+        if (n && parts[i].n > sizeof joined - n) {
+            sha256_update(s, joined, n);
+            n = 0;
+        }
+        if (parts[i].n > sizeof joined)
+            sha256_update(s, parts[i].p, parts[i].n);
+        else if (parts[i].n)
+            memcpy(joined + n, parts[i].p, parts[i].n);
+        n += parts[i].n > sizeof joined ? 0 : parts[i].n;
+    }
+    if (n)
+        sha256_update(s, joined, n);
+    explicit_bzero(joined, sizeof joined); /* parts may be keys */
     sha256_finish(s, &out);
     return out;
 }
