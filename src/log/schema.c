@@ -5,6 +5,7 @@
  */
 #include "log/sql.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,14 +215,23 @@ static char *in_real_folder(const char *path)
     return out;
 }
 
+/* Nobody asks how much memory SQLite has, and counting it is a lock for every allocation. Refused
+ * where SQLite is at work already, and then it counts. */
+static void count_no_memory(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 bool sql_open(sqlite3 **out, const char *path, enum sql_mode mode, struct err *e)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     static const int flags[] = {
         [SQL_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
         [SQL_OWN] = SQLITE_OPEN_READWRITE,
         [SQL_READ] = SQLITE_OPEN_READONLY,
     };
     sqlite3 *db = NULL;
+    (void)pthread_once(&once, count_no_memory);
     int open = flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE;
     char *real = in_real_folder(path);
     bool ok = sqlite3_open_v2(real ? real : path, &db, open, mode == SQL_OWN ? wal_vfs() : NULL) ==
