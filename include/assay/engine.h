@@ -54,7 +54,6 @@ struct engine_info {
     struct span name;
     const char *family;
     bool has_tokenizer, has_template;
-    bool writes_json; /* the vocabulary can write any JSON: requests may ask for it */
     struct digest tensor_root, architecture, tokenizer, chat_template;
     unsigned numerics; /* NUMERICS_VERSION */
     enum dtype cache;  /* element type of cached keys and values */
@@ -106,6 +105,29 @@ enum engine_tools {
     ENGINE_TOOLS_UNKNOWN  /* in none of these forms */
 };
 enum engine_tools engine_chat_tools(const struct engine *g);
+
+/* ---- what an answer is held to ------------------------------------------- */
+
+/* A form: tokens that would make an answer anything else are not drawn (docs/engine.md, "Forms"). */
+struct engine_form;
+
+/* What is wrong with one: which of its alternatives, and where in the schema, as a JSON pointer. */
+struct engine_form_wrong {
+    size_t alternative;
+    char where[256];
+};
+
+/*
+ * A form from an array of alternatives, each {"schema": S}, a JSON Schema of an object, or {"begin":
+ * TEXT, "schema": S, "end": TEXT} for a value between two texts. In the arena, with a copy of what it was
+ * made of. ERR_UNSUPPORTED: a schema asks for what answers are not held to, or for what cannot be.
+ */
+bool engine_form_read(const struct engine_form **out, struct json alternatives, struct arena *a,
+                      struct engine_form_wrong *wrong, struct err *e) ASSAY_MUST_CHECK;
+/* What it was made of, for a record; borrowed from its arena. */
+struct span engine_form_text(const struct engine_form *f);
+/* Whether the model's vocabulary can write all that it may ask for. */
+bool engine_form_writable(const struct engine *g, const struct engine_form *f);
 
 /* ---- requests ------------------------------------------------------------- */
 
@@ -187,8 +209,8 @@ struct engine_request {
     size_t stop_count;
     bool ignore_end; /* go on after an end token, for measurements */
     bool special;    /* control tokens show in the text */
-    bool json;       /* the answer is one JSON object, and ends with it */
     bool logprobs;   /* tokens tell their log probability, as they do when sampling.top is given */
+    const struct engine_form *form; /* NULL: any answer; otherwise it ends when the form does */
     /* Given answer (teacher forcing): computed together with the prompt in one prefill, every
      * position reported through `token`; nothing is drawn after it. */
     const uint32_t *answer;
@@ -207,7 +229,7 @@ struct engine_request {
 /*
  * Queue a request; *id names it for engine_cancel. Refused: empty prompts, ids outside the
  * vocabulary, prompts (with the given answer) longer than the context, parameters out of range,
- * JSON of a model that cannot write it.
+ * forms that the model cannot write.
  */
 bool engine_submit(struct engine *g, const struct engine_request *r, uint64_t *id,
                    struct err *e) ASSAY_MUST_CHECK;

@@ -154,7 +154,8 @@ static void describe(struct engine *g)
     i->width = g->config.width;
     i->layers = g->config.layers;
     i->sequences = g->slot_count;
-    i->writes_json = g->tokenizer != NULL && form_writable(g->tokenizer);
+    if (g->tokenizer != NULL)
+        g->alphabet = form_alphabet(g->tokenizer);
     i->parameters = g->facts.architecture.parameters.total;
     i->weight_bytes = g->weights.bytes;
     i->cache_bytes = kv_size(&g->config, g->config.context) * g->slot_count;
@@ -261,4 +262,12 @@ const struct tokenizer *engine_tokenizer(const struct engine *g)
 const struct model *engine_model(const struct engine *g)
 {
     return g->model;
+}
+
+bool engine_form_writable(const struct engine *g, const struct engine_form *f)
+{
+    for (size_t i = 0; i < sizeof f->needs.bit / sizeof *f->needs.bit; i++)
+        if (f->needs.bit[i] & ~g->alphabet.bit[i])
+            return false;
+    return true;
 }

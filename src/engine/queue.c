@@ -30,8 +30,9 @@ bool engine_check(const struct engine *g, const struct engine_request *r, struct
                        "--context, or shorten it",
                        r->answer_count ? " with its answer" : "", r->count + r->answer_count,
                        g->info.context);
-    if (r->json && !g->info.writes_json)
-        return err_set(e, ERR_UNSUPPORTED, "the model's vocabulary cannot write every JSON");
+    if (r->form != NULL && !engine_form_writable(g, r->form))
+        return err_set(e, ERR_UNSUPPORTED,
+                       "the model's vocabulary lacks octets that the form may ask for");
     if (r->stop_count > ENGINE_MAX_STOPS)
         return err_set(e, ERR_USAGE, "%zu stop strings: at most %d", r->stop_count,
                        ENGINE_MAX_STOPS);
@@ -89,6 +90,11 @@ static bool set_up(const struct engine *g, struct request *q, struct err *e)
     if (r->answer_count != 0)
         memcpy(q->tokens + r->count, r->answer, r->answer_count * sizeof *q->tokens);
     text_start(&q->text, g->tokenizer, r);
+    q->form = r->form != NULL ? malloc(sizeof *q->form) : NULL;
+    if (r->form != NULL && q->form == NULL)
+        return err_set(e, ERR_MEMORY, "no memory for a form");
+    if (r->form != NULL)
+        form_begin(q->form, r->form);
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/base/text.h"
 #include "assay/numerics.h"
 
 bool sampler_new(struct sampler *s, uint32_t vocabulary, struct err *e)
@@ -133,38 +134,74 @@ static void penalise(struct sampler *s, const struct draw *d)
     }
 }
 
-struct span form_octets(const struct tokenizer *t, uint32_t id)
+struct span form_octets(const struct tokenizer *t, uint32_t id, bool *control)
 {
     struct token token;
+    *control = false;
     if (!tokenizer_token(&token, t, id) || tokenizer_ends(t, id))
         return SPAN_EMPTY;
-    bool says =
-        token.type == TOKEN_NORMAL || token.type == TOKEN_USER_DEFINED || token.type == TOKEN_BYTE;
+    *control = token.type == TOKEN_CONTROL;
+    bool says = *control || token.type == TOKEN_NORMAL || token.type == TOKEN_USER_DEFINED ||
+                token.type == TOKEN_BYTE;
     return says ? token.bytes : SPAN_EMPTY;
 }
 
-bool form_writable(const struct tokenizer *t)
+struct form_octet_set form_alphabet(const struct tokenizer *t)
 {
-    bool found[UINT8_MAX + 1] = {false};
+    struct form_octet_set found = {{0}};
+    bool control, parts = false;
     for (size_t i = 0; i < tokenizer_size(t); i++) {
-        struct span s = form_octets(t, (uint32_t)i);
-        if (s.n == 1)
-            found[*s.p] = true;
+        struct span s = form_octets(t, (uint32_t)i, &control);
+        if (s.n == 1 && !control)
+            form_set_add(&found, *s.p);
+        parts = parts || utf8_invalid(s) != TEXT_VALID;
     }
-    for (const char *c = json_form_needs; *c != '\0'; c++) {
-        if (!found[(uint8_t)*c])
+    for (const char *c = FORM_PARTS; !parts && *c != '\0'; c++)
+        form_set_add(&found, (uint8_t)*c); /* nothing begins a character and leaves it unfinished */
+    return found;
+}
+
+/* ---- forms ---- */
+
+static bool is_plain(struct span octets)
+{
+    for (size_t i = 0; i < octets.n; i++)
+        if (octets.p[i] < ' ' || octets.p[i] >= 0x80 || octets.p[i] == '"' || octets.p[i] == '\\')
             return false;
-    }
     return true;
 }
 
-/* What cannot follow in the form cannot be drawn. */
-static void hold(struct sampler *s, const struct json_form *form)
+/* Octets that may be the next one; most tokens are judged by their first. */
+static void first_octets(const struct form_state *form, struct form_octet_set *plain,
+                         struct form_octet_set *framing)
 {
+    struct form_state then;
+    for (unsigned c = 0; c <= UINT8_MAX; c++) {
+        const uint8_t octet = (uint8_t)c;
+        form_copy(&then, form);
+        if (form_push(&then, (struct span){&octet, 1}, false))
+            form_set_add(plain, octet);
+        form_copy(&then, form);
+        if (form_push(&then, (struct span){&octet, 1}, true))
+            form_set_add(framing, octet);
+    }
+}
+
+/* What cannot follow in the form cannot be drawn. */
+static void hold(struct sampler *s, const struct form_state *form)
+{
+    struct form_octet_set plain = {{0}}, framing = {{0}};
+    struct form_state then;
+    bool free_string = form_in_free_string(form), control;
+    first_octets(form, &plain, &framing);
     for (uint32_t i = 0; i < s->vocabulary; i++) {
-        struct json_form then = *form;
-        struct span octets = form_octets(s->tokenizer, i);
-        if (octets.n == 0 || !json_form_push(&then, octets))
+        struct span octets = form_octets(s->tokenizer, i, &control);
+        bool can = octets.n != 0 && form_set_has(control ? &framing : &plain, octets.p[0]);
+        if (can && octets.n > 1 && !(free_string && !control && is_plain(octets))) {
+            form_copy(&then, form);
+            can = form_push(&then, octets, control);
+        }
+        if (!can)
             s->z[i] = -INFINITY;
     }
 }

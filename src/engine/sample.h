@@ -6,7 +6,7 @@
 #define ENGINE_SAMPLE_H
 
 #include "assay/engine.h"
-#include "engine/json_form.h"
+#include "engine/form.h"
 
 struct candidate {
     float z, e; /* logit after bias, penalties and temperature; exp(z - the largest) */
@@ -33,13 +33,14 @@ struct draw {
     const uint32_t *history; /* all tokens before */
     uint32_t position;       /* of the token that is drawn; as many tokens are before it */
     const struct engine_sampling *p;
-    const struct json_form *form; /* NULL: any token may follow */
+    const struct form_state *form; /* NULL: any token may follow */
 };
 
-/* The octets that a token stands for where the answer is JSON; empty: it cannot stand there. */
-struct span form_octets(const struct tokenizer *t, uint32_t id);
-/* Whether the vocabulary has all that JSON needs. */
-bool form_writable(const struct tokenizer *t);
+/* The octets that a token stands for where an answer is held to a form; empty: it cannot stand
+ * there. *control: it can stand in the texts around values alone. */
+struct span form_octets(const struct tokenizer *t, uint32_t id, bool *control);
+/* The octets that are tokens of their own. */
+struct form_octet_set form_alphabet(const struct tokenizer *t);
 
 /* The token that comes next. */
 uint32_t sample(struct sampler *s, const struct draw *d);

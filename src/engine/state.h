@@ -27,7 +27,7 @@ struct request {
     uint32_t count, room;
     uint32_t prompt, most; /* tokens of the prompt; most that the answer may have */
     struct answer_text text;
-    struct json_form form; /* of an answer that is JSON */
+    struct form_state *form; /* NULL: the answer is free */
     atomic_bool cancelled;
     bool ended;
     enum engine_finish finish;
@@ -55,6 +55,7 @@ struct engine {
     struct team *team;
     struct forward forward;
     struct sampler sampler;
+    struct form_octet_set alphabet; /* octets that are tokens of their own */
     struct tokenizer *tokenizer;
     struct template *template; /* NULL: no_template says why */
     struct err no_template;

@@ -18,6 +18,7 @@ void request_free(struct request *q)
     text_free(&q->text);
     free(q->tokens);
     free(q->sum);
+    free(q->form);
     free(q);
 }
 
@@ -258,7 +259,9 @@ static enum engine_finish finish_of(const struct engine *g, const struct request
 /* The form takes the token; true: it is over with it. */
 static bool form_goes_on(const struct engine *g, struct request *q, uint32_t id)
 {
-    return json_form_push(&q->form, form_octets(g->tokenizer, id)) && json_form_over(&q->form);
+    bool control;
+    struct span octets = form_octets(g->tokenizer, id, &control);
+    return form_push(q->form, octets, control) && q->form->over;
 }
 
 /* Draws (or looks at) the token after `position`, tells the request, and lets it grow. */
@@ -266,7 +269,7 @@ static void give_token(struct engine *g, struct request *q, uint32_t position, c
                        const float *logits)
 {
     bool given = q->r.answer_count != 0, stopped = false;
-    struct draw d = {logits, q->tokens, position + 1, &q->r.sampling, q->r.json ? &q->form : NULL};
+    struct draw d = {logits, q->tokens, position + 1, &q->r.sampling, q->form};
     struct engine_token t = {.index = q->answered, .position = position + 1};
     if (q->first == 0)
         q->first = clock_monotonic();
@@ -286,7 +289,7 @@ static void give_token(struct engine *g, struct request *q, uint32_t position, c
     bool go = q->r.token == NULL || q->r.token(q->r.arg, &t);
     if (!given)
         q->tokens[q->count++] = t.id;
-    bool over = q->r.json && form_goes_on(g, q, t.id);
+    bool over = q->form != NULL && form_goes_on(g, q, t.id);
     q->finish = finish_of(g, q, t.id, go, stopped && !given);
     if (over && go && !stopped && !given)
         q->finish = ENGINE_END;

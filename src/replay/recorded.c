@@ -151,6 +151,13 @@ static bool parts(struct recorded *c, struct span answers, struct err *e)
            err_set(e, ERR_INTEGRITY, "what was recorded of the call's answers does not fit them");
 }
 
+static bool form(struct recorded *c, struct err *e)
+{
+    struct json f = json_get(c->parameters, "form");
+    struct engine_form_wrong wrong;
+    return !json_type(f) || engine_form_read(&c->form, f, c->arena, &wrong, e);
+}
+
 bool recorded_open(struct recorded *c, struct log *l, struct log_reader *r, struct err *e)
 {
     struct span parameters, in, out, answers;
@@ -166,7 +173,7 @@ bool recorded_open(struct recorded *c, struct log *l, struct log_reader *r, stru
                     c->arena, e))
         return false;
     (void)json_bool(json_get(c->parameters, "embed"), &c->embed);
-    return parts(c, answers, e);
+    return form(c, e) && parts(c, answers, e);
 }
 
 /* ---- the request ---------------------------------------------------------- */
@@ -211,7 +218,7 @@ bool recorded_request(const struct recorded *c, const struct recorded_part *part
                                    .answer_count = part->count,
                                    .embed = c->embed,
                                    .sampling = engine_greedy()};
-    (void)json_bool(json_get(c->parameters, "json"), &out->json);
+    out->form = c->form;
     out->sampling.temperature = number(s, "temperature", 0);
     out->sampling.top_k = (uint32_t)whole(s, "top_k");
     out->sampling.top_p = number(s, "top_p", 1);

@@ -16,6 +16,7 @@ struct recorded {
     size_t entry_count;
     struct arena *arena;
     struct json parameters;
+    const struct engine_form *form; /* NULL: the answers were free */
     uint32_t *tokens_in, *tokens_out;
     size_t count_in, count_out;
     struct span digests, logits;

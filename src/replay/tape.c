@@ -91,12 +91,12 @@ static void put_parameters(struct buf *out, const struct engine_info *info,
         jw_key(&w, "embed");
         jw_bool(&w, true);
     }
+    if (r->form != NULL) {
+        jw_key(&w, "form");
+        jw_raw(&w, engine_form_text(r->form));
+    }
     jw_key(&w, "ignore_end");
     jw_bool(&w, r->ignore_end);
-    if (r->json) {
-        jw_key(&w, "json");
-        jw_bool(&w, true);
-    }
     put_count(&w, "max_tokens", r->max_tokens);
     put_count(&w, "numerics", info->numerics);
     put_shape(&w, shape);

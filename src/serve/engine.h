@@ -84,6 +84,8 @@ struct engine_job {
     bool stream, include_usage, logprobs, token_ids, base64;
     struct json tools, tool_choice, parallel, chat_variables;
     enum engine_tools form; /* of calls of tools; NONE: none were offered */
+    bool must_call;         /* a tool: */
+    struct span chosen;     /* of this name; empty: any */
     struct span model;
     uint8_t random[JOB_RANDOM];
     char id[JOB_ID], fingerprint[JOB_FINGERPRINT];
@@ -161,6 +163,14 @@ bool engine_chat_read(const struct engine *g, const struct engine_chat *c, struc
 /* Of a job whose messages are these. */
 bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e) ASSAY_MUST_CHECK;
 bool engine_tools_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
+
+/* ---- engine_form.c: what the answer is held to ---- */
+
+/* A schema, as JSON; `param` is what a complaint names, the place within the schema behind it. */
+bool engine_form_schema(struct engine_job *j, const char *param, struct span schema,
+                        struct err *e) ASSAY_MUST_CHECK;
+/* The call of a tool, whose arguments are as its parameters say. */
+bool engine_form_calls(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- dialects ---- */
 

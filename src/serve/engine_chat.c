@@ -260,29 +260,54 @@ static bool put_tools(struct engine_job *j, struct buf *out, struct err *e)
     return buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory for tools");
 }
 
-/* Whether a tool is called is the model's choice; nothing here could make it. */
+/* The tool that an object names, in each API's own way. */
+static bool named_choice(struct engine_job *j, struct json v, struct err *e)
+{
+    struct json of = j->api == EXCHANGE_CHAT ? json_get(v, "function") : v;
+    struct span type = SPAN_EMPTY;
+    (void)json_string(json_get(v, "type"), &type);
+    j->must_call = true;
+    return (span_is(type, j->api == EXCHANGE_MESSAGES ? "tool" : "function") &&
+            json_string(json_get(of, "name"), &j->chosen) && j->chosen.n) ||
+           complain(&j->call->wrong, e, "unsupported_value", "tool_choice",
+                    "must be auto, none, required (of messages: any), or name a function");
+}
+
+/* Whether one is called, and which; left to the model, or held to by a form. */
 static bool judge_choice(struct engine_job *j, bool *none, struct err *e)
 {
     struct span choice = span_str("auto");
-    struct json v = j->tool_choice, parallel = j->parallel;
-    bool serial = false, is_parallel = true;
-    if (j->api == EXCHANGE_MESSAGES) {
-        (void)json_bool(json_get(v, "disable_parallel_tool_use"), &serial);
-        v = is_there(v) ? json_get(v, "type") : v;
-    }
-    if (is_there(parallel) && !json_bool(parallel, &is_parallel))
-        is_parallel = false;
-    if (serial || !is_parallel)
-        return complain(&j->call->wrong, e, "unsupported_value",
-                        serial ? "tool_choice" : "parallel_tool_calls",
-                        "cannot ask for one call at a time of the bundled engine");
-    bool word = !is_there(j->tool_choice) || json_string(v, &choice);
-    *none = word && span_is(choice, "none");
-    if (word && (*none || span_is(choice, "auto")))
+    struct json v = j->tool_choice;
+    bool messages = j->api == EXCHANGE_MESSAGES;
+    struct json word = messages ? json_get(v, "type") : v;
+    bool is_word = is_there(v) && json_string(word, &choice);
+    *none = span_is(choice, "none");
+    j->must_call = is_word && span_is(choice, messages ? "any" : "required");
+    if (!is_there(v) || *none || j->must_call || (is_word && span_is(choice, "auto")))
         return true;
-    return complain(&j->call->wrong, e, "unsupported_value", "tool_choice",
-                    "can only be \"auto\" or \"none\" with the bundled engine, which does not hold "
-                    "its answers to a grammar of calls");
+    return named_choice(j, v, e);
+}
+
+/* One call at a time is what a form lets through; a free answer may have several. */
+static bool judge_parallel(struct engine_job *j, struct err *e)
+{
+    bool serial = false, parallel = true;
+    (void)json_bool(json_get(j->tool_choice, "disable_parallel_tool_use"), &serial);
+    if (is_there(j->parallel) && !json_bool(j->parallel, &parallel))
+        return complain(&j->call->wrong, e, "invalid_type", "parallel_tool_calls",
+                        "must be a boolean");
+    return (!serial && parallel) || j->must_call ||
+           complain(&j->call->wrong, e, "unsupported_value",
+                    serial ? "tool_choice" : "parallel_tool_calls",
+                    "can ask for one call at a time only where a call must be made");
+}
+
+static bool no_tools(struct engine_job *j, struct err *e)
+{
+    bool none;
+    return judge_choice(j, &none, e) &&
+           (!j->must_call || complain(&j->call->wrong, e, "invalid_value", "tool_choice",
+                                      "asks for a call, and there are no tools"));
 }
 
 bool engine_tools_read(struct engine_job *j, struct err *e)
@@ -292,8 +317,12 @@ bool engine_tools_read(struct engine_job *j, struct err *e)
     enum engine_tools form = engine_chat_tools(j->worker->engine);
     if (is_there(j->tools) && json_type(j->tools) != JSON_ARRAY)
         return complain(&j->call->wrong, e, "invalid_type", "tools", "must be an array");
-    if (json_count(j->tools) == 0 || !judge_choice(j, &none, e) || none)
-        return json_count(j->tools) == 0 || none;
+    if (json_count(j->tools) == 0)
+        return no_tools(j, e);
+    if (!judge_choice(j, &none, e) || none)
+        return none;
+    if (!judge_parallel(j, e))
+        return false;
     if (form == ENGINE_TOOLS_NONE || form == ENGINE_TOOLS_UNKNOWN)
         return complain(&j->call->wrong, e, "unsupported_value", "tools",
                         form == ENGINE_TOOLS_NONE

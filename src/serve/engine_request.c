@@ -208,26 +208,49 @@ static bool thinking(struct engine_job *j, const struct parameter *p, struct jso
                     "can only be disabled with the bundled engine");
 }
 
-/* Free text, or one JSON object; a schema is more than the engine holds an answer to. */
-static bool format(struct engine_job *j, const char *name, struct json v, struct err *e)
+/* What a schema comes with; `strict` changes nothing, because answers are always held to it. */
+static bool schema_format(struct engine_job *j, const char *name, struct json v, struct err *e)
+{
+    static const char *const known_members[] = {"type", "name", "description", "strict", "schema"};
+    char param[PARAM_MAX];
+    struct span text;
+    for (struct json m = json_first(v); json_type(m); m = json_next(m)) {
+        bool listed = false;
+        for (size_t i = 0; i < sizeof known_members / sizeof *known_members; i++)
+            listed = listed || span_is(json_key(m), known_members[i]);
+        if (!listed)
+            return complain(wrong(j), e, "invalid_value", name,
+                            "holds more than a name, a description, strict and a schema");
+    }
+    (void)snprintf(param, sizeof param, "%s.name", name);
+    if (!json_string(json_get(v, "name"), &text) || text.n == 0 || text.n > 64)
+        return complain(wrong(j), e, "invalid_value", param, "must be a string of 1 to 64 bytes");
+    (void)snprintf(param, sizeof param, "%s.schema", name);
+    if (json_type(json_get(v, "schema")) != JSON_OBJECT)
+        return complain(wrong(j), e, "invalid_type", param, "must be an object");
+    return engine_form_schema(j, param, json_text(json_get(v, "schema")), e);
+}
+
+/* Free text, one JSON object, or one that a schema describes. `inner`: what the schema stands in. */
+static bool format(struct engine_job *j, const char *name, struct json v, const char *inner,
+                   struct json described, struct err *e)
 {
     struct span type = span_str("text");
     if (json_type(v) > JSON_NULL && !json_string(json_get(v, "type"), &type))
         type = SPAN_EMPTY;
-    j->request.json = span_is(type, "json_object");
-    if (!j->request.json && !span_is(type, "text"))
-        return complain(wrong(j), e, "unsupported_value", name,
-                        "can be of type text or json_object with the bundled engine, which holds "
-                        "its answers to no schema");
-    return !j->request.json || engine_info(j->worker->engine)->writes_json ||
+    if (span_is(type, "json_schema"))
+        return schema_format(j, inner, described, e);
+    if (span_is(type, "json_object"))
+        return engine_form_schema(j, name, span_str("{\"type\":\"object\"}"), e);
+    return span_is(type, "text") ||
            complain(wrong(j), e, "unsupported_value", name,
-                    "cannot be json_object: this model's vocabulary cannot write every JSON");
+                    "can be of type text, json_object or json_schema with the bundled engine");
 }
 
 static bool response_format(struct engine_job *j, const struct parameter *p, struct json v,
                             struct err *e)
 {
-    return format(j, p->name, v, e);
+    return format(j, p->name, v, "response_format.json_schema", json_get(v, "json_schema"), e);
 }
 
 static bool text_format(struct engine_job *j, const struct parameter *p, struct json v,
@@ -238,7 +261,8 @@ static bool text_format(struct engine_job *j, const struct parameter *p, struct 
     for (struct json m = json_first(v); json_type(m); m = json_next(m))
         if (!span_is(json_key(m), "format") && json_type(m) != JSON_NULL)
             return unsupported(j, "text.verbosity", e);
-    return format(j, "text.format", json_get(v, "format"), e);
+    struct json f = json_get(v, "format");
+    return format(j, "text.format", f, "text.format", f, e);
 }
 
 static bool include(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
@@ -476,9 +500,11 @@ bool engine_request_read(struct engine_job *j, struct err *e)
     if (!json_parse(&j->root, buf_span(&j->call->body), JSON_STRICT, j->arena, e) ||
         !read_members(j, e) || !engine_tools_read(j, e))
         return false;
-    if (j->request.json && j->form != ENGINE_TOOLS_NONE)
+    if (j->request.form && j->form != ENGINE_TOOLS_NONE)
         return complain(wrong(j), e, "unsupported_value", "tools",
                         "cannot be called by an answer that is held to be one JSON object");
+    if (j->must_call && !engine_form_calls(j, e))
+        return false;
     if (!j->dialect->read(j, j->root, e))
         return false;
     if (!buf_ok(&j->prompt))

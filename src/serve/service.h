@@ -22,7 +22,7 @@ struct worker;
 struct engine_job;
 struct replays;
 
-enum { BACKEND_FIELDS = 5, PARAM_MAX = 96 };
+enum { BACKEND_FIELDS = 5, PARAM_MAX = 320 };
 
 /* What a caller did wrong, for the error that they get: its text is in the struct err. */
 struct complaint {

@@ -59,6 +59,16 @@ async function engine() {
     const c = (await client.chat.completions.create(call)).choices[0];
     return c.finish_reason === "tool_calls" && c.message.tool_calls[0].function.name === "weather";
   });
+  await check("javascript_engine_parsed_answer", async () => {
+    const schema = { type: "object", properties: { place: { enum: ["mill", "ford"] } }, required: ["place"], additionalProperties: false };
+    const response_format = { type: "json_schema", json_schema: { name: "visit", strict: true, schema } };
+    const c = await client.chat.completions.parse({ model: "orrin", messages, max_tokens: 60, response_format });
+    return ["mill", "ford"].includes(JSON.parse(c.choices[0].message.content).place);
+  });
+  await check("javascript_engine_tool_call_required", async () => {
+    const c = await client.chat.completions.create({ ...call, max_tokens: 100, logit_bias: { 10: -100, 11: -100 }, tool_choice: "required" });
+    return JSON.stringify(JSON.parse(c.choices[0].message.tool_calls[0].function.arguments)) === "{}";
+  });
   await check("javascript_engine_tool_call_streamed", async () => {
     const last = await client.chat.completions.stream(call).finalChatCompletion();
     return last.choices[0].message.tool_calls[0].function.name === "weather";

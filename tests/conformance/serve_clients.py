@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 import urllib.error
 import urllib.request
 
 import anthropic
 import httpx2 as httpx
 import openai
+import pydantic
 
 ASSAY, BUILD = os.environ["ASSAY"], os.environ["BUILD"]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -87,8 +89,20 @@ def anthropic_checks(client):
         check("anthropic_messages_streamed", "".join(stream.text_stream) == "Paris.")
 
 
+CITIES = ["Orrin", "Ford"]
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {
-    "type": "object", "properties": {"city": {"type": "string"}}}}}
+    "type": "object", "properties": {"city": {"type": "string", "enum": CITIES}}, "required": ["city"]}}}
+
+
+class Bird(pydantic.BaseModel):
+    name: typing.Literal["heron", "owl"]
+    seen: bool
+    note: str | None = pydantic.Field(max_length=12)
+
+
+class Visit(pydantic.BaseModel):
+    place: typing.Literal["mill", "ford"]
+    birds: typing.Annotated[list[Bird], pydantic.Field(min_length=2, max_length=2)]
 
 
 # A model whose token 3 is a whole call, so that a bias on it has the model call.
@@ -118,8 +132,12 @@ def engine_chat_checks(client):
     text = held.message.content
     check("engine_json_object", text.lstrip().startswith("{") and (
         held.finish_reason != "stop" or isinstance(json.loads(text), dict)))
-    for param, more in (("tools", {"tools": [WEATHER]}), ("response_format", {"response_format": {
-            "type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}}),
+    parsed = client.chat.completions.parse(**{**ask, "max_tokens": 300}, response_format=Visit).choices[0].message.parsed
+    check("engine_parsed_answer", parsed.place in ("mill", "ford") and len(parsed.birds) == 2)
+    pattern = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^a"}}}
+    for param, more in (("tools", {"tools": [WEATHER]}),
+                        ("response_format.json_schema.schema#/properties/a/pattern", {"response_format": {
+                            "type": "json_schema", "json_schema": {"name": "x", "schema": pattern}}}),
                         ("messages", {"messages": [{"role": "user", "content": "a " * 4000}]})):
         try:
             client.chat.completions.create(**{**ask, **more})
@@ -155,6 +173,12 @@ def engine_tool_checks(client):
     check("engine_tool_call_streamed", last.message.tool_calls[0].function.arguments == call.function.arguments)
     ask["messages"] += [choice.message.model_dump(exclude_none=True),
                         {"role": "tool", "tool_call_id": call.id, "content": "mist"}]
+    held = dict(ask, max_tokens=100, logit_bias={"10": -100, "11": -100}, messages=ask["messages"][:1])
+    for name, wanted in (("required", "required"),
+                         ("named", {"type": "function", "function": {"name": "weather"}})):
+        call = client.chat.completions.create(**held, tool_choice=wanted).choices[0].message.tool_calls[0]
+        check(f"engine_tool_call_{name}", call.function.name == "weather"
+              and json.loads(call.function.arguments)["city"] in CITIES)
     ask["tool_choice"] = "none"
     check("engine_tool_result", client.chat.completions.create(**ask).choices[0].message.content is not None)
     flat = {"type": "function", **WEATHER["function"]}
@@ -182,7 +206,8 @@ def engine_checks(folder):
     log, model = os.path.join(folder, "engine"), os.path.join(folder, "tools.gguf")
     vkey = re.search(r"verifier key (\S+)", run(ASSAY, "log", "init", log, "--origin", "example.org/e")).group(1)
     run(os.path.join(BUILD, "fixtures/make/family_model"), "llama", model, TOOL_TEMPLATE,
-        '<tool_call>{"name":"weather","arguments":{"city":"Orrin"}}</tool_call>')
+        '<tool_call>{"name":"weather","arguments":{"city":"Orrin"}}</tool_call>',
+        " \n" + "".join(map(chr, range(33, 127))))
     made = run(ASSAY, "serve", "--make-key", "root")
     key, entry = re.search(r"key: (\S+)\n.*?configuration:\n(.*)", made, re.S).groups()
     server = Server(folder, f"""listen: 127.0.0.1:0

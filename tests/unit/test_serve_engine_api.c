@@ -10,10 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "assay/base/json.h"
-#include "assay/replay.h"
-#include "support/family_model.h"
-#include "support/serving.h"
+#include "support/asking.h"
 
 /* Tokens 3 and 4 are what a model that calls tools would write; a bias has them chosen. */
 #define CALL "<tool_call>{\"name\":\"weather\",\"arguments\":{\"city\":\"Orrin\"}}</tool_call>"
@@ -24,11 +21,6 @@
     "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}}}}}]"
 #define CHAT "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}],"
 
-static struct folder place, models;
-static struct serving server;
-static char model_path[4096];
-static struct arena *arena;
-
 static int setup(void **state)
 {
     static const struct family_change change = {
@@ -38,139 +30,13 @@ static int setup(void **state)
         .words = {CALL, "plain "},
         .characters = "{}[]:,\"0truefalsn\\"};
     (void)state;
-    if (!folder_make(&place) || !folder_make(&models))
-        return -1;
-    logs_make(&place);
-    (void)snprintf(model_path, sizeof model_path, "%s/tiny.gguf", models.path);
-    if (!family_write(model_path, "llama", &change))
-        return -1;
-    serving_start_model(&server, &place, model_path);
-    return 0;
+    return asking_start(&change) ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    bool ok = serving_stop(&server);
-    folder_remove(&place);
-    folder_remove(&models);
-    return ok ? 0 : -1;
-}
-
-static int fresh_arena(void **state)
-{
-    (void)state;
-    arena = arena_new(16 << 20);
-    return arena ? 0 : -1;
-}
-
-static int free_arena(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
-
-/* ---- asking ---- */
-
-/* The answer's body, in the arena. */
-static struct span post(const char *path, unsigned status, const char *body)
-{
-    struct buf answer, out;
-    client_post(server.port, path, "", body, &answer);
-    answer_body(&answer, &out);
-    if (answer_status(&answer) != status)
-        fail_msg("%s: %.*s", body, (int)answer.n, answer.n ? (const char *)answer.p : "");
-    struct span copy = {(const uint8_t *)arena_str(arena, buf_span(&out)), out.n};
-    buf_free(&answer);
-    buf_free(&out);
-    return copy;
-}
-
-static struct json parse(struct span text)
-{
-    struct json root;
-    struct err e = ERR_INIT;
-    if (!json_parse(&root, text, JSON_STRICT, arena, &e))
-        fail_msg("%s: %.*s", e.text, (int)text.n, (const char *)text.p);
-    return root;
-}
-
-static struct json ask(const char *path, const char *body)
-{
-    return parse(post(path, 200, body));
-}
-
-static struct span text_at(struct json v)
-{
-    struct span s = SPAN_EMPTY;
-    if (!json_string(v, &s))
-        fail_msg("no string: %.*s", (int)json_text(v).n, (const char *)json_text(v).p);
-    return s;
-}
-
-static void is_text(struct json v, const char *wanted)
-{
-    struct span s = text_at(v);
-    if (!span_is(s, wanted))
-        fail_msg("'%.*s' and not '%s'", (int)s.n, (const char *)s.p, wanted);
-}
-
-static uint64_t number_at(struct json v)
-{
-    uint64_t n = UINT64_MAX;
-    assert_true(json_u64(v, &n));
-    return n;
-}
-
-/* The events of a stream: `data` of each, but for [DONE]. */
-enum { EVENTS = 128 };
-static size_t events_of(struct span stream, struct json out[EVENTS])
-{
-    const char *at = (const char *)stream.p;
-    size_t n = 0;
-    while ((at = strstr(at, "data: ")) != NULL) {
-        const char *end = strstr(at, "\n\n");
-        assert_non_null(end);
-        struct span data = {(const uint8_t *)at + 6, (size_t)(end - at) - 6};
-        at = end;
-        if (span_is(data, "[DONE]"))
-            continue;
-        assert_true(n < EVENTS);
-        out[n++] = parse(data);
-    }
-    return n;
-}
-
-static struct json choice_of(struct json event)
-{
-    return json_at(json_get(event, "choices"), 0);
-}
-
-/* The newest call, computed again by an engine of this process; returns what was compared. */
-static uint64_t replayed(void)
-{
-    struct told t;
-    struct replay r;
-    struct engine *g = NULL;
-    struct err e = ERR_INIT;
-    struct engine_options o = {.threads = 1};
-    told_wait(&t, &place);
-    assert_string_equal(t.outcome, "complete");
-    assert_true(serving_stop(&server));
-    if (!engine_load(&g, model_path, &o, &e))
-        fail_msg("%s", e.text);
-    struct log *l = logs_open(&place);
-    struct log_reader *reader = logs_reader(&place);
-    if (!replay_run(&r, l, reader, t.outcome_seq, g, &e))
-        fail_msg("%s", e.text);
-    log_reader_close(reader);
-    log_close(l);
-    engine_free(g);
-    serving_start_model(&server, &place, model_path);
-    if (r.verdict != REPLAY_MATCH)
-        fail_msg("verdict %d at token %llu: %s", r.verdict, (unsigned long long)r.first, r.reason);
-    return r.compared;
+    return asking_stop() ? 0 : -1;
 }
 
 /* ---- several answers ---- */
@@ -422,7 +288,7 @@ static void embeddings_have_length_one_in_both_encodings_and_replay(void **state
     root = ask("/v1/embeddings", "{\"model\":\"tiny\",\"input\":[5,6],\"dimensions\":64,"
                                  "\"encoding_format\":\"base64\"}");
     struct span bytes, text = text_at(json_get(json_at(json_get(root, "data"), 0), "embedding"));
-    assert_true(base64_decode(text, arena, &bytes));
+    assert_true(base64_decode(text, asking_arena, &bytes));
     assert_int_equal(bytes.n, 64 * 4);
     assert_memory_equal(bytes.p, &first, sizeof first);
 }
@@ -606,7 +472,7 @@ static void what_is_wrong_is_named(void **state)
          "top_logprobs"},
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
-         "\"response_format\":{\"type\":\"json_schema\"}",
+         "\"response_format\":{\"type\":\"grammar\"}",
          "response_format"},
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
@@ -614,7 +480,7 @@ static void what_is_wrong_is_named(void **state)
          "tools[0]"},
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]," TOOLS
-         ",\"tool_choice\":\"required\"",
+         ",\"tool_choice\":\"always\"",
          "tool_choice"},
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]," TOOLS
@@ -625,7 +491,7 @@ static void what_is_wrong_is_named(void **state)
         {"/v1/responses", "\"input\":\"a3\",\"store\":true", "store"},
         {"/v1/responses", "\"input\":[{\"type\":\"reasoning\"}]", "input[0].type"},
         {"/v1/responses", "\"instructions\":\"x\"", "input"},
-        {"/v1/responses", "\"input\":\"a3\",\"text\":{\"format\":{\"type\":\"json_schema\"}}",
+        {"/v1/responses", "\"input\":\"a3\",\"text\":{\"format\":{\"type\":\"grammar\"}}",
          "text.format"},
         {"/v1/embeddings", "\"input\":\"a3\",\"dimensions\":8", "dimensions"},
         {"/v1/embeddings", "\"input\":\"a3\",\"encoding_format\":\"hex\"", "encoding_format"},
@@ -643,7 +509,7 @@ static void what_is_wrong_is_named(void **state)
          "thinking"},
     };
     struct told before, after;
-    told_read(&before, &place);
+    told_read(&before, &asking_place);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char body[1024];
         snprintf(body, sizeof body, "{\"model\":\"tiny\",%s}", cases[i].members);
@@ -651,7 +517,7 @@ static void what_is_wrong_is_named(void **state)
         is_text(json_get(error, "param"), cases[i].param);
         is_text(json_get(error, "type"), "invalid_request_error");
     }
-    told_read(&after, &place);
+    told_read(&after, &asking_place);
     assert_int_equal(before.intents, after.intents);
 }
 
@@ -679,7 +545,7 @@ static void prompt_beyond_the_context_is_refused_by_its_parameter(void **state)
     buf_free(&body);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh_arena, free_arena)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, asking_fresh, asking_done)
 
 int main(void)
 {

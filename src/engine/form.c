@@ -1,0 +1,537 @@
+/*
+ * The machine. Numbers end only with what follows them, so an octet may be taken by the frame
+ * below; unions are followed in every way that still fits. A frame is opened only where its
+ * smallest value fits below FORM_DEPTH: from every state there is a way to the end.
+ */
+#include "engine/form.h"
+
+#include <string.h>
+
+enum { DEAD = UINT8_MAX };
+
+enum taken {
+    NOT, /* the octet cannot follow */
+    TAKEN,
+    BEFORE, /* the value ended before the octet, which is its parent's */
+    ENTER   /* a frame was opened that takes the octet */
+};
+
+/* States of a frame; 0: its value has not begun. */
+enum { BEGIN, OPEN, NAME, COLON, AFTER, NEXT };
+enum { IN_STRING = 1, ESCAPE, HEX, HEX_D, UTF_E0, UTF_ED, UTF_F0, UTF_F4, UTF_REST };
+enum { MINUS = 1, ZERO, DIGITS, POINT, FRACTION, EXPONENT, SIGN, POWER };
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_hex(uint8_t c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static enum taken space(struct form_thread *t)
+{
+    return ++t->spaces <= FORM_SPACES ? TAKEN : NOT;
+}
+
+static enum taken go(struct form_frame *f, unsigned state)
+{
+    f->state = (uint8_t)state;
+    return TAKEN;
+}
+
+/* ---- frames ---- */
+
+static bool fits(const struct engine_form *form, const struct form_thread *t, uint32_t node)
+{
+    return t->depth + form->node[node].need <= FORM_DEPTH;
+}
+
+static void open(struct form_thread *t, uint32_t node)
+{
+    t->frame[t->depth++] = (struct form_frame){.node = (uint16_t)node};
+}
+
+static enum taken close(struct form_thread *t)
+{
+    t->depth--;
+    return TAKEN;
+}
+
+/* ---- texts ---- */
+
+/* A place in a list of texts: which one, and how many of its octets were said. */
+static uint32_t place(uint32_t item, size_t n)
+{
+    return item << 16 | (uint32_t)n;
+}
+
+static uint32_t item_of(const struct form_frame *f)
+{
+    return f->count >> 16;
+}
+
+static size_t said_of(const struct form_frame *f)
+{
+    return f->count & 0xffff;
+}
+
+/* Whether text k goes on with c where text j is after n octets. */
+static bool goes_on(const struct form_node *node, uint32_t k, uint32_t j, size_t n, uint8_t c)
+{
+    struct span text = node->item[k].text;
+    return text.n > n && text.p[n] == c &&
+           (k == j || n == 0 || memcmp(text.p, node->item[j].text.p, n) == 0);
+}
+
+static enum taken in_literals(const struct form_node *node, struct form_thread *t,
+                              struct form_frame *f, uint8_t c)
+{
+    uint32_t j = item_of(f);
+    size_t n = said_of(f);
+    if (n == 0 && is_space(c))
+        return space(t);
+    for (uint32_t k = j; k < node->count; k++) {
+        if (!goes_on(node, k, j, n, c))
+            continue;
+        struct span text = node->item[k].text;
+        bool open_end = text.p[0] == '-' || is_digit(text.p[0]);
+        f->count = place(k, n + 1);
+        return text.n == n + 1 && !open_end ? close(t) : TAKEN;
+    }
+    return n && node->item[j].text.n == n ? BEFORE : NOT;
+}
+
+static enum taken in_framed(const struct form_node *node, struct form_thread *t,
+                            struct form_frame *f, uint8_t c)
+{
+    struct span text = node->item[f->state == AFTER].text;
+    if (text.p[f->count] != c)
+        return NOT;
+    if (++f->count < text.n)
+        return TAKEN;
+    if (f->state == AFTER)
+        return close(t);
+    f->count = 0;
+    f->state = AFTER;
+    open(t, node->value);
+    return TAKEN;
+}
+
+/* ---- strings ---- */
+
+static enum taken begin_character(const struct form_node *node, struct form_frame *f, uint8_t c)
+{
+    static const struct {
+        uint8_t from, to, left, state;
+    } leads[] = {{0xc2, 0xdf, 1, UTF_REST}, {0xe0, 0xe0, 2, UTF_E0},   {0xe1, 0xec, 2, UTF_REST},
+                 {0xed, 0xed, 2, UTF_ED},   {0xee, 0xef, 2, UTF_REST}, {0xf0, 0xf0, 3, UTF_F0},
+                 {0xf1, 0xf3, 3, UTF_REST}, {0xf4, 0xf4, 3, UTF_F4}};
+    if (f->count == node->max || c < ' ')
+        return NOT;
+    f->count++;
+    if (c == '\\')
+        return go(f, ESCAPE);
+    if (c < 0x80)
+        return TAKEN;
+    for (size_t i = 0; i < sizeof leads / sizeof *leads; i++) {
+        if (c >= leads[i].from && c <= leads[i].to) {
+            f->left = leads[i].left;
+            return go(f, leads[i].state);
+        }
+    }
+    return NOT;
+}
+
+/* RFC 3629: the second octet is held to less than the others by some first ones. */
+static enum taken go_on_character(struct form_frame *f, uint8_t c)
+{
+    uint8_t from = f->state == UTF_E0 ? 0xa0 : f->state == UTF_F0 ? 0x90 : 0x80;
+    uint8_t to = f->state == UTF_ED ? 0x9f : f->state == UTF_F4 ? 0x8f : 0xbf;
+    if (c < from || c > to)
+        return NOT;
+    return go(f, --f->left ? UTF_REST : IN_STRING);
+}
+
+/* No half of a pair: what is beyond the basic plane is written as it is. */
+static enum taken escaped(struct form_frame *f, uint8_t c)
+{
+    if (f->state == ESCAPE && c != 'u')
+        return c && strchr("\"\\/bfnrt", c) ? go(f, IN_STRING) : NOT;
+    if (f->state == ESCAPE) {
+        f->left = 4;
+        return go(f, HEX);
+    }
+    if (!is_hex(c) || (f->state == HEX_D && !(c >= '0' && c <= '7')))
+        return NOT;
+    bool first = f->left == 4;
+    f->left--;
+    if (first && (c == 'd' || c == 'D'))
+        return go(f, HEX_D);
+    return go(f, f->left ? HEX : IN_STRING);
+}
+
+static enum taken in_string(const struct form_node *node, struct form_thread *t,
+                            struct form_frame *f, uint8_t c)
+{
+    if (f->state == BEGIN)
+        return is_space(c) ? space(t) : c == '"' ? go(f, IN_STRING) : NOT;
+    if (f->state >= UTF_E0)
+        return go_on_character(f, c);
+    if (f->state >= ESCAPE)
+        return escaped(f, c);
+    if (c == '"')
+        return f->count >= node->min ? close(t) : NOT;
+    return begin_character(node, f, c);
+}
+
+/* ---- numbers ---- */
+
+static enum taken digit(struct form_frame *f, uint8_t c, unsigned then)
+{
+    if (!is_digit(c))
+        return NOT;
+    f->count = 1;
+    return go(f, then);
+}
+
+static enum taken begin_number(struct form_thread *t, struct form_frame *f, uint8_t c)
+{
+    bool minus = f->state == MINUS;
+    if (is_space(c) && !minus)
+        return space(t);
+    if (c == '-' && !minus)
+        return go(f, MINUS);
+    return c == '0' ? go(f, ZERO) : digit(f, c, DIGITS);
+}
+
+/* What the digits so far may be followed by; any of it may also be the number's end. */
+static enum taken go_on_number(const struct form_node *node, struct form_frame *f, uint8_t c)
+{
+    unsigned s = f->state;
+    if (is_digit(c))
+        return s != ZERO && f->count++ < (s == POWER ? FORM_POWER : FORM_DIGITS) ? TAKEN : NOT;
+    if (c == '.' && !node->whole && (s == ZERO || s == DIGITS))
+        return go(f, POINT);
+    if ((c == 'e' || c == 'E') && !node->whole && s != POWER)
+        return go(f, EXPONENT);
+    return BEFORE;
+}
+
+static enum taken in_number(const struct form_node *node, struct form_thread *t,
+                            struct form_frame *f, uint8_t c)
+{
+    switch (f->state) {
+    case BEGIN:
+    case MINUS:
+        return begin_number(t, f, c);
+    case POINT:
+        return digit(f, c, FRACTION);
+    case EXPONENT:
+        return c == '+' || c == '-' ? go(f, SIGN) : digit(f, c, POWER);
+    case SIGN:
+        return digit(f, c, POWER);
+    default:
+        return go_on_number(node, f, c);
+    }
+}
+
+/* ---- objects and arrays ---- */
+
+/* The next member whose name goes on with c; none that is required is passed over. */
+static bool name_goes_on(const struct engine_form *form, const struct form_node *node,
+                         const struct form_thread *t, struct form_frame *f, uint8_t c)
+{
+    uint32_t j = item_of(f);
+    size_t n = said_of(f);
+    for (uint32_t k = j; k < node->count; k++) {
+        if (goes_on(node, k, j, n, c) && fits(form, t, node->item[k].value)) {
+            f->count = place(k, n + 1);
+            return true;
+        }
+        if (node->item[k].required)
+            break;
+    }
+    return false;
+}
+
+/* Whether members from j on may follow, and whether none need to. */
+static bool may_follow(const struct engine_form *form, const struct form_node *node,
+                       const struct form_thread *t, uint32_t j)
+{
+    for (; j < node->count; j++) {
+        if (fits(form, t, node->item[j].value))
+            return true;
+        if (node->item[j].required)
+            break;
+    }
+    return false;
+}
+
+static bool may_end(const struct form_node *node, uint32_t j)
+{
+    while (j < node->count && !node->item[j].required)
+        j++;
+    return j == node->count;
+}
+
+static enum taken in_name(const struct engine_form *form, const struct form_node *node,
+                          struct form_thread *t, struct form_frame *f, uint8_t c)
+{
+    if (!name_goes_on(form, node, t, f, c))
+        return NOT;
+    return go(f, said_of(f) == node->item[item_of(f)].text.n ? COLON : NAME);
+}
+
+static enum taken in_object(const struct engine_form *form, const struct form_node *node,
+                            struct form_thread *t, struct form_frame *f, uint8_t c)
+{
+    uint32_t j = item_of(f);
+    if (f->state == NAME)
+        return in_name(form, node, t, f, c);
+    if (is_space(c))
+        return space(t);
+    switch (f->state) {
+    case BEGIN:
+        return c == '{' ? go(f, OPEN) : NOT;
+    case COLON:
+        if (c != ':')
+            return NOT;
+        f->state = AFTER;
+        open(t, node->item[j].value);
+        return TAKEN;
+    case AFTER:
+        if (c != ',' || !may_follow(form, node, t, j + 1))
+            return c == '}' && may_end(node, j + 1) ? close(t) : NOT;
+        f->count = place(j + 1, 0);
+        return go(f, NEXT);
+    default:
+        if (c == '}' && f->state == OPEN && may_end(node, 0))
+            return close(t);
+        return c == '"' ? in_name(form, node, t, f, c) : NOT;
+    }
+}
+
+static enum taken in_map(const struct engine_form *form, const struct form_node *node,
+                         struct form_thread *t, struct form_frame *f, uint8_t c)
+{
+    bool more = fits(form, t, 0) && fits(form, t, node->value);
+    if (is_space(c))
+        return space(t);
+    switch (f->state) {
+    case BEGIN:
+        return c == '{' ? go(f, OPEN) : NOT;
+    case COLON:
+        if (c != ':')
+            return NOT;
+        f->state = AFTER;
+        open(t, node->value);
+        return TAKEN;
+    case AFTER:
+        return c == ',' && more ? go(f, NEXT) : c == '}' ? close(t) : NOT;
+    default:
+        if (c == '}' && f->state == OPEN)
+            return close(t);
+        if (c != '"' || !more)
+            return NOT;
+        f->state = COLON;
+        open(t, 0);
+        return ENTER;
+    }
+}
+
+static enum taken in_array(const struct engine_form *form, const struct form_node *node,
+                           struct form_thread *t, struct form_frame *f, uint8_t c)
+{
+    bool more = f->count < node->max && fits(form, t, node->value);
+    if (is_space(c))
+        return space(t);
+    if (f->state == BEGIN)
+        return c == '[' ? go(f, OPEN) : NOT;
+    if (c == ']')
+        return f->count >= node->min ? close(t) : NOT;
+    if (!more || (f->state == AFTER && c != ','))
+        return NOT;
+    bool first = f->state == OPEN;
+    f->state = AFTER;
+    f->count++;
+    open(t, node->value);
+    return first ? ENTER : TAKEN;
+}
+
+/* ---- an octet ---- */
+
+static bool may_begin(const struct form_node *node, uint8_t c)
+{
+    switch (node->kind) {
+    case FORM_TEXTUAL:
+        return c == '"';
+    case FORM_NUMBER:
+        return c == '-' || is_digit(c);
+    case FORM_OBJECT:
+    case FORM_MAP:
+        return c == '{';
+    case FORM_ARRAY:
+        return c == '[';
+    case FORM_LITERALS:
+    case FORM_FRAMED:
+        for (uint32_t i = 0; i < (node->kind == FORM_FRAMED ? 1 : node->count); i++)
+            if (node->item[i].text.p[0] == c)
+                return true;
+        return false;
+    case FORM_UNSET:
+    case FORM_ALIAS:
+    case FORM_ANY:
+        break;
+    }
+    return false;
+}
+
+static enum taken in_frame(const struct engine_form *form, struct form_thread *t, uint8_t c)
+{
+    struct form_frame *f = &t->frame[t->depth - 1];
+    const struct form_node *node = &form->node[f->node];
+    switch (node->kind) {
+    case FORM_LITERALS:
+        return in_literals(node, t, f, c);
+    case FORM_TEXTUAL:
+        return in_string(node, t, f, c);
+    case FORM_NUMBER:
+        return in_number(node, t, f, c);
+    case FORM_OBJECT:
+        return in_object(form, node, t, f, c);
+    case FORM_MAP:
+        return in_map(form, node, t, f, c);
+    case FORM_ARRAY:
+        return in_array(form, node, t, f, c);
+    case FORM_FRAMED:
+        return in_framed(node, t, f, c);
+    case FORM_UNSET:
+    case FORM_ALIAS:
+    case FORM_ANY:
+        break;
+    }
+    return NOT;
+}
+
+static void copy_thread(struct form_thread *to, const struct form_thread *from)
+{
+    to->depth = from->depth;
+    to->spaces = from->spaces;
+    memcpy(to->frame, from->frame, from->depth * sizeof *from->frame);
+}
+
+/* The octet begins one of several values: this thread follows the first that can, further ones
+ * the others. */
+static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, bool framing)
+{
+    struct form_frame *f = &t->frame[t->depth - 1];
+    const struct form_node *any = &s->form->node[f->node];
+    uint32_t first = UINT32_MAX;
+    if (is_space(c))
+        return space(t);
+    for (uint32_t i = 0; i < any->count; i++) {
+        uint32_t value = any->item[i].value;
+        const struct form_node *node = &s->form->node[value];
+        if (!may_begin(node, c) || t->depth - 1 + node->need > FORM_DEPTH ||
+            (framing && node->kind != FORM_FRAMED))
+            continue;
+        if (first == UINT32_MAX) {
+            first = value;
+        } else if (s->count < FORM_THREADS) {
+            struct form_thread *other = &s->thread[s->count++];
+            copy_thread(other, t);
+            other->spaces = 0;
+            other->frame[other->depth - 1] = (struct form_frame){.node = (uint16_t)value};
+            if (in_frame(s->form, other, c) != TAKEN)
+                other->depth = DEAD;
+        }
+    }
+    if (first == UINT32_MAX)
+        return NOT;
+    *f = (struct form_frame){.node = (uint16_t)first};
+    return in_frame(s->form, t, c);
+}
+
+static void step(struct form_state *s, struct form_thread *t, uint8_t c, bool framing)
+{
+    uint8_t spaces = t->spaces;
+    enum taken taken = NOT;
+    do {
+        if (t->depth == 0)
+            break;
+        enum form_kind kind = s->form->node[t->frame[t->depth - 1].node].kind;
+        taken = framing && kind != FORM_FRAMED && kind != FORM_ANY ? NOT
+                : kind == FORM_ANY                                 ? split(s, t, c, framing)
+                                                                   : in_frame(s->form, t, c);
+        if (taken == BEFORE)
+            t->depth--;
+    } while (taken == BEFORE || taken == ENTER);
+    if (t->depth == 0 ? taken != TAKEN : taken == NOT)
+        t->depth = DEAD;
+    if (t->spaces == spaces)
+        t->spaces = 0;
+}
+
+static bool octet(struct form_state *s, uint8_t c, bool framing)
+{
+    uint8_t n = s->count, kept = 0;
+    for (uint8_t i = 0; i < n; i++)
+        step(s, &s->thread[i], c, framing);
+    for (uint8_t i = 0; i < s->count; i++) {
+        if (s->thread[i].depth == DEAD)
+            continue;
+        s->over = s->over || s->thread[i].depth == 0;
+        if (kept != i)
+            copy_thread(&s->thread[kept], &s->thread[i]);
+        kept++;
+    }
+    s->count = kept;
+    return kept != 0;
+}
+
+/* ---- */
+
+void form_begin(struct form_state *s, const struct engine_form *f)
+{
+    s->form = f;
+    s->count = 1;
+    s->over = false;
+    s->thread[0].depth = 0;
+    s->thread[0].spaces = 0;
+    open(&s->thread[0], f->root);
+}
+
+void form_copy(struct form_state *to, const struct form_state *from)
+{
+    to->form = from->form;
+    to->count = from->count;
+    to->over = from->over;
+    for (uint8_t i = 0; i < from->count; i++)
+        copy_thread(&to->thread[i], &from->thread[i]);
+}
+
+bool form_push(struct form_state *s, struct span bytes, bool framing)
+{
+    for (size_t i = 0; i < bytes.n; i++)
+        if (s->over || !octet(s, bytes.p[i], framing))
+            return false;
+    return true;
+}
+
+bool form_in_free_string(const struct form_state *s)
+{
+    const struct form_thread *t = &s->thread[0];
+    if (s->count != 1 || t->depth == 0)
+        return false;
+    const struct form_frame *f = &t->frame[t->depth - 1];
+    const struct form_node *node = &s->form->node[f->node];
+    return node->kind == FORM_TEXTUAL && f->state == IN_STRING && node->max == UINT32_MAX;
+}

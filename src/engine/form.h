@@ -1,0 +1,108 @@
+/*
+ * Private to src/engine: what an answer is held to, as a machine that reads an octet at a time. A
+ * form is a list of nodes, made of JSON Schemas by schema.c; its state is a few stacks of
+ * frames, one for each way in which what was said so far can be read. Which octets may
+ * follow is a pure function of it, so a replay finds the same.
+ */
+#ifndef ENGINE_FORM_H
+#define ENGINE_FORM_H
+
+#include "assay/engine.h"
+
+enum {
+    FORM_DEPTH = 64,   /* frames: levels of a value, its texts around it included */
+    FORM_THREADS = 16, /* ways of reading at once; further ones are not followed */
+    FORM_SPACES = 16,  /* octets of white space in a row */
+    FORM_DIGITS = 24,  /* in a row */
+    FORM_POWER = 3,    /* digits of an exponent */
+    FORM_NODES = 4096,
+    FORM_LIST = 4096,     /* members, values or alternatives of a node */
+    FORM_TEXT = 16384,    /* octets of one text */
+    FORM_WAYS = 1 << 16,  /* alternatives of all unions */
+    FORM_STRING = 1 << 24 /* characters or items that a bound may say */
+};
+
+/* Octets of which one goes on with any character that was begun (RFC 3629). */
+#define FORM_PARTS "\x80\x90\xa0"
+
+enum form_kind {
+    FORM_UNSET,
+    FORM_ALIAS,    /* only while it is made: the same as `value` */
+    FORM_LITERALS, /* one of the texts, in the order of their octets */
+    FORM_TEXTUAL,  /* a string of min to max characters */
+    FORM_NUMBER,   /* whole: an integer */
+    FORM_OBJECT,   /* these members, in their order; those that are not required may be missing */
+    FORM_MAP,      /* an object of any names, its values like `value` */
+    FORM_ARRAY,    /* min to max items like `value` */
+    FORM_ANY,      /* like one of the list's values, none of which is an ANY itself */
+    FORM_FRAMED    /* the first text of the list, `value`, its second text */
+};
+
+struct form_item {
+    struct span text; /* of a member: its name as JSON, quotes included */
+    uint32_t value;   /* a node */
+    bool required;
+};
+
+struct form_node {
+    enum form_kind kind;
+    bool whole;
+    uint32_t need; /* frames that its smallest value takes; above FORM_DEPTH: there is none */
+    uint32_t min, max;
+    uint32_t value;
+    struct form_item *item;
+    uint32_t count;
+};
+
+struct form_octet_set {
+    uint64_t bit[4];
+};
+
+/* Opaque beyond src/engine; all of it in the arena that it was read into. */
+struct engine_form {
+    struct form_node *node; /* 0: any string, which names of maps are like */
+    uint32_t count, root;
+    struct span text; /* as it was given */
+    struct form_octet_set
+        needs; /* each must be a token of its own, so that there is always a way on */
+};
+
+static inline void form_set_add(struct form_octet_set *s, uint8_t c)
+{
+    s->bit[c >> 6] |= UINT64_C(1) << (c & 63);
+}
+
+static inline bool form_set_has(const struct form_octet_set *s, uint8_t c)
+{
+    return s->bit[c >> 6] >> (c & 63) & 1;
+}
+
+struct form_frame {
+    uint16_t node;
+    uint8_t state, left;
+    uint32_t count;
+};
+
+struct form_thread {
+    uint8_t depth; /* frames */
+    uint8_t spaces;
+    struct form_frame frame[FORM_DEPTH];
+};
+
+struct form_state {
+    const struct engine_form *form;
+    uint8_t count;
+    bool over; /* the value is whole: nothing may follow */
+    struct form_thread thread[FORM_THREADS];
+};
+
+void form_begin(struct form_state *s, const struct engine_form *f);
+/* What is used of it. */
+void form_copy(struct form_state *to, const struct form_state *from);
+/* Take the octets; false, and *s is of no use any more, when they cannot follow. `framing`: they
+ * may stand in the texts around values alone, as control tokens do. */
+bool form_push(struct form_state *s, struct span bytes, bool framing);
+/* Whether any character but quotes and backslashes may follow, and as many as one likes. */
+bool form_in_free_string(const struct form_state *s);
+
+#endif

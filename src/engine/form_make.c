@@ -1,0 +1,298 @@
+/*
+ * From alternatives to a machine that can run: references are followed, unions within unions
+ * become one, and each node learns how deep its smallest value goes and each form which octets
+ * it may be left with.
+ */
+#include <string.h>
+
+#include "engine/schema.h"
+
+enum { ENDLESS = FORM_DEPTH + 1 };
+
+/* ---- references and unions ---- */
+
+/* What a node stands for; FORM_NODES: for itself, and so for nothing. */
+static uint32_t resolved(const struct engine_form *f, uint32_t node)
+{
+    for (uint32_t steps = 0; steps <= f->count; steps++) {
+        if (f->node[node].kind != FORM_ALIAS)
+            return node;
+        node = f->node[node].value;
+    }
+    return FORM_NODES;
+}
+
+struct union_of {
+    const struct engine_form *form;
+    uint8_t *seen; /* of each node */
+    uint32_t *todo, *found;
+    uint32_t todo_count, found_count;
+};
+
+static void look_at(struct union_of *u, uint32_t node)
+{
+    node = resolved(u->form, node);
+    if (node == FORM_NODES || u->seen[node])
+        return;
+    u->seen[node] = 1;
+    if (u->form->node[node].kind == FORM_ANY)
+        u->todo[u->todo_count++] = node;
+    else
+        u->found[u->found_count++] = node;
+}
+
+static bool flatten(struct form_maker *m, struct union_of *u, uint32_t any, uint32_t *ways,
+                    struct err *e)
+{
+    struct form_node *node = &m->form->node[any];
+    memset(u->seen, 0, m->form->count);
+    u->todo_count = u->found_count = 0;
+    look_at(u, any);
+    while (u->todo_count) {
+        const struct form_node *n = &m->form->node[u->todo[--u->todo_count]];
+        for (uint32_t i = 0; i < n->count; i++)
+            look_at(u, n->item[i].value);
+    }
+    *ways += u->found_count;
+    if (*ways > FORM_WAYS)
+        return err_set(e, ERR_UNSUPPORTED, "has more than %d alternatives", FORM_WAYS);
+    struct form_item *items = arena_array(m->a, u->found_count + 1, sizeof *items);
+    if (items == NULL)
+        return err_set(e, ERR_MEMORY, "no memory for a form");
+    for (uint32_t i = 0; i < u->found_count; i++)
+        items[i].value = u->found[i];
+    node->item = items;
+    node->count = u->found_count;
+    return true;
+}
+
+static bool flatten_all(struct form_maker *m, struct err *e)
+{
+    uint32_t n = m->form->count, ways = 0;
+    struct union_of u = {.form = m->form,
+                         .seen = arena_alloc(m->a, n),
+                         .todo = arena_array(m->a, n, sizeof *u.todo),
+                         .found = arena_array(m->a, n, sizeof *u.found)};
+    if (u.seen == NULL || u.todo == NULL || u.found == NULL)
+        return err_set(e, ERR_MEMORY, "no memory for a form");
+    for (uint32_t i = 0; i < n; i++)
+        if (m->form->node[i].kind == FORM_ANY && !flatten(m, &u, i, &ways, e))
+            return false;
+    return true;
+}
+
+/* Nothing refers to an alias any more; one that stands for itself has no value. */
+static void follow(struct engine_form *f)
+{
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct form_node *n = &f->node[i];
+        if (n->kind == FORM_MAP || n->kind == FORM_ARRAY || n->kind == FORM_FRAMED) {
+            uint32_t to = resolved(f, n->value);
+            n->value = to == FORM_NODES ? i : to;
+        }
+        for (uint32_t k = 0; n->kind == FORM_OBJECT && k < n->count; k++) {
+            uint32_t to = resolved(f, n->item[k].value);
+            n->item[k].value = to == FORM_NODES ? i : to;
+        }
+    }
+}
+
+/* ---- depth ---- */
+
+static uint32_t need_of(const struct engine_form *f, const struct form_node *n)
+{
+    uint32_t below = 0, least = ENDLESS;
+    switch (n->kind) {
+    case FORM_LITERALS:
+    case FORM_TEXTUAL:
+    case FORM_NUMBER:
+    case FORM_MAP:
+        return 1;
+    case FORM_ARRAY:
+        below = n->min ? f->node[n->value].need : 0;
+        break;
+    case FORM_FRAMED:
+        below = f->node[n->value].need;
+        break;
+    case FORM_OBJECT:
+        for (uint32_t i = 0; i < n->count; i++)
+            if (n->item[i].required && f->node[n->item[i].value].need > below)
+                below = f->node[n->item[i].value].need;
+        break;
+    case FORM_ANY:
+        for (uint32_t i = 0; i < n->count; i++)
+            if (f->node[n->item[i].value].need < least)
+                least = f->node[n->item[i].value].need;
+        return least;
+    case FORM_UNSET:
+    case FORM_ALIAS:
+        return ENDLESS;
+    }
+    return below < FORM_DEPTH ? below + 1 : ENDLESS;
+}
+
+static void measure(struct engine_form *f)
+{
+    bool changed = true;
+    for (uint32_t i = 0; i < f->count; i++)
+        f->node[i].need = ENDLESS;
+    while (changed) {
+        changed = false;
+        for (uint32_t i = 0; i < f->count; i++) {
+            uint32_t need = need_of(f, &f->node[i]);
+            changed = changed || need != f->node[i].need;
+            f->node[i].need = need;
+        }
+    }
+}
+
+/* ---- octets ---- */
+
+static void add_octets(struct form_octet_set *s, struct span octets)
+{
+    for (size_t i = 0; i < octets.n; i++)
+        form_set_add(s, octets.p[i]);
+}
+
+/* A way on from every state: of a character that was begun, whichever may be second and third. */
+static void needs(struct engine_form *f)
+{
+    static const char *const marks[] = {
+        [FORM_TEXTUAL] = "\"0", [FORM_NUMBER] = "0",  [FORM_OBJECT] = "{}:,",
+        [FORM_MAP] = "{}:,\"",  [FORM_ARRAY] = "[],", [FORM_FRAMED] = NULL};
+    for (uint32_t i = 0; i < f->count; i++) {
+        const struct form_node *n = &f->node[i];
+        bool listed = (unsigned)n->kind < sizeof marks / sizeof *marks;
+        if (listed && marks[n->kind] != NULL)
+            add_octets(&f->needs, span_str(marks[n->kind]));
+        if (n->kind == FORM_TEXTUAL)
+            add_octets(&f->needs, span_str(FORM_PARTS));
+        for (uint32_t k = 0; k < n->count; k++)
+            add_octets(&f->needs, n->item[k].text);
+    }
+}
+
+bool form_settle(struct form_maker *m, struct err *e)
+{
+    if (!flatten_all(m, e))
+        return false;
+    follow(m->form);
+    measure(m->form);
+    needs(m->form);
+    return true;
+}
+
+/* ---- alternatives ---- */
+
+static bool is_object(const struct engine_form *f, uint32_t node)
+{
+    const struct form_node *n = &f->node[node];
+    bool all = n->kind == FORM_ANY && n->count > 0;
+    for (uint32_t i = 0; all && i < n->count; i++) {
+        enum form_kind k = f->node[n->item[i].value].kind;
+        all = k == FORM_OBJECT || k == FORM_MAP;
+    }
+    return n->kind == FORM_OBJECT || n->kind == FORM_MAP || all;
+}
+
+static bool text_of(struct form_maker *m, struct json v, struct span *out, struct err *e)
+{
+    struct span s;
+    *out = SPAN_EMPTY;
+    if (!json_type(v))
+        return true;
+    if (!json_string(v, &s) || s.n == 0 || s.n > FORM_TEXT)
+        return err_set(e, ERR_FORMAT, "a text around a value must be a string of 1 to %d octets",
+                       FORM_TEXT);
+    *out = arena_span(m->a, s);
+    return out->p != NULL || err_set(e, ERR_MEMORY, "no memory for a form");
+}
+
+/* `value`: of the schema; `node`: with its texts. */
+static bool alternative(struct form_maker *m, struct json v, uint32_t *value, uint32_t *node,
+                        struct err *e)
+{
+    struct span begin, end;
+    if (!text_of(m, json_get(v, "begin"), &begin, e) || !text_of(m, json_get(v, "end"), &end, e))
+        return false;
+    if (!json_type(json_get(v, "schema")) || (begin.n == 0) != (end.n == 0))
+        return err_set(e, ERR_FORMAT, "a form has a schema, and both texts around it or none");
+    if (!schema_node(m, json_get(v, "schema"), value, e))
+        return false;
+    *node = *value;
+    if (begin.n == 0)
+        return true;
+    if (!form_new(m, FORM_FRAMED, node, e) || !form_list(m, *node, 2, e))
+        return false;
+    m->form->node[*node].value = *value;
+    m->form->node[*node].item[0].text = begin;
+    m->form->node[*node].item[1].text = end;
+    return true;
+}
+
+static bool check_values(struct form_maker *m, const uint32_t *values, size_t n,
+                         struct engine_form_wrong *wrong, struct err *e)
+{
+    buf_clear(m->where);
+    buf_put_u8(m->where, '#');
+    for (size_t i = 0; i < n; i++) {
+        uint32_t node = resolved(m->form, values[i]);
+        wrong->alternative = i;
+        if (node == FORM_NODES || m->form->node[node].need > FORM_DEPTH)
+            return err_set(e, ERR_UNSUPPORTED, "has no value of fewer than %d levels", FORM_DEPTH);
+        if (!is_object(m->form, node))
+            return err_set(e, ERR_UNSUPPORTED, "must be of type object");
+    }
+    return true;
+}
+
+static bool build(struct form_maker *m, struct json alternatives, struct engine_form_wrong *wrong,
+                  struct err *e)
+{
+    size_t n = json_count(alternatives), i = 0;
+    uint32_t any, first;
+    if (json_type(alternatives) != JSON_ARRAY || n == 0 || n > FORM_LIST)
+        return err_set(e, ERR_FORMAT, "a form is an array of 1 to %d alternatives", FORM_LIST);
+    uint32_t *values = arena_array(m->a, n, sizeof *values);
+    if (values == NULL)
+        return err_set(e, ERR_MEMORY, "no memory for a form");
+    if (!form_new(m, FORM_TEXTUAL, &first, e) || !form_new(m, FORM_ANY, &any, e) ||
+        !form_list(m, any, n, e))
+        return false;
+    for (struct json v = json_first(alternatives); json_type(v); v = json_next(v), i++) {
+        uint32_t node;
+        wrong->alternative = i;
+        if (!alternative(m, v, &values[i], &node, e))
+            return false;
+        m->form->node[any].item[i].value = node;
+    }
+    if (!form_settle(m, e) || !check_values(m, values, n, wrong, e))
+        return false;
+    m->form->root = any;
+    return true;
+}
+
+bool engine_form_read(const struct engine_form **out, struct json alternatives, struct arena *a,
+                      struct engine_form_wrong *wrong, struct err *e)
+{
+    struct buf where;
+    struct engine_form *f = arena_alloc(a, sizeof *f);
+    struct form_maker m = {.form = f, .a = a, .where = &where};
+    *out = f;
+    *wrong = (struct engine_form_wrong){0};
+    if (f == NULL)
+        return err_set(e, ERR_MEMORY, "no memory for a form");
+    buf_init(&where, sizeof wrong->where - 1);
+    f->text = arena_span(a, json_text(alternatives));
+    bool ok = f->text.p != NULL || err_set(e, ERR_MEMORY, "no memory for a form");
+    ok = ok && build(&m, alternatives, wrong, e);
+    if (where.n)
+        memcpy(wrong->where, where.p, where.n);
+    buf_free(&where);
+    return ok;
+}
+
+struct span engine_form_text(const struct engine_form *f)
+{
+    return f->text;
+}

@@ -1,0 +1,261 @@
+/* Answers that are held to a schema, and calls of tools that must be made: through the running
+ * server, at random, and computed again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support/asking.h"
+
+/* Tokens 10 and 11, which are white space, are not drawn where they need not be. */
+#define NO_SPACE "\"logit_bias\":{\"10\":-100,\"11\":-100}"
+#define CHAT                                                                                       \
+    "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}]," NO_SPACE ","
+#define SCHEMA                                                                                     \
+    "{\"type\":\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\"},\"n\":{\"enum\":[1,12]},"  \
+    "\"s\":{\"type\":\"string\",\"maxLength\":4}},\"required\":[\"ok\",\"n\",\"s\"],"              \
+    "\"additionalProperties\":false}"
+#define OK                                                                                         \
+    "{\"type\":\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\"}},\"required\":[\"ok\"]}"
+#define FUNCTION(name, schema)                                                                     \
+    "{\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"parameters\":" schema "}}"
+#define TOOLS "\"tools\":[" FUNCTION("f", OK) "," FUNCTION("g", "{\"properties\":{}}") "]"
+
+static int setup(void **state)
+{
+    static const struct family_change change = {
+        .template = "{% for m in messages %}{{ m.content }}{% endfor %}{% if tools %}a5{% endif %}"
+                    "{% if false %}<tool_call>{% endif %}",
+        .words = {"<tool_call>"},
+        .control = true,
+        .characters = " \n!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+                      "abcdefghijklmnopqrstuvwxyz{|}~"};
+    (void)state;
+    return asking_start(&change) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return asking_stop() ? 0 : -1;
+}
+
+/* Whether a text is what SCHEMA says. */
+static void is_held(struct span text)
+{
+    struct json v = parse(text);
+    bool ok;
+    uint64_t n = number_at(json_get(v, "n"));
+    assert_int_equal(json_count(v), 3);
+    assert_true(json_bool(json_get(v, "ok"), &ok));
+    assert_true(n == 1 || n == 12);
+    (void)text_at(json_get(v, "s"));
+}
+
+static void chats_are_held_to_their_schema_and_replay(void **state)
+{
+    (void)state;
+    unsigned ended = 0;
+    struct json root =
+        ask("/v1/chat/completions",
+            CHAT "\"n\":16,\"response_format\":{\"type\":\"json_schema\","
+                 "\"json_schema\":{\"name\":\"x\",\"strict\":true,\"schema\":" SCHEMA "}}}");
+    for (struct json c = json_first(json_get(root, "choices")); json_type(c); c = json_next(c)) {
+        if (!span_is(text_at(json_get(c, "finish_reason")), "stop"))
+            continue;
+        is_held(text_at(json_path(c, "message", "content", NULL)));
+        ended++;
+    }
+    assert_true(ended > 8);
+    assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
+}
+
+static void responses_are_held_to_their_schema_and_the_log_has_it(void **state)
+{
+    (void)state;
+    struct buf parameters;
+    struct told t;
+    struct json root =
+        ask("/v1/responses", "{\"model\":\"tiny\",\"input\":\"a3\"," NO_SPACE
+                             ",\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"x\","
+                             "\"schema\":" SCHEMA "}}}");
+    is_held(text_at(
+        json_get(json_at(json_get(json_at(json_get(root, "output"), 0), "content"), 0), "text")));
+    (void)replayed();
+    told_read(&t, &asking_place);
+    buf_init(&parameters, 1 << 16);
+    asking_content(t.intent, "parameters", &parameters);
+    assert_non_null(strstr(buf_cstr(&parameters), "\"form\":[{\"schema\":" SCHEMA "}]"));
+    buf_free(&parameters);
+}
+
+/* ---- calls that must be made ---- */
+
+static void call_is(struct json function, const char *name)
+{
+    struct json arguments = parse(text_at(json_get(function, "arguments")));
+    bool ok, f = span_is(text_at(json_get(function, "name")), "f");
+    if (name)
+        is_text(json_get(function, "name"), name);
+    assert_int_equal(json_count(arguments), f ? 1 : 0);
+    if (f)
+        assert_true(json_bool(json_get(arguments, "ok"), &ok));
+}
+
+static void required_call_is_made_and_replays(void **state)
+{
+    (void)state;
+    bool seen[2] = {false, false};
+    struct json root =
+        ask("/v1/chat/completions", CHAT TOOLS ",\"n\":8,\"parallel_tool_calls\":false,"
+                                               "\"tool_choice\":\"required\"}");
+    for (struct json c = json_first(json_get(root, "choices")); json_type(c); c = json_next(c)) {
+        struct json calls = json_path(c, "message", "tool_calls", NULL);
+        struct json function = json_get(json_at(calls, 0), "function");
+        is_text(json_get(c, "finish_reason"), "tool_calls");
+        assert_int_equal(json_count(calls), 1);
+        call_is(function, NULL);
+        seen[span_is(text_at(json_get(function, "name")), "g")] = true;
+    }
+    assert_true(seen[0] && seen[1]);
+    assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
+}
+
+static void named_function_is_called_in_every_api(void **state)
+{
+    (void)state;
+    struct json root =
+        ask("/v1/chat/completions", CHAT TOOLS ",\"tool_choice\":{\"type\":\"function\","
+                                               "\"function\":{\"name\":\"g\"}}}");
+    struct json m = json_get(choice_of(root), "message");
+    call_is(json_get(json_at(json_get(m, "tool_calls"), 0), "function"), "g");
+    root = ask("/v1/responses",
+               "{\"model\":\"tiny\",\"input\":\"a3\"," NO_SPACE
+               ",\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":" OK "}],"
+               "\"tool_choice\":{\"type\":\"function\",\"name\":\"f\"}}");
+    call_is(json_at(json_get(root, "output"), 0), "f");
+    (void)replayed();
+    static const char *const choices[] = {"{\"type\":\"any\",\"disable_parallel_tool_use\":true}",
+                                          "{\"type\":\"tool\",\"name\":\"f\"}"};
+    for (size_t i = 0; i < 2; i++) {
+        char body[1024];
+        snprintf(
+            body, sizeof body,
+            "{\"model\":\"tiny\",\"max_tokens\":100," NO_SPACE
+            ",\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}],\"tools\":[{\"name\":\"f\","
+            "\"input_schema\":" OK "}],\"tool_choice\":%s}",
+            choices[i]);
+        root = ask("/v1/messages", body);
+        struct json block = json_at(json_get(root, "content"), 0);
+        bool ok;
+        is_text(json_get(root, "stop_reason"), "tool_use");
+        is_text(json_get(block, "name"), "f");
+        assert_true(json_bool(json_path(block, "input", "ok", NULL), &ok));
+    }
+}
+
+static void streamed_call_that_must_be_made_is_no_text(void **state)
+{
+    (void)state;
+    struct json e[EVENTS], call = JSON_NOTHING;
+    struct span stream = post("/v1/chat/completions", 200,
+                              CHAT TOOLS ",\"stream\":true,\"tool_choice\":\"required\"}");
+    size_t n = events_of(stream, e);
+    for (size_t i = 0; i < n; i++) {
+        struct json delta = json_get(choice_of(e[i]), "delta");
+        if (json_count(json_get(delta, "tool_calls")))
+            call = json_at(json_get(delta, "tool_calls"), 0);
+        else if (json_type(json_get(delta, "content")) == JSON_STRING)
+            is_text(json_get(delta, "content"), "");
+    }
+    call_is(json_get(call, "function"), NULL);
+    is_text(json_get(choice_of(e[n - 1]), "finish_reason"), "tool_calls");
+}
+
+/* ---- what is refused ---- */
+
+static void what_cannot_be_held_to_is_named_by_its_place(void **state)
+{
+    (void)state;
+#define FORMAT(schema)                                                                             \
+    "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\","               \
+    "\"schema\":" schema "}}"
+#define PATTERN                                                                                    \
+    "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"^a\"}}}"
+    static const struct {
+        const char *path, *members, *param;
+    } cases[] = {
+        {"/v1/chat/completions", FORMAT(PATTERN),
+         "response_format.json_schema.schema#/properties/a/pattern"},
+        {"/v1/chat/completions", FORMAT("{\"type\":\"array\"}"),
+         "response_format.json_schema.schema#"},
+        {"/v1/chat/completions", FORMAT("[]"), "response_format.json_schema.schema"},
+        {"/v1/chat/completions", FORMAT("{\"properties\":{\"a\":{\"const\":\"\xc3\xa9\"}}}"),
+         "response_format.json_schema.schema"},
+        {"/v1/chat/completions", "\"response_format\":{\"type\":\"json_schema\"}",
+         "response_format.json_schema.name"},
+        {"/v1/chat/completions",
+         "\"tool_choice\":\"required\",\"tools\":[" FUNCTION("f", OK) "," FUNCTION("g",
+                                                                                   PATTERN) "]",
+         "tools[1].function.parameters#/properties/a/pattern"},
+        {"/v1/chat/completions",
+         TOOLS ",\"tool_choice\":{\"type\":\"function\",\"function\":{"
+               "\"name\":\"h\"}}",
+         "tool_choice"},
+        {"/v1/chat/completions", TOOLS ",\"tool_choice\":{\"type\":\"allowed_tools\"}",
+         "tool_choice"},
+        {"/v1/chat/completions", "\"tool_choice\":\"required\"", "tool_choice"},
+        {"/v1/chat/completions", TOOLS ",\"response_format\":{\"type\":\"json_object\"}", "tools"},
+        {"/v1/responses",
+         "\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"x\",\"schema\":" PATTERN "}}",
+         "text.format.schema#/properties/a/pattern"},
+        {"/v1/responses",
+         "\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":" PATTERN
+         "}],\"tool_choice\":\"required\"",
+         "tools[0].parameters#/properties/a/pattern"},
+        {"/v1/messages",
+         "\"max_tokens\":9,\"tools\":[{\"name\":\"f\",\"input_schema\":" PATTERN
+         "}],\"tool_choice\":{\"type\":\"any\"}",
+         "tools[0].input_schema#/properties/a/pattern"}};
+    struct told before, after;
+    told_read(&before, &asking_place);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char body[1024];
+        snprintf(body, sizeof body, "{\"model\":\"tiny\",%s,%s}",
+                 strcmp(cases[i].path, "/v1/responses") == 0
+                     ? "\"input\":\"a3\""
+                     : "\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}]",
+                 cases[i].members);
+        struct json error = json_get(parse(post(cases[i].path, 400, body)), "error");
+        is_text(json_get(error, "param"), cases[i].param);
+    }
+    told_read(&after, &asking_place);
+    assert_int_equal(before.intents, after.intents);
+}
+
+/* A schema is only looked at where it is held to. */
+static void tools_that_need_not_be_called_may_have_any_schema(void **state)
+{
+    (void)state;
+    ask("/v1/chat/completions", CHAT "\"max_tokens\":2,\"tools\":[" FUNCTION("f", PATTERN) "]}");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, asking_fresh, asking_done)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(chats_are_held_to_their_schema_and_replay),
+        TEST(responses_are_held_to_their_schema_and_the_log_has_it),
+        TEST(required_call_is_made_and_replays),
+        TEST(named_function_is_called_in_every_api),
+        TEST(streamed_call_that_must_be_made_is_no_text),
+        TEST(what_cannot_be_held_to_is_named_by_its_place),
+        TEST(tools_that_need_not_be_called_may_have_any_schema),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
