@@ -64,6 +64,11 @@ enum tokenizer_kind tokenizer_kind(const struct tokenizer *t);
 const char *tokenizer_rule(const struct tokenizer *t);
 size_t tokenizer_size(const struct tokenizer *t); /* highest id + 1 */
 const struct token_roles *tokenizer_roles(const struct tokenizer *t);
+/* What chat templates call bos_token, eos_token and so on: TOKENIZER_WORDS of them, empty where
+ * there is none. Texts live as long as the tokenizer. */
+enum { TOKENIZER_WORDS = 7 };
+struct template_word;
+void tokenizer_words(struct template_word *out, const struct tokenizer *t);
 /* Spans live as long as the tokenizer. False for an id without a token. */
 bool tokenizer_token(struct token *out, const struct tokenizer *t, uint32_t id);
 /* The id of a token spelled so in the vocabulary, or TOKEN_NONE. */

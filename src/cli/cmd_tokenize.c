@@ -98,22 +98,13 @@ static bool variables(struct job *j, struct json *out, struct err *e)
                      : err_set(e, ERR_MEMORY, "out of memory");
 }
 
-static struct span word(const struct tokenizer *t, uint32_t id)
-{
-    struct token token;
-    return id != TOKEN_NONE && tokenizer_token(&token, t, id) ? token.text : SPAN_EMPTY;
-}
-
 static bool render_chat(struct job *j, struct err *e)
 {
     struct template *t = NULL;
-    const struct token_roles *r = tokenizer_roles(j->tokenizer);
-    const struct template_word words[] = {{"bos_token", word(j->tokenizer, r->bos)},
-                                          {"eos_token", word(j->tokenizer, r->eos)},
-                                          {"pad_token", word(j->tokenizer, r->pad)},
-                                          {"unk_token", word(j->tokenizer, r->unk)}};
+    struct template_word words[TOKENIZER_WORDS];
+    tokenizer_words(words, j->tokenizer);
     struct template_input in = {.words = words,
-                                .word_count = sizeof words / sizeof *words,
+                                .word_count = TOKENIZER_WORDS,
                                 .add_generation_prompt = !j->args->no_prompt,
                                 .now = (int64_t)(clock_wall() / 1000000000)};
     if (j->args->time.given)

@@ -61,25 +61,16 @@ bool engine_chats(const struct engine *g, struct err *e)
     return false;
 }
 
-static struct template_word word(const struct engine *g, const char *name, uint32_t id)
-{
-    struct token t;
-    bool known = id != TOKEN_NONE && tokenizer_token(&t, g->tokenizer, id);
-    return (struct template_word){name, known ? t.text : SPAN_EMPTY};
-}
-
 bool engine_chat_prompt(const struct engine *g, struct json variables, int64_t now,
                         struct tokens *out, struct buf *text, struct err *e)
 {
     if (!engine_chats(g, e))
         return false;
-    const struct token_roles *roles = tokenizer_roles(g->tokenizer);
-    const struct template_word words[] = {
-        word(g, "bos_token", roles->bos), word(g, "eos_token", roles->eos),
-        word(g, "unk_token", roles->unk), word(g, "pad_token", roles->pad)};
+    struct template_word words[TOKENIZER_WORDS];
+    tokenizer_words(words, g->tokenizer);
     struct template_input in = {.variables = variables,
                                 .words = words,
-                                .word_count = sizeof words / sizeof *words,
+                                .word_count = TOKENIZER_WORDS,
                                 .add_generation_prompt = true,
                                 .now = now};
     struct rendered r = {.count = 0};

@@ -17,13 +17,6 @@ struct laying {
     struct err *e;
 };
 
-static struct template_word word(const struct tokenizer *t, const char *name, uint32_t id)
-{
-    struct token token;
-    bool known = id != TOKEN_NONE && tokenizer_token(&token, t, id);
-    return (struct template_word){name, known ? token.text : SPAN_EMPTY};
-}
-
 /* {"messages":[{"content":...,"role":...},...]}, the first n. */
 static bool variables(struct json *out, struct laying *l, size_t n)
 {
@@ -53,13 +46,10 @@ static bool variables(struct json *out, struct laying *l, size_t n)
 /* Tokens of the first n messages; `invite`: with what the template writes for an answer to follow. */
 static bool render(struct tokens *out, struct laying *l, size_t n, bool invite)
 {
-    const struct token_roles *roles = tokenizer_roles(l->tokenizer);
-    const struct template_word words[] = {
-        word(l->tokenizer, "bos_token", roles->bos), word(l->tokenizer, "eos_token", roles->eos),
-        word(l->tokenizer, "unk_token", roles->unk), word(l->tokenizer, "pad_token", roles->pad)};
-    struct template_input in = {.words = words,
-                                .word_count = sizeof words / sizeof *words,
-                                .add_generation_prompt = invite};
+    struct template_word words[TOKENIZER_WORDS];
+    tokenizer_words(words, l->tokenizer);
+    struct template_input in = {
+        .words = words, .word_count = TOKENIZER_WORDS, .add_generation_prompt = invite};
     struct rendered r = {.count = 0};
     out->n = 0;
     bool ok = variables(&in.variables, l, n) && template_render(&r, l->template, &in, l->e) &&
