@@ -72,6 +72,25 @@ static bool count(uint32_t *out, uint64_t v, uint64_t most, const char *what, st
     return true;
 }
 
+/* inspect believes the tensors where they show a number; a model that says another one is not whole,
+ * or not the model that it says it is. */
+static bool as_declared(const struct settings *c, const struct declared *s, struct err *e)
+{
+    const struct {
+        const char *gguf, *hf, *what;
+        uint32_t have;
+    } all[] = {{"block_count", "num_hidden_layers", "number of layers", c->layers},
+               {"embedding_length", "hidden_size", "width", c->width},
+               {"feed_forward_length", "intermediate_size", "feed-forward width", c->ffn}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        double said;
+        if (number(s, all[i].gguf, all[i].hf, &said) && said != (double)all[i].have)
+            return err_set(e, ERR_FORMAT, "%s: the model declares %.17g, and its tensors show %u",
+                           all[i].what, said, all[i].have);
+    }
+    return true;
+}
+
 static bool dimensions(struct settings *c, const struct facts *f, struct err *e)
 {
     const struct architecture *a = &f->architecture;
@@ -98,7 +117,9 @@ static bool scaling(struct settings *c, const struct declared *s, const struct f
 {
     const struct rope *r = &f->architecture.rope;
     struct span kind = r->scaling;
-    c->factor = r->factor > 0 ? r->factor : 1.0;
+    c->factor = r->factor != 0 ? r->factor
+                : kind.n == 0  ? 1.0
+                               : scaling_number(s, "rope.scaling.factor", "factor", 1.0);
     /* Phi 3 says so without a kind of scaling. */
     double original = number_or(s, "rope.scaling.original_context_length",
                                 "original_max_position_embeddings", 0.0);
@@ -140,12 +161,16 @@ static bool rope(struct settings *c, const struct declared *s, const struct fact
     if (has(c, ROPE_NONE))
         return true;
     c->rope_dims = (uint32_t)(r->dimensions ? r->dimensions : c->head);
-    c->rope_base = r->base > 0 ? r->base : 10000.0;
+    double said = r->base;
+    bool declared = said != 0 || number(s, "rope.freq_base", "rope_theta", &said);
+    c->rope_base = declared ? said : 10000.0;
     c->rope_base_local = number_or(s, "rope.freq_base_swa", "rope_local_base_freq",
                                    has(c, WINDOW_MOST) ? 10000.0 : c->rope_base);
     if (!scaling(c, s, f, e))
         return false;
-    if (c->rope_dims > c->head || c->rope_dims % 2 != 0)
+    if (number(s, "rope.dimension_count", NULL, &said) && said == 0)
+        c->rope_dims = 0;
+    if (c->rope_dims == 0 || c->rope_dims > c->head || c->rope_dims % 2 != 0)
         return err_set(e, ERR_FORMAT, "RoPE over %u of %u dimensions of a head is impossible",
                        c->rope_dims, c->head);
     if (!isfinite(c->rope_base) || c->rope_base <= 1.0 || !isfinite(c->rope_base_local) ||
@@ -247,7 +272,7 @@ bool settings_read(struct settings *c, struct model *m, const struct facts *f, u
     struct json inner = json_get(s.config, "text_config");
     if (json_type(inner) == JSON_OBJECT)
         s.config = inner;
-    if (!dimensions(c, f, e))
+    if (!dimensions(c, f, e) || !as_declared(c, &s, e))
         return false;
     bool layer = has(c, NORM_LAYER);
     c->eps = (float)number_or(

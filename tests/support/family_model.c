@@ -173,7 +173,7 @@ static void put_tensors(struct gguf_writer *w, const struct tiny *t, const struc
     }
 }
 
-static void put_metadata(struct gguf_writer *w, const struct tiny *t)
+static void put_metadata(struct gguf_writer *w, const struct tiny *t, const struct family_change *c)
 {
     for (size_t i = 0; i < t->metadata_count; i++) {
         const struct metadata *k = &t->metadata[i];
@@ -184,6 +184,8 @@ static void put_metadata(struct gguf_writer *w, const struct tiny *t)
             gw_kv_string(w, key, (const char *)k->value.string.p);
         else if (k->value.type == VALUE_F32)
             gw_kv_f32(w, key, (float)k->value.f);
+        else if (c->layers != 0 && strstr(key, ".block_count") != NULL)
+            gw_kv_u32(w, key, c->layers);
         else
             gw_kv_u32(w, key, (uint32_t)k->value.u);
     }
@@ -210,7 +212,7 @@ bool family_write(const char *path, const char *family, const struct family_chan
     unsigned extra = 0;
     bool rope = strcmp(family, "gpt2") != 0;
     gw_init(&body);
-    put_metadata(&body, &t);
+    put_metadata(&body, &t, c);
     extra_numbers(&body, tiny_name(family), family, c->rope_base != 0 ? c->rope_base : 10000.0f,
                   &extra);
     vocabulary(&body, c);

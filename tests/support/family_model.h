@@ -21,6 +21,7 @@ struct family_change {
     const char *poison;     /* tensor whose first weight becomes NaN */
     const char *shrink;     /* tensor that loses its last row */
     float rope_base;        /* 0: 10000 */
+    uint32_t layers;        /* that it declares; 0: as many as there are */
     const char *template;   /* of chats; NULL: none */
     enum dtype type;        /* of matrices; DTYPE_F32 (0), DTYPE_F16, DTYPE_BF16, DTYPE_Q8_0 */
     const char *words[4];   /* texts of tokens 3, 4 ...; NULL: the usual ones */

@@ -399,7 +399,11 @@ static void what_cannot_be_computed_is_refused_by_name(void **unused)
             "\"blk.2.attn_v.bias\" is missing");
     refused("llama", (struct family_change){.shrink = "blk.1.ffn_gate.weight"}, ERR_FORMAT,
             "\"blk.1.ffn_gate.weight\" is 95 x 64");
+    refused("llama", (struct family_change){.layers = 7}, ERR_FORMAT,
+            "declares 7, and its tensors");
     refused("llama", (struct family_change){.rope_base = 0.5f}, ERR_FORMAT, "RoPE base");
+    refused("llama", (struct family_change){.rope_base = -10000}, ERR_FORMAT, "RoPE base -10000");
+    refused("llama", (struct family_change){.rope_base = NAN}, ERR_FORMAT, "RoPE base nan");
     refused("gpt-oss", (struct family_change){.rope_base = 0}, ERR_UNSUPPORTED, "gpt-oss");
     refused("llama-moe", (struct family_change){.rope_base = 0}, ERR_UNSUPPORTED, "experts");
 }
