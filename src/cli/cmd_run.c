@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -218,10 +219,10 @@ static bool read_all(struct buf *out, struct err *e)
     return buf_ok(out) || err_set(e, ERR_LIMIT, "the prompt is larger than %d bytes", PROMPT_MAX);
 }
 
-static bool is_text(struct span s, struct err *e)
+static bool is_text(struct span s, const char *what, struct err *e)
 {
     size_t at = utf8_invalid(s);
-    return at == TEXT_VALID || err_set(e, ERR_USAGE, "the prompt is not UTF-8 at byte %zu", at);
+    return at == TEXT_VALID || err_set(e, ERR_USAGE, "%s is not UTF-8 at byte %zu", what, at);
 }
 
 static bool converse(struct turn *t, struct err *e)
@@ -236,7 +237,7 @@ static bool converse(struct turn *t, struct err *e)
             break;
         struct span text = {(const uint8_t *)line, (size_t)n - (line[n - 1] == '\n')};
         if (text.n != 0)
-            ok = is_text(text, e) && take_turn(t, text, e);
+            ok = is_text(text, "the prompt", e) && take_turn(t, text, e);
     }
     free(line);
     return ok;
@@ -263,7 +264,7 @@ static bool run_turns(struct turn *t, const struct call *call, struct err *e)
     ok = call->count > 1 || read_all(&piped, e);
     if (call->count < 2)
         text = buf_span(&piped);
-    ok = ok && is_text(text, e) && take_turn(t, text, e);
+    ok = ok && is_text(text, "the prompt", e) && take_turn(t, text, e);
     buf_free(&piped);
     return ok;
 }
@@ -277,11 +278,15 @@ static int run_run(const struct call *call)
     struct engine_bias biases[OPTION_MAX_TEXTS];
     struct turn t = {.s = &s, .args = args, .out = call->out};
     buf_init(&t.chat, PROMPT_MAX);
-    bool ok = sampling_of(&t.sampling, args, biases, &e);
-    for (size_t i = 0; i < args->stops.count; i++)
+    bool ok = sampling_of(&t.sampling, args, biases, &e) &&
+              (args->system == NULL || is_text(span_str(args->system), "--system", &e));
+    for (size_t i = 0; ok && i < args->stops.count; i++) {
         t.stops[i] = span_str(args->stops.text[i]);
+        ok = is_text(t.stops[i], "--stop", &e);
+    }
     if (!ok)
         return usage_error(call->command, &e);
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes is an end of the call, on record */
     ok = session_load(&g, call->operands[0], &args->engine, &e) &&
          session_open(&s, g, args->log, &args->keys, &e) && run_turns(&t, call, &e);
     if (s.engine == NULL)

@@ -139,11 +139,11 @@ struct flow {
     bool ended;
 };
 
-/* What a model writes is nothing to trust a terminal with. */
-static void show(struct out *out, struct span text)
+/* What a model writes is nothing to trust a terminal with. False when nobody reads it any more. */
+static bool show(struct out *out, struct span text)
 {
     if (out == NULL || text.n == 0)
-        return;
+        return true;
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = text.p[i];
         bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
@@ -151,7 +151,7 @@ static void show(struct out *out, struct span text)
         if (c != '\0')
             out_put(out, one);
     }
-    (void)out_flush(out);
+    return out_flush(out);
 }
 
 static bool on_token(void *arg, const struct engine_token *t)
@@ -159,8 +159,7 @@ static bool on_token(void *arg, const struct engine_token *t)
     struct flow *f = arg;
     tape_token(&f->tape, t);
     buf_put_span(&f->r->text, t->text);
-    show(f->out, t->text);
-    return !interrupted();
+    return show(f->out, t->text) && !interrupted();
 }
 
 static void on_done(void *arg, const struct engine_result *result)
@@ -168,7 +167,7 @@ static void on_done(void *arg, const struct engine_result *result)
     struct flow *f = arg;
     tape_end(&f->tape, result);
     buf_put_span(&f->r->text, result->text);
-    show(f->out, result->text);
+    (void)show(f->out, result->text); /* the command's end tells what could not be written */
     f->r->result = *result;
     f->r->result.text = SPAN_EMPTY;
     f->r->result.embedding = NULL;

@@ -61,16 +61,29 @@ static bool budget(const struct engine *g, const struct engine_options *o, uint6
 
 /* ---- steps ---------------------------------------------------------------- */
 
+/* The first finding that no loader would go on from, or the reader's own bound. */
+static bool not_whole(const struct verdict *v, const char *path, struct err *e)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        const struct finding *f = &v->findings[i];
+        bool limit = f->rule == RULE_READ_LIMIT;
+        if (limit || rules[f->rule].breaks == BREAKS_LOADER)
+            return err_at(e, limit ? ERR_LIMIT : ERR_FORMAT, path, f->origin.offset,
+                          "the model could not be read whole: %s", f->detail);
+    }
+    return err_at(e, ERR_FORMAT, path, ERR_NO_OFFSET,
+                  "the model could not be read whole: `assay inspect` says what is wrong");
+}
+
 static bool read_model(struct engine *g, const char *path, struct err *e)
 {
     if (!model_read(&g->model, path, NULL, e))
         return false;
     const struct model *m = g->model;
-    if (m->tensor_count == 0)
+    if (m->tensor_count == 0 && !m->verdict.incomplete)
         return err_at(e, ERR_FORMAT, path, ERR_NO_OFFSET, "this is no model: it holds no tensors");
     if (m->verdict.incomplete)
-        return err_at(e, ERR_FORMAT, path, ERR_NO_OFFSET,
-                      "the model could not be read whole: `assay inspect` says what is wrong");
+        return not_whole(&m->verdict, path, e);
     return inspect_facts(&g->facts, g->model, e);
 }
 
