@@ -178,18 +178,35 @@ struct lineage {
     size_t node_count, node_cap;
     struct lineage_edge *edges;
     size_t edge_count, edge_cap;
+    const char *trouble; /* a document that names ancestors and cannot be read; NULL: none */
 };
 
 /* A model that may be an ancestor, at hand. */
 struct lineage_base {
     const char *name;
     struct model *model;
+    const struct facts *facts;
     const struct identity *identity;
 };
 
+/* What the model's documents claim (card, GGUF metadata, adapter and mergekit configurations), what
+ * those of ancestors at hand claim of theirs, and what the tensors say to each of these steps. */
 bool lineage_make(struct lineage *out, struct model *m, const struct facts *f,
                   const struct identity *identity, const struct lineage_base *bases, size_t count,
                   struct arena *a, struct err *e) ASSAY_MUST_CHECK;
+/* What to call an ancestor by its path: the repository of a Hugging Face cache, else the last part. */
+const char *lineage_base_name(const char *path, struct arena *a);
+
+/* The edges as a tree: each below the one whose ancestor it made, the model's own at depth 1. */
+struct lineage_row {
+    const struct lineage_edge *edge;
+    size_t depth, below; /* below: the row it stands under; SIZE_MAX: the model */
+    bool last;           /* of those below the same */
+};
+enum { LINEAGE_DEPTH = 16 };
+/* At most `most` rows, of which there are as many as edges that lead to the model. */
+size_t lineage_rows(struct lineage_row *rows, size_t most, const struct lineage *l);
+
 /* What is known from elsewhere, such as a log: an ancestor of the model itself. An edge that its
  * documents declare takes status and reason; without one it is new. */
 struct lineage_found {

@@ -26,7 +26,7 @@ struct work {
     const struct lineage_args *args;
     struct subject model, bases[OPTION_MAX_TEXTS];
     size_t opened;
-    bool has_model;
+    bool has_model, trouble; /* trouble: a document that names ancestors cannot be read */
     struct arena *a;
 };
 
@@ -37,12 +37,6 @@ static bool open_one(struct subject *s, const char *path, const struct work *w, 
     return subject_open(s, path, &o, e) &&
            ((s->has_facts && s->has_identity) ||
             err_at(e, ERR_FORMAT, path, ERR_NO_OFFSET, "too little could be read of it"));
-}
-
-static const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
 }
 
 /* The run that the log has of this model. */
@@ -66,12 +60,17 @@ static bool make(struct work *w, struct buf *out, const char *path, struct err *
         w->opened++;
         if (!open_one(&w->bases[i], w->args->bases.text[i], w, e))
             return false;
-        bases[i] = (struct lineage_base){name_of(w->args->bases.text[i]), w->bases[i].model,
-                                         &w->bases[i].identity};
+        bases[i] =
+            (struct lineage_base){lineage_base_name(w->args->bases.text[i], w->a),
+                                  w->bases[i].model, &w->bases[i].facts, &w->bases[i].identity};
+        if (!bases[i].name)
+            return err_set(e, ERR_MEMORY, "out of memory for a lineage");
     }
-    return lineage_make(&l, w->model.model, &w->model.facts, &w->model.identity, bases,
-                        w->args->bases.count, w->a, e) &&
-           add_recorded(w, &l, e) && renders[w->args->format](out, &l, e);
+    if (!lineage_make(&l, w->model.model, &w->model.facts, &w->model.identity, bases,
+                      w->args->bases.count, w->a, e))
+        return false;
+    w->trouble = l.trouble != NULL;
+    return add_recorded(w, &l, e) && renders[w->args->format](out, &l, e);
 }
 
 static int run_lineage(const struct call *call)
@@ -82,7 +81,8 @@ static int run_lineage(const struct call *call)
     buf_init(&out, LINEAGE_TEXT);
     bool ok =
         (w.a || err_set(&e, ERR_MEMORY, "out of memory")) && make(&w, &out, call->operands[0], &e);
-    int status = ok ? subject_status(&w.model) : cli_error(&e);
+    int status = ok ? exit_graver(subject_status(&w.model), w.trouble ? EXIT_INCOMPLETE : EXIT_PASS)
+                    : cli_error(&e);
     if (ok)
         (void)fwrite(out.p, 1, out.n, call->out->f);
     if (w.has_model)
@@ -114,7 +114,8 @@ const struct command lineage_command = {
     "where a model comes from, and whether the tensors agree",
     "Lists the base models, adapters, merges and data sets that the model's documents name. Each "
     "edge is declared, verified from the tensors of an ancestor given by --base or from a log "
-    "given by --log that recorded the model's training, or contradicted by them.",
+    "given by --log that recorded the model's training, or contradicted by them. Ancestors at hand "
+    "are asked for theirs.",
     lineage_options,
     1,
     1,

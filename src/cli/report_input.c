@@ -100,11 +100,18 @@ static bool set_lineage(struct report_given *g, const struct report_sources *s, 
         if (!b->has_facts || !b->has_identity)
             return err_at(e, ERR_FORMAT, s->bases.text[i], ERR_NO_OFFSET,
                           "too little could be read of it");
-        bases[i] = (struct lineage_base){last_part(s->bases.text[i]), b->model, &b->identity};
+        bases[i] = (struct lineage_base){lineage_base_name(s->bases.text[i], g->a), b->model,
+                                         &b->facts, &b->identity};
+        if (!bases[i].name)
+            return err_set(e, ERR_MEMORY, "out of memory for a lineage");
     }
     g->input.lineage = &g->lineage;
-    return lineage_make(&g->lineage, g->subject.model, &g->subject.facts, &g->subject.identity,
-                        bases, g->base_count, g->a, e);
+    if (!lineage_make(&g->lineage, g->subject.model, &g->subject.facts, &g->subject.identity, bases,
+                      g->base_count, g->a, e))
+        return false;
+    if (g->lineage.trouble)
+        g->status = exit_graver(g->status, EXIT_INCOMPLETE);
+    return true;
 }
 
 static bool set_datasets(struct report_given *g, const struct report_sources *s, struct err *e)

@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "assay/base/text.h"
-#include "assay/provenance.h"
+#include "provenance/lineage.h"
 
 enum { SHOWN = 200 };
 
@@ -20,8 +20,8 @@ const char *edge_status_name(enum edge_status s)
 
 struct making {
     struct lineage *l;
-    struct model *model;
-    const struct facts *facts;
+    const struct lineage_base *self, *bases; /* the model, and ancestors at hand */
+    size_t base_count;
     struct arena *a;
     struct err *e;
 };
@@ -32,17 +32,37 @@ static const char *shown(struct making *k, struct span s)
     return arena_str(k->a, span_str(text_shown(text, sizeof text, s)));
 }
 
+static const char *last_part(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    return strcasecmp(a, b) == 0 || strcasecmp(last_part(a), last_part(b)) == 0;
+}
+
+/* The model itself is nobody's ancestor, whatever its ancestors are called. */
+static size_t find_node(const struct lineage *l, const char *name, const char *kind)
+{
+    for (size_t i = 1; i < l->node_count; i++)
+        if (strcmp(l->nodes[i].kind, kind) == 0 && same_name(l->nodes[i].name, name))
+            return i;
+    return SIZE_MAX;
+}
+
 static size_t node(struct making *k, const char *name, const char *kind, const char *digest)
 {
     struct lineage *l = k->l;
-    for (size_t i = 0; i < l->node_count; i++)
-        if (strcmp(l->nodes[i].name, name) == 0 && strcmp(l->nodes[i].kind, kind) == 0) {
-            if (!l->nodes[i].digest)
-                l->nodes[i].digest = digest;
-            return i;
-        }
+    size_t known = name ? find_node(l, name, kind) : SIZE_MAX;
+    if (known != SIZE_MAX) {
+        if (!l->nodes[known].digest)
+            l->nodes[known].digest = digest;
+        return known;
+    }
     struct lineage_node *grown =
-        arena_grow(k->a, l->nodes, l->node_count, &l->node_cap, sizeof *grown);
+        name ? arena_grow(k->a, l->nodes, l->node_count, &l->node_cap, sizeof *grown) : NULL;
     if (!grown)
         return SIZE_MAX;
     l->nodes = grown;
@@ -50,12 +70,24 @@ static size_t node(struct making *k, const char *name, const char *kind, const c
     return l->node_count++;
 }
 
+static struct lineage_edge *find_edge(const struct lineage *l, size_t from, size_t to)
+{
+    for (size_t i = 0; i < l->edge_count; i++)
+        if (l->edges[i].from == from && l->edges[i].to == to)
+            return &l->edges[i];
+    return NULL;
+}
+
+/* One edge between two; the first that says so. */
 static struct lineage_edge *edge(struct making *k, size_t from, size_t to, const char *relation,
                                  enum edge_status status, const char *because)
 {
     struct lineage *l = k->l;
+    struct lineage_edge *known = find_edge(l, from, to);
+    if (known)
+        return known;
     struct lineage_edge *grown =
-        from != SIZE_MAX && to != SIZE_MAX
+        from != SIZE_MAX && to != SIZE_MAX && relation
             ? arena_grow(k->a, l->edges, l->edge_count, &l->edge_cap, sizeof *grown)
             : NULL;
     if (!grown) {
@@ -69,54 +101,60 @@ static struct lineage_edge *edge(struct making *k, size_t from, size_t to, const
 
 /* ---- what is claimed ---- */
 
-static const char *declared_relation(struct making *k)
+static const char made_from[] = "made from", merge[] = "merge";
+
+static const char *declared_relation(struct making *k, const struct lineage_base *b)
 {
-    struct span r = k->model->card.base_model_relation;
+    struct span r = b->model->card.base_model_relation;
     if (r.n)
         return shown(k, r);
-    return k->facts->architecture.is_adapter ? "adapter" : "made from";
+    return b->facts->architecture.is_adapter ? "adapter"
+           : b->facts->base_model_count > 1  ? merge
+                                             : made_from;
 }
 
-static bool claim_edges(struct making *k)
+static bool claim_one(struct making *k, size_t to, const char *name, const char *kind,
+                      const char *relation, const char *who)
 {
-    const struct facts *f = k->facts;
-    const char *relation = declared_relation(k);
-    for (size_t i = 0; i < f->base_model_count; i++) {
-        const char *name = shown(k, f->base_models[i]);
-        if (!name || !relation ||
-            !edge(k, node(k, name, "model", NULL), 0,
-                  f->base_model_count > 1 && strcmp(relation, "made from") == 0 ? "merge"
-                                                                                : relation,
-                  EDGE_DECLARED, "the model's own documents name it"))
+    size_t from = node(k, name, kind, NULL);
+    struct lineage_edge *e = from == to ? NULL : edge(k, from, to, relation, EDGE_DECLARED, who);
+    if (e && relation == merge && strcmp(e->relation, made_from) == 0)
+        e->relation =
+            merge; /* a mergekit configuration knows it better than a card without a word */
+    return from == to || e;
+}
+
+static bool claim_merge(struct making *k, const struct lineage_base *b, size_t to)
+{
+    struct lineage_merge m;
+    if (!lineage_merge_read(&m, b->model, k->a, k->e))
+        return false;
+    if (m.trouble)
+        k->l->trouble = m.trouble;
+    for (size_t i = 0; i < m.count; i++)
+        if (!claim_one(k, to, m.models[i], "model", merge, "its mergekit configuration names it"))
             return false;
-    }
-    for (size_t i = 0; i < f->dataset_count; i++) {
-        const char *name = shown(k, f->datasets[i]);
-        if (!name || !edge(k, node(k, name, "dataset", NULL), 0, "trained on", EDGE_DECLARED,
-                           "the model's own documents name it"))
+    return true;
+}
+
+/* What the documents of a model at hand say of it. */
+static bool claim_edges(struct making *k, const struct lineage_base *b, size_t to)
+{
+    static const char who[] = "the model's own documents name it", base[] = "its documents name it";
+    const struct facts *f = b->facts;
+    const char *relation = declared_relation(k, b);
+    for (size_t i = 0; i < f->base_model_count; i++)
+        if (!claim_one(k, to, shown(k, f->base_models[i]), "model", relation, to ? base : who))
             return false;
-    }
+    if (!claim_merge(k, b, to))
+        return false;
+    for (size_t i = 0; i < f->dataset_count; i++)
+        if (!claim_one(k, to, shown(k, f->datasets[i]), "dataset", "trained on", to ? base : who))
+            return false;
     return true;
 }
 
 /* ---- what the tensors say ---- */
-
-static const char *last_part(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    return slash ? slash + 1 : name;
-}
-
-static struct lineage_edge *edge_from(struct making *k, const char *base, const char *kind)
-{
-    for (size_t i = 0; i < k->l->edge_count; i++) {
-        const char *name = k->l->nodes[k->l->edges[i].from].name;
-        if (strcmp(k->l->nodes[k->l->edges[i].from].kind, kind) == 0 &&
-            (strcasecmp(name, base) == 0 || strcasecmp(last_part(name), last_part(base)) == 0))
-            return &k->l->edges[i];
-    }
-    return NULL;
-}
 
 /* The relation in the words of cards; NULL: none that cards have. */
 static const char *measured(const struct diff *d)
@@ -141,8 +179,8 @@ static const char *measured(const struct diff *d)
 
 static bool agrees(const char *declared, const char *found)
 {
-    return strcmp(declared, found) == 0 || strcmp(declared, "made from") == 0 ||
-           (strcmp(declared, "merge") == 0 && strcmp(found, "finetune") == 0);
+    return strcmp(declared, found) == 0 || strcmp(declared, made_from) == 0 ||
+           (strcmp(declared, merge) == 0 && strcmp(found, "finetune") == 0);
 }
 
 static void judge(struct making *k, struct lineage_edge *e, const struct diff *d)
@@ -162,62 +200,179 @@ static void judge(struct making *k, struct lineage_edge *e, const struct diff *d
                                   found, d->because);
     } else {
         e->status = EDGE_VERIFIED;
-        if (strcmp(e->relation, "made from") == 0)
+        if (strcmp(e->relation, made_from) == 0)
             e->relation = found;
         e->because = d->because;
     }
 }
 
-static bool compare(struct making *k, const struct lineage_base *b)
+static bool compare(struct making *k, const struct lineage_base *from,
+                    const struct lineage_base *to, struct diff *d)
 {
-    struct diff d;
-    struct diff_options o = {.threads = 0};
+    const struct diff_options o = {.threads = 0};
+    return inspect_diff(d, from->model, to->model, k->a, &o, k->e);
+}
+
+/* The model at hand that a node is; NULL: it is not at hand. */
+static const struct lineage_base *at_hand(const struct making *k, size_t n)
+{
+    for (size_t i = 0; n && i < k->base_count; i++)
+        if (strcmp(k->l->nodes[n].kind, "model") == 0 &&
+            same_name(k->l->nodes[n].name, k->bases[i].name))
+            return &k->bases[i];
+    return n ? NULL : k->self;
+}
+
+/* ---- ancestors at hand ---- */
+
+static const char *root_of(struct making *k, const struct lineage_base *b)
+{
     char hex[DIGEST_HEX + 1];
-    const char *digest = b->identity->has_tensor_root
-                             ? arena_str(k->a, span_str(digest_hex(hex, &b->identity->tensor_root)))
-                             : NULL;
-    if (!inspect_diff(&d, b->model, k->model, k->a, &o, k->e))
-        return false;
-    struct lineage_edge *e = edge_from(k, b->name, "model");
-    if (e) {
-        if (!k->l->nodes[e->from].digest)
-            k->l->nodes[e->from].digest = digest;
-        judge(k, e, &d);
+    return b->identity->has_tensor_root
+               ? arena_str(k->a, span_str(digest_hex(hex, &b->identity->tensor_root)))
+               : NULL;
+}
+
+/* Those that somebody names say what they were made from themselves, and so on; then those that
+ * nobody names are compared with the model, and said to be what they are. */
+static bool join(struct making *k)
+{
+    bool joined[LINEAGE_BASES] = {false};
+    for (size_t i = 0; i < k->base_count; i++) {
+        const struct lineage_base *b = &k->bases[i];
+        size_t n = find_node(k->l, b->name, "model");
+        if (joined[i] || n == SIZE_MAX)
+            continue;
+        k->l->nodes[n].digest = root_of(k, b);
+        joined[i] = true;
+        if (!claim_edges(k, b, n))
+            return false;
+        i = SIZE_MAX; /* one that was passed over may have been named now */
+    }
+    for (size_t i = 0; i < k->base_count; i++) {
+        const struct lineage_base *b = &k->bases[i];
+        struct diff d;
+        if (joined[i])
+            continue;
+        if (!compare(k, b, k->self, &d))
+            return false;
+        const char *found = measured(&d);
+        size_t n = node(k, b->name, "model", root_of(k, b));
+        if (!edge(k, n, 0, found ? found : "unrelated", found ? EDGE_VERIFIED : EDGE_DECLARED,
+                  found ? arena_printf(k->a, "not declared; %s", d.because) : d.because) ||
+            !claim_edges(k, b, n))
+            return false;
+    }
+    return true;
+}
+
+static size_t parents(const struct lineage *l, size_t to, const char *relation)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->edge_count; i++)
+        n += l->edges[i].to == to && strcmp(l->edges[i].relation, relation) == 0;
+    return n;
+}
+
+/* Of the way to a parent, below which it gave nothing: what rounding moves stays below a hundredth. And
+ * from the line between two parents: 16-bit rounding of a linear merge of fine-tunes leaves less. */
+static const double MERGE_LEAST = 0.02, MERGE_BESIDE = 0.15;
+
+static bool judge_merge(struct making *k, struct lineage_edge *e, const struct diff *d)
+{
+    const struct lineage_base *to = at_hand(k, e->to), *from = at_hand(k, e->from);
+    if (parents(k->l, e->to, merge) < 2) {
+        e->status = EDGE_CONTRADICTED;
+        e->because =
+            arena_printf(k->a, "a merge has two parents or more, and one is named: %s", d->because);
         return true;
     }
-    /* Nobody claims it, and it is at hand: say what it is when it is something. */
-    const char *found = measured(&d);
-    return edge(k, node(k, b->name, "model", digest), 0, found ? found : "unrelated",
-                found ? EDGE_VERIFIED : EDGE_DECLARED,
-                found ? arena_printf(k->a, "not declared; %s", d.because) : d.because) != NULL;
+    for (size_t i = 0; i < k->l->edge_count && e->status == EDGE_VERIFIED; i++) {
+        const struct lineage_edge *x = &k->l->edges[i];
+        const struct lineage_base *other = at_hand(k, x->from);
+        struct lineage_mixture m;
+        if (x == e || x->to != e->to || strcmp(x->relation, merge) != 0 || !other)
+            continue;
+        if (!lineage_mixture(&m, from, other, to, k->a, k->e))
+            return false;
+        if (m.tensors == 0)
+            continue;
+        bool nothing = m.share < MERGE_LEAST;
+        e->status = nothing ? EDGE_CONTRADICTED : EDGE_VERIFIED;
+        e->because = arena_printf(
+            k->a, "%sthe tensors lie %.0f %% of the way from %s to it, %s (%zu); %s",
+            nothing ? "nothing of it is in them: " : "", 100 * m.share, k->l->nodes[x->from].name,
+            m.beside < MERGE_BESIDE ? "as those of a linear merge do"
+                                    : "beside the line between the two",
+            m.tensors, d->because);
+    }
+    return true;
+}
+
+/* Every edge whose two ends are at hand. */
+static bool judge_all(struct making *k)
+{
+    for (size_t i = 0; i < k->l->edge_count; i++) {
+        struct lineage_edge *e = &k->l->edges[i];
+        const struct lineage_base *from = at_hand(k, e->from), *to = at_hand(k, e->to);
+        struct diff d;
+        if (!e->from || !from || !to || e->status != EDGE_DECLARED ||
+            strcmp(e->relation, "unrelated") == 0)
+            continue;
+        if (!compare(k, from, to, &d))
+            return false;
+        bool is_merge = strcmp(e->relation, merge) == 0;
+        judge(k, e, &d);
+        if (is_merge && e->status == EDGE_VERIFIED && !judge_merge(k, e, &d))
+            return false;
+        if (!e->because)
+            return err_set(k->e, ERR_MEMORY, "out of memory for a lineage");
+    }
+    return true;
 }
 
 bool lineage_make(struct lineage *out, struct model *m, const struct facts *f,
                   const struct identity *identity, const struct lineage_base *bases, size_t count,
                   struct arena *a, struct err *e)
 {
-    struct making k = {.l = out, .model = m, .facts = f, .a = a, .e = e};
-    char hex[DIGEST_HEX + 1];
+    const struct lineage_base self = {"", m, f, identity};
+    struct making k = {
+        .l = out, .self = &self, .bases = bases, .base_count = count, .a = a, .e = e};
     *out = (struct lineage){.node_count = 0};
+    if (count > LINEAGE_BASES)
+        return err_set(e, ERR_LIMIT, "more than %d ancestors at hand", LINEAGE_BASES);
     const char *name = shown(&k, f->name.n ? f->name : span_str(last_part(m->path)));
-    const char *digest = identity->has_tensor_root
-                             ? arena_str(a, span_str(digest_hex(hex, &identity->tensor_root)))
-                             : NULL;
-    if (!name || node(&k, name, "model", digest) == SIZE_MAX)
+    if (node(&k, name, "model", root_of(&k, &self)) == SIZE_MAX)
         return err_set(e, ERR_MEMORY, "out of memory for a lineage");
-    if (!claim_edges(&k))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (!compare(&k, &bases[i]))
-            return false;
-    return true;
+    return claim_edges(&k, &self, 0) && join(&k) && judge_all(&k);
+}
+
+const char *lineage_base_name(const char *path, struct arena *a)
+{
+    const char *cache = strstr(path, "models--");
+    size_t n = strlen(path);
+    if (cache) { /* .../models--ORG--NAME/snapshots/REVISION */
+        struct span repo = {(const uint8_t *)cache + 8, strcspn(cache + 8, "/")};
+        const uint8_t *dashes = memmem(repo.p, repo.n, "--", 2);
+        size_t org = dashes ? (size_t)(dashes - repo.p) : 0;
+        if (org)
+            return arena_printf(a, "%.*s/%.*s", (int)org, (const char *)repo.p,
+                                (int)(repo.n - org - 2), (const char *)repo.p + org + 2);
+    }
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    size_t from = n;
+    while (from > 0 && path[from - 1] != '/')
+        from--;
+    return arena_str(a, (struct span){(const uint8_t *)path + from, n - from});
 }
 
 bool lineage_add(struct lineage *l, const struct lineage_found *f, struct arena *a, struct err *e)
 {
     struct making k = {.l = l, .a = a, .e = e};
     const struct lineage_node *n = &f->ancestor;
-    struct lineage_edge *known = edge_from(&k, n->name, n->kind);
+    size_t from = find_node(l, n->name, n->kind);
+    struct lineage_edge *known = from == SIZE_MAX ? NULL : find_edge(l, from, 0);
     if (!known)
         return edge(&k, node(&k, n->name, n->kind, n->digest), 0, f->relation, f->status,
                     f->because) != NULL;

@@ -12,19 +12,80 @@ static bool done(struct buf *out, const struct json_writer *w, struct err *e)
            err_set(e, ERR_MEMORY, "out of memory for a lineage");
 }
 
+/* ---- the order of reading ---- */
+
+struct walk {
+    struct lineage_row *rows;
+    size_t most, n;
+    const struct lineage *l;
+};
+
+static bool was_opened(const struct walk *k, size_t node)
+{
+    for (size_t i = 0; i < k->n; i++)
+        if (k->rows[i].edge->to == node)
+            return true;
+    return false;
+}
+
+/* An ancestor's own ancestors stand below it once: where it occurs first. */
+static void visit(struct walk *k, size_t to, size_t below, size_t depth)
+{
+    size_t last = SIZE_MAX;
+    if (depth > LINEAGE_DEPTH || was_opened(k, to))
+        return;
+    for (size_t i = 0; i < k->l->edge_count && k->n < k->most; i++) {
+        const struct lineage_edge *x = &k->l->edges[i];
+        if (x->to != to)
+            continue;
+        last = k->n;
+        k->rows[k->n++] = (struct lineage_row){x, depth, below, false};
+        visit(k, x->from, last, depth + 1);
+    }
+    if (last != SIZE_MAX)
+        k->rows[last].last = true;
+}
+
+size_t lineage_rows(struct lineage_row *rows, size_t most, const struct lineage *l)
+{
+    struct walk k = {.rows = rows, .most = most, .l = l};
+    visit(&k, 0, SIZE_MAX, 1);
+    return k.n;
+}
+
+/* ---- a tree ---- */
+
+enum { ROWS = 1024 };
+
+/* The lines that pass a row, from those it stands under. */
+static void put_lines(struct buf *out, const struct lineage_row *rows, size_t row)
+{
+    if (row == SIZE_MAX)
+        return;
+    put_lines(out, rows, rows[row].below);
+    buf_put_str(out, rows[row].last ? "   " : "\xe2\x94\x82  ");
+}
+
 bool lineage_text(struct buf *out, const struct lineage *l, struct err *e)
 {
+    struct lineage_row rows[ROWS];
+    size_t n = lineage_rows(rows, ROWS, l);
     buf_printf(out, "%s\n", l->nodes[0].name);
-    for (size_t i = 0; i < l->edge_count; i++) {
-        const struct lineage_edge *x = &l->edges[i];
-        bool last = i + 1 == l->edge_count;
+    if (l->trouble)
+        buf_printf(out, "   not read: %s\n", l->trouble);
+    for (size_t i = 0; i < n; i++) {
+        const struct lineage_edge *x = rows[i].edge;
+        put_lines(out, rows, rows[i].below);
         buf_printf(out, "%s %s: %s [%s]\n",
-                   last ? "\xe2\x94\x94\xe2\x94\x80" : "\xe2\x94\x9c\xe2\x94\x80", x->relation,
-                   l->nodes[x->from].name, edge_status_name(x->status));
-        buf_printf(out, "%s    %s\n", last ? " " : "\xe2\x94\x82", x->because);
+                   rows[i].last ? "\xe2\x94\x94\xe2\x94\x80" : "\xe2\x94\x9c\xe2\x94\x80",
+                   x->relation, l->nodes[x->from].name, edge_status_name(x->status));
+        put_lines(out, rows, i);
+        buf_printf(out, "  %s\n", x->because);
     }
     return done(out, NULL, e);
 }
+
+/* ---- JSON ---- */
 
 static void put_str(struct json_writer *w, const char *key, const char *s)
 {
@@ -64,13 +125,14 @@ bool lineage_json(struct buf *out, const struct lineage *l, struct err *e)
         jw_end_object(&w);
     }
     jw_end_array(&w);
+    put_str(&w, "trouble", l->trouble);
     jw_end_object(&w);
     return done(out, &w, e);
 }
 
-/* ---- SVG: ancestors on the left, the model on the right ---- */
+/* ---- SVG: ancestors on the left, what was made of them on the right ---- */
 
-enum { BOX_W = 300, BOX_H = 44, GAP = 18, RIGHT = 480, WIDE = 800 };
+enum { BOX_W = 300, BOX_H = 44, GAP = 18, COLUMN = 470 };
 
 static void put_escaped(struct buf *out, const char *s, size_t most)
 {
@@ -100,30 +162,41 @@ static void box(struct buf *out, size_t x, size_t y, const struct lineage_node *
     buf_put_str(out, "</text>\n");
 }
 
-bool lineage_svg(struct buf *out, const struct lineage *l, struct err *e)
+/* A step: the ancestor's box, a line to what was made of it, and what is known of the step. */
+static void arrow(struct buf *out, const struct lineage_edge *x, size_t left, size_t at,
+                  size_t right, size_t to)
 {
     static const char *const colours[] = {"#8a929b", "#1b6b3a", "#a3161b"};
-    size_t rows = l->edge_count ? l->edge_count : 1, high = rows * (BOX_H + GAP) + GAP;
-    size_t middle = high / 2;
+    size_t bend = (left + right) / 2;
     buf_printf(out,
-               "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %zu\" role=\"img\" "
+               "<path d=\"M%zu %zu C %zu %zu %zu %zu %zu %zu\" fill=\"none\" stroke=\"%s\" "
+               "stroke-width=\"1.6\"%s/>",
+               left, at, bend, at, bend, to, right, to, colours[x->status],
+               x->status == EDGE_DECLARED ? " stroke-dasharray=\"5 4\"" : "");
+    buf_printf(out, "<text x=\"%zu\" y=\"%zu\" fill=\"%s\">", left + 6, at - 5, colours[x->status]);
+    put_escaped(out, x->relation, 20);
+    buf_printf(out, ", %s</text>\n", edge_status_name(x->status));
+}
+
+bool lineage_svg(struct buf *out, const struct lineage *l, struct err *e)
+{
+    struct lineage_row rows[ROWS];
+    size_t n = lineage_rows(rows, ROWS, l), high = (n ? n : 1) * (BOX_H + GAP) + GAP, columns = 1;
+    for (size_t i = 0; i < n; i++)
+        columns = rows[i].depth > columns ? rows[i].depth : columns;
+    size_t own = 10 + columns * COLUMN;
+    buf_printf(out,
+               "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %zu %zu\" role=\"img\" "
                "aria-label=\"Lineage\" font-family=\"sans-serif\" font-size=\"12\">\n",
-               WIDE, high);
-    for (size_t i = 0; i < l->edge_count; i++) {
-        const struct lineage_edge *x = &l->edges[i];
-        size_t y = GAP + i * (BOX_H + GAP), at = y + BOX_H / 2;
-        buf_printf(out,
-                   "<path d=\"M%d %zu C %d %zu %d %zu %d %zu\" fill=\"none\" stroke=\"%s\" "
-                   "stroke-width=\"1.6\"%s/>",
-                   10 + BOX_W, at, 400, at, 400, middle, RIGHT, middle, colours[x->status],
-                   x->status == EDGE_DECLARED ? " stroke-dasharray=\"5 4\"" : "");
-        box(out, 10, y, &l->nodes[x->from]);
-        buf_printf(out, "<text x=\"%d\" y=\"%zu\" fill=\"%s\">", 16 + BOX_W, at - 5,
-                   colours[x->status]);
-        put_escaped(out, x->relation, 20);
-        buf_printf(out, ", %s</text>\n", edge_status_name(x->status));
+               own + BOX_W + 20, high);
+    for (size_t i = 0; i < n; i++) {
+        size_t y = GAP + i * (BOX_H + GAP), x = 10 + (columns - rows[i].depth) * COLUMN;
+        size_t to =
+            rows[i].below == SIZE_MAX ? high / 2 : GAP + rows[i].below * (BOX_H + GAP) + BOX_H / 2;
+        box(out, x, y, &l->nodes[rows[i].edge->from]);
+        arrow(out, rows[i].edge, x + BOX_W, y + BOX_H / 2, x + COLUMN, to);
     }
-    box(out, RIGHT, middle - BOX_H / 2, &l->nodes[0]);
+    box(out, own, high / 2 - BOX_H / 2, &l->nodes[0]);
     buf_put_str(out, "</svg>\n");
     return done(out, NULL, e);
 }
@@ -231,6 +304,7 @@ bool lineage_slsa(struct buf *out, const struct lineage *l, struct err *e)
         jw_key(&w, "annotations");
         jw_object(&w);
         put_str(&w, "relation", x->relation);
+        put_str(&w, "of", l->nodes[x->to].name);
         put_str(&w, "status", edge_status_name(x->status));
         put_str(&w, "because", x->because);
         jw_end_object(&w);

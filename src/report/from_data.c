@@ -303,6 +303,8 @@ void claims_from_training(struct making *k, const struct training_run *t)
 void claims_from_lineage(struct making *k, const struct lineage *l)
 {
     static const enum claim_status status[] = {CLAIM_DECLARED, CLAIM_VERIFIED, CLAIM_CONTRADICTED};
+    if (l->trouble)
+        make_missing(k, "model.lineage", make_shown(k, span_str(l->trouble), 400));
     for (size_t i = 0; i < l->edge_count; i++) {
         const struct lineage_edge *x = &l->edges[i];
         if (strcmp(l->nodes[x->from].kind, "model") != 0)
@@ -312,7 +314,9 @@ void claims_from_lineage(struct making *k, const struct lineage *l)
                                      "at hand (docs/formats/diff.md)");
         if (!c)
             return;
-        c->value = make_text(k, "%s: %s", x->relation, l->nodes[x->from].name);
+        c->value = x->to ? make_text(k, "%s: %s, of %s", x->relation, l->nodes[x->from].name,
+                                     l->nodes[x->to].name)
+                         : make_text(k, "%s: %s", x->relation, l->nodes[x->from].name);
         c->observed = x->status == EDGE_CONTRADICTED ? x->because : NULL;
         c->reason = x->status == EDGE_DECLARED ? "the ancestor is not at hand (--base)" : NULL;
         claim_says(k->s, c,

@@ -305,64 +305,83 @@ static void element_chart(struct json_writer *w, const struct report *r)
 
 /* ---- lineage ---- */
 
-static const char *cut(char out[48], const char *s)
+/* Columns of boxes, the model in the last; the more there are, the narrower. */
+struct columns {
+    uint64_t count, wide, step;
+};
+
+static struct columns columns_for(const struct lineage_row *rows, size_t n)
 {
-    return text_shown(out, 36, span_str(s));
+    struct columns c = {.count = 1, .wide = BOX_WIDE};
+    for (size_t i = 0; i < n; i++)
+        c.count = rows[i].depth > c.count ? rows[i].depth : c.count;
+    if (c.count > 1)
+        c.wide = c.count == 2 ? 170 : 360 / c.count;
+    c.step = (WIDTH - c.wide - 2) / c.count;
+    return c;
 }
 
-static void box(struct drawing *d, const char *class, uint64_t x, uint64_t y, const char *name,
-                const char *kind)
+static void box(struct drawing *d, const char *class, const struct columns *c, uint64_t x,
+                uint64_t y, const char *name, const char *kind)
 {
     char shown[48], says[120];
     snprintf(says, sizeof says, "%.100s", name);
-    rect(d, class, x, y, BOX_WIDE, BOX, says);
-    text(d, x + 10, y + 17, "start", cut(shown, name));
+    rect(d, class, x, y, c->wide, BOX, says);
+    text(d, x + 10, y + 17, "start", text_shown(shown, c->wide / 7, span_str(name)));
     text(d, x + 10, y + 32, "start", kind);
 }
 
-/* What it was made from at the left, a row each; the model at the right. */
-static void draw_lineage(struct drawing *d, const struct lineage *l, size_t rows)
+/* What it was made from at the left, a row each; what was made of it to the right. */
+static void draw_lineage(struct drawing *d, const struct lineage *l, const struct lineage_row *rows,
+                         size_t n)
 {
-    const uint64_t right = WIDTH - BOX_WIDE - 2, middle = 6 + (rows - 1) * ROW / 2;
     static const char *const classes[] = {"edge-declared", "edge-verified", "edge-contradicted"};
+    const struct columns c = columns_for(rows, n);
+    const uint64_t middle = 6 + (n - 1) * ROW / 2;
     char label[80];
-    for (size_t i = 0; i < rows; i++) {
-        const struct lineage_edge *e = &l->edges[i];
-        uint64_t y = 6 + i * ROW;
-        box(d, "box", 2, y, l->nodes[e->from].name, l->nodes[e->from].kind);
+    for (size_t i = 0; i < n; i++) {
+        const struct lineage_edge *e = rows[i].edge;
+        uint64_t x = 2 + (c.count - rows[i].depth) * c.step, y = 6 + i * ROW;
+        uint64_t to = rows[i].below == SIZE_MAX ? middle : 6 + rows[i].below * ROW;
+        box(d, "box", &c, x, y, l->nodes[e->from].name, l->nodes[e->from].kind);
         d->lines[d->line_count].class = classes[e->status];
-        d->lines[d->line_count].x1 = BOX_WIDE + 2;
+        d->lines[d->line_count].x1 = x + c.wide;
         d->lines[d->line_count].y1 = y + BOX / 2;
-        d->lines[d->line_count].x2 = right;
-        d->lines[d->line_count++].y2 = middle + BOX / 2;
-        snprintf(label, sizeof label, "%.24s, %s", e->relation, edge_status_name(e->status));
-        text(d, BOX_WIDE + 14, y + BOX / 2 - 6, "start", label);
+        d->lines[d->line_count].x2 = x + c.step;
+        d->lines[d->line_count++].y2 = to + BOX / 2;
+        if (c.count == 1)
+            snprintf(label, sizeof label, "%.24s, %s", e->relation, edge_status_name(e->status));
+        else
+            snprintf(label, sizeof label, "%.12s", e->relation);
+        text(d, x + c.wide + 12, y + BOX / 2 - 6, "start", label);
     }
-    box(d, "box own", right, middle, l->nodes[0].name, "this model");
+    box(d, "box own", &c, 2 + c.count * c.step, middle, l->nodes[0].name, "this model");
 }
 
 static void lineage_graph(struct json_writer *w, const struct report *r)
 {
     const struct lineage *l = r->in->lineage;
+    struct lineage_row rows[LINEAGE_ROWS];
     char caption[900] =
         "Each step is declared by a document, verified from the tensors of both, or "
         "contradicted by them.";
-    size_t rows = l && l->edge_count < LINEAGE_ROWS ? l->edge_count : LINEAGE_ROWS;
-    if (!l || l->edge_count == 0)
+    size_t n = l ? lineage_rows(rows, LINEAGE_ROWS, l) : 0;
+    if (n == 0)
         return;
-    struct drawing d = {.height = rows * ROW};
-    for (size_t i = 0; i < rows; i++) {
-        const struct lineage_edge *e = &l->edges[i];
+    struct drawing d = {.height = n * ROW};
+    for (size_t i = 0; i < n; i++) {
+        const struct lineage_edge *e = rows[i].edge;
         char name[48];
-        size_t n = strlen(caption);
-        snprintf(caption + n, sizeof caption - n, "%s %s: %.30s, %s", i ? ";" : "",
-                 cut(name, l->nodes[e->from].name), e->relation, edge_status_name(e->status));
+        size_t at = strlen(caption);
+        snprintf(caption + at, sizeof caption - at, "%s %s: %.30s, %s", i ? ";" : "",
+                 text_shown(name, 36, span_str(l->nodes[e->from].name)), e->relation,
+                 edge_status_name(e->status));
     }
-    if (l->edge_count > rows) {
-        size_t n = strlen(caption);
-        snprintf(caption + n, sizeof caption - n, "; and %zu more", l->edge_count - rows);
+    if (l->edge_count > n) {
+        size_t at = strlen(caption);
+        snprintf(caption + at, sizeof caption - at, "; and %zu more", l->edge_count - n);
     }
-    draw_lineage(&d, l, rows);
+    draw_lineage(&d, l, rows, n);
     put_drawing(w, &d, "Lineage", caption, false);
 }
 

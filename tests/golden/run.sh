@@ -11,6 +11,7 @@ trap 'chmod -R u+rwX "$work" && rm -rf "$work"' EXIT INT TERM
 mkdir "$work/bin" "$work/cases"
 ln -s "$assay" "$work/bin/assay"
 ln -s "$makers/logowner" "$work/bin/logowner"
+ln -s "$makers/descendants" "$work/bin/descendants"
 "$makers/tinymodel" "$work/models" || exit 2
 "$makers/auditlog" "$work/logs" || exit 2
 "$makers/calllog" "$work/calls" || exit 2

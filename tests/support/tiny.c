@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/safetensors_writer.h"
+
 /* ---- weights ---- */
 
 static uint32_t next(uint32_t *state)
@@ -239,6 +241,33 @@ static size_t put_letters(char *out, const char *letters)
         n += put_code_point(out + n, *letters == '_' ? byte_letter(' ') : (uint8_t)*letters);
     out[n] = '\0';
     return n;
+}
+
+bool tiny_safetensors(struct buf *out, const struct tiny *t, size_t from, size_t to,
+                      uint64_t *bytes)
+{
+    struct safetensors_writer w;
+    struct buf data;
+    bool ok = true;
+    sw_init(&w);
+    buf_init(&data, 1 << 26);
+    sw_metadata(&w, "format", "pt");
+    for (size_t i = from; i < to; i++) {
+        const struct tiny_tensor *x = &t->tensors[i];
+        const uint64_t matrix[] = {x->rows, x->columns, SW_END}, row[] = {x->columns, SW_END};
+        sw_tensor(&w, x->hf, DTYPE_BF16, x->rows ? matrix : row);
+        ok = tiny_encode(&data, x, DTYPE_BF16, false) && ok;
+    }
+    struct span file = sw_finish(&w, 0);
+    ok = ok && buf_ok(&w.out) && data.n == w.data;
+    if (ok) {
+        buf_put_span(out, span_sub(file, 0, file.n - data.n));
+        buf_put_span(out, buf_span(&data));
+    }
+    *bytes += data.n;
+    buf_free(&data);
+    sw_free(&w);
+    return ok && buf_ok(out);
 }
 
 const char *tiny_token(char out[32], unsigned id)

@@ -42,6 +42,11 @@ uint64_t tiny_elements(const struct tiny_tensor *t);
  * rows in GGUF's order for rotary embeddings of interleaved pairs. */
 bool tiny_encode(struct buf *out, const struct tiny_tensor *t, enum dtype type, bool permuted);
 
+/* Append tensors [from, to) in BF16 as a safetensors file under the HF folder's names; *bytes grows
+ * by their data. */
+bool tiny_safetensors(struct buf *out, const struct tiny *t, size_t from, size_t to,
+                      uint64_t *bytes);
+
 /* Entry `id` of the vocabulary as tokenizer.json and GGUF spell it. */
 const char *tiny_token(char out[32], unsigned id);
 /* The merge that made entry TINY_SPECIALS + 256 + n: "Ġ t". */
