@@ -312,13 +312,12 @@ struct columns {
 
 static struct columns columns_for(const struct lineage_row *rows, size_t n)
 {
-    struct columns c = {.count = 1, .wide = BOX_WIDE};
+    uint64_t deepest = 1;
     for (size_t i = 0; i < n; i++)
-        c.count = rows[i].depth > c.count ? rows[i].depth : c.count;
-    if (c.count > 1)
-        c.wide = c.count == 2 ? 170 : 360 / c.count;
-    c.step = (WIDTH - c.wide - 2) / c.count;
-    return c;
+        if (rows[i].depth > deepest && rows[i].depth <= LINEAGE_DEPTH)
+            deepest = rows[i].depth;
+    const uint64_t wide = deepest == 1 ? BOX_WIDE : deepest == 2 ? 170 : 360 / deepest;
+    return (struct columns){deepest, wide, (WIDTH - wide - 2) / deepest};
 }
 
 static void box(struct drawing *d, const char *class, const struct columns *c, uint64_t x,
