@@ -15,6 +15,7 @@
 #include "assay/framework.h"
 #include "assay/inspect.h"
 #include "assay/log.h"
+#include "assay/proof.h"
 #include "assay/provenance.h"
 #include "assay/verify.h"
 
@@ -121,7 +122,10 @@ struct report {
     struct span checkpoint; /* the signed note over them */
     struct span anchor;     /* the newest cosigned checkpoint within the range; empty: none */
     uint64_t anchor_size;
-    size_t anchored_by;  /* known witnesses whose cosignature holds */
+    struct proof extends; /* that the head extends the anchor's tree; of one size: no hashes */
+    const bool
+        *witness_held;   /* of the trusted witnesses: its cosignature holds; NULL: none known */
+    size_t anchored_by;  /* how many of them */
     struct span log_key; /* verifier key in clear */
     struct activity *activity;
     /* What is signed. */

@@ -133,18 +133,40 @@
     }
     return sn === 0n ? r : null;
   }
+  function extend(size1, root1, size2, root2, proof) { // RFC 9162 2.1.4.2
+    let fn = BigInt(size1) - 1n, sn = BigInt(size2) - 1n;
+    if (fn === sn) return proof.length === 0 && same(root1, root2);
+    if (fn < 0n || fn > sn) return false;
+    const path = (fn & (fn + 1n)) === 0n ? [root1, ...proof] : proof;
+    if (!path.length) return false;
+    for (; fn & 1n; fn >>= 1n) sn >>= 1n;
+    let a = path[0], b = path[0];
+    for (const p of path.slice(1)) {
+      if (sn === 0n) return false;
+      if ((fn & 1n) || fn === sn) {
+        a = node(p, a); b = node(p, b);
+        if (!(fn & 1n)) while (fn !== 0n && !(fn & 1n)) { fn >>= 1n; sn >>= 1n; }
+      } else b = node(b, p);
+      fn >>= 1n; sn >>= 1n;
+    }
+    return sn === 0n && same(a, root1) && same(b, root2);
+  }
   const verifierKey = text => { const at = text.indexOf('+'), rest = text.slice(at + 1), key = un64(rest.slice(9));
     return { name: text.slice(0, at), id: unhex(rest.slice(0, 8)), type: key[0], key: key.slice(1) }; };
   function checkpoint(note, keyText) {
     const cut = note.lastIndexOf('\n\n'), text = note.slice(0, cut + 1), key = verifierKey(keyText);
     const [origin, size, rootText] = text.split('\n');
+    let seconds = 0;
     const good = note.slice(cut + 2).split('\n').some(line => {
       const m = line.match(/^\u2014 (\S+) (\S+)$/);
       if (!m || m[1] !== key.name) return false;
       const s = un64(m[2]);
-      return same(s.slice(0, 4), key.id) && ed25519(key.key, enc.encode(text), s.slice(4));
+      if (!same(s.slice(0, 4), key.id)) return false;
+      if (key.type !== 4) return ed25519(key.key, enc.encode(text), s.slice(4));
+      seconds = new DataView(s.buffer).getBigUint64(4); // a witness's cosignature (C2SP tlog-cosignature)
+      return ed25519(key.key, enc.encode('cosignature/v1\ntime ' + seconds + '\n' + text), s.slice(12));
     });
-    return { good, origin, size, root: un64(rootText) };
+    return { good, origin, size, root: un64(rootText), seconds, name: key.name };
   }
 
   // ---- claims: the canonical text, and the salted commitment to it
@@ -162,6 +184,16 @@
     li.className = good ? 'verified' : 'contradicted'; list.appendChild(li); return good; };
   const note = text => { const li = document.createElement('li'); li.textContent = text; li.className = 'note'; list.appendChild(li); };
   const mark = (el, state, text) => { el.className = 'proof ' + state; el.textContent = text; };
+  function witnessed(log, head) { // cosignatures, and that the head extends what they are over
+    let ok = true, anchor = checkpoint(log.anchor, log.key);
+    for (const key of log.witnesses || []) {
+      const c = checkpoint(log.anchor, key);
+      ok = say(c.good, c.good ? 'the witness ' + c.name + ' cosigned the first ' + c.size + ' entries at ' + new Date(Number(c.seconds) * 1000).toISOString().slice(0, 19) + 'Z (compare its key ' + key + ' with one that you got another way)' : 'the cosignature of ' + c.name + ' does not hold') && ok;
+    }
+    if (!(log.witnesses || []).length) note('Cosigned by witnesses whose keys were not given: their signatures are not checked');
+    const good = anchor.origin === log.origin && extend(anchor.size, anchor.root, head.size, head.root, (log.consistency || []).map(un64));
+    return say(good, good ? 'the checkpoint of ' + head.size + ' entries extends the ' + anchor.size + ' that were cosigned' : 'the checkpoint does not extend what witnesses cosigned: this is another history') && ok;
+  }
   function run() {
     const report = JSON.parse(document.getElementById('report-json').textContent);
     const state = {}, byId = {};
@@ -187,8 +219,9 @@
       const c = checkpoint(report.log.checkpoint, report.log.key), p = statement.predicate.log || {};
       const good = c.good && c.origin === report.log.origin && c.size === String(report.log.size) && hex(c.root) === report.log.root && p.root === report.log.root && p.size === c.size;
       ok = say(good, 'the checkpoint of ' + c.size + ' entries of ' + c.origin + ' is signed by the log\u2019s key') && ok;
-      if (!report.log.anchor) note('Self-attested: no witness vouches for the log\u2019s head');
       head = good ? c : null;
+      if (!report.log.anchor) note('Self-attested: no witness vouches for the log\u2019s head');
+      else ok = witnessed(report.log, c) && ok;
     }
     let leaves = 0, wrong = 0;
     for (const [id, v] of Object.entries(report.evidence)) {

@@ -127,6 +127,36 @@ static void put_model(struct json_writer *w, const struct report *r)
     jw_end_object(w);
 }
 
+/* What witnesses cosigned, the keys of those that are known, and that the head extends it. */
+static void put_anchor(struct json_writer *w, const struct report *r)
+{
+    const struct trust *t = r->in->trust;
+    struct buf text;
+    if (!r->anchor.n)
+        return;
+    put_span(w, "anchor", r->anchor);
+    jw_key(w, "consistency");
+    jw_array(w);
+    buf_init(&text, 4096);
+    for (size_t i = 0; i < r->extends.count; i++) {
+        buf_clear(&text);
+        base64_put(&text, (struct span){r->extends.hash[i].b, DIGEST_SIZE});
+        jw_string(w, buf_span(&text));
+    }
+    jw_end_array(w);
+    jw_key(w, "witnesses");
+    jw_array(w);
+    for (size_t i = 0; r->witness_held && i < t->witness_count; i++) {
+        buf_clear(&text);
+        note_key_put(&text, &t->witnesses[i]);
+        if (r->witness_held[i])
+            jw_string(w, buf_span(&text));
+    }
+    jw_end_array(w);
+    w->failed |= !buf_ok(&text);
+    buf_free(&text);
+}
+
 static void put_log(struct json_writer *w, const struct report *r)
 {
     if (!r->has_log)
@@ -139,7 +169,7 @@ static void put_log(struct json_writer *w, const struct report *r)
     put_hex(w, "root", &r->head.root);
     put_span(w, "key", r->log_key);
     put_span(w, "checkpoint", r->checkpoint);
-    put_span(w, "anchor", r->anchor);
+    put_anchor(w, r);
     jw_end_object(w);
 }
 

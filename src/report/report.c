@@ -47,7 +47,9 @@ static bool take_anchor(struct making *k, struct digest *root, struct err *e)
         *root = c.root;
     }
     buf_free(&note);
-    return ok;
+    struct hash_reader hashes = log_reader_hashes(k->reader);
+    return ok && (c.size == 0 || c.size == r->head.size ||
+                  proof_consistency(&r->extends, c.size, r->head.size, &hashes, e));
 }
 
 static bool count_witnesses(struct making *k, struct err *e)
@@ -63,6 +65,7 @@ static bool count_witnesses(struct making *k, struct err *e)
         return false;
     for (size_t i = 0; i < t->witness_count; i++)
         k->r->anchored_by += valid[i];
+    k->r->witness_held = valid;
     return true;
 }
 

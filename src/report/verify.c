@@ -236,6 +236,44 @@ static bool prove_checkpoint(struct proving *k, struct err *e)
     return true;
 }
 
+static bool decode64(struct proving *k, struct json v, struct span *out)
+{
+    struct span text;
+    return json_string(v, &text) && base64_decode(text, k->a, out);
+}
+
+static bool take_proof(struct proving *k, struct json list, struct proof *p)
+{
+    struct span hash;
+    p->count = 0;
+    for (struct json i = json_first(list); json_type(i); i = json_next(i)) {
+        if (p->count > PROOF_MAX || !decode64(k, i, &hash) || hash.n != DIGEST_SIZE)
+            return false;
+        memcpy(p->hash[p->count++].b, hash.p, DIGEST_SIZE);
+    }
+    return true;
+}
+
+/* Does the head extend what witnesses cosigned? A log that shows two histories has a head that does
+ * not. */
+static bool prove_extension(struct proving *k, const struct checkpoint *c, struct err *e)
+{
+    struct json list = json_get(k->log, "consistency");
+    struct proof p;
+    if (json_type(list) != JSON_ARRAY) {
+        step(k, STEP_NOT_PROVED, span_str("log.anchor"),
+             "no proof that the head extends what witnesses cosigned (--log)");
+        return true;
+    }
+    bool ok = take_proof(k, list, &p) &&
+              (c->size == k->v->log_size
+                   ? digest_eq(&c->root, &k->log_root) && p.count == 0
+                   : proof_consistency_ok(c->size, &c->root, k->v->log_size, &k->log_root, &p));
+    return ok || err_set(e, ERR_INTEGRITY,
+                         "the report's head does not extend the tree that witnesses cosigned: this "
+                         "is another history");
+}
+
 /* Cosignatures of witnesses whose keys were given, over the anchor that the report names. */
 static bool prove_anchor(struct proving *k, struct err *e)
 {
@@ -253,6 +291,8 @@ static bool prove_anchor(struct proving *k, struct err *e)
         return false;
     if (!span_eq(c.origin, k->v->origin) || c.size > k->v->log_size)
         return err_set(e, ERR_INTEGRITY, "the anchor is of another log, or beyond the range");
+    if (!prove_extension(k, &c, e))
+        return false;
     if (t && t->witness_count &&
         !note_verify(&parsed, t->witnesses, t->witness_count, valid, NULL, e))
         return false;
@@ -265,26 +305,17 @@ static bool prove_anchor(struct proving *k, struct err *e)
 
 /* ---- evidence ---- */
 
-static bool decode64(struct proving *k, struct json v, struct span *out)
-{
-    struct span text;
-    return json_string(v, &text) && base64_decode(text, k->a, out);
-}
-
 static const char *prove_leaf_evidence(struct proving *k, struct json v)
 {
-    struct span leaf, hash;
-    struct proof p = {.count = 0};
+    struct span leaf;
+    struct proof p;
     uint64_t index = 0, size = 0;
     struct record_head h;
     if (!decode64(k, json_get(v, "leaf"), &leaf) || !text_u64(text_of(v, "index"), &index) ||
         !text_u64(text_of(v, "size"), &size) || size != k->v->log_size)
         return "a leaf without bytes, index or the report's size";
-    for (struct json i = json_first(json_get(v, "proof")); json_type(i); i = json_next(i)) {
-        if (p.count > PROOF_MAX || !decode64(k, i, &hash) || hash.n != DIGEST_SIZE)
-            return "a proof that is none";
-        memcpy(p.hash[p.count++].b, hash.p, DIGEST_SIZE);
-    }
+    if (!take_proof(k, json_get(v, "proof"), &p))
+        return "a proof that is none";
     struct digest own = record_hash(leaf);
     if (!record_check(&h, NULL, leaf, NULL) || h.seq != index)
         return "the leaf is no entry, or another's";

@@ -1,7 +1,7 @@
 """Reports against what is not ours: CycloneDX and SARIF schemas by ajv, SPDX shapes by SHACL,
 Croissant by mlcroissant, roots and ids recomputed here, and the page in Chromium with hostile
 names in every field. `report.py update` rewrites the page's picture."""
-import base64, hashlib, json, os, re, shutil, struct, subprocess, sys, tempfile, zlib
+import base64, hashlib, html, json, os, re, shutil, struct, subprocess, sys, tempfile, zlib
 
 ASSAY, BUILD = os.environ["ASSAY"], os.environ["BUILD"]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -255,6 +255,23 @@ def page(work):
     check("the page looks as it did", off < 6, f"mean difference {off:.1f} of 255")
 
 
+def witnessed(work):
+    """A log that a witness cosigned: the page checks the cosignature, and that the head extends it."""
+    if not shutil.which("chromium"):
+        return
+    subprocess.run([f"{BUILD}/fixtures/make/calllog", f"{work}/calls"], check=True)
+    key = open(f"{work}/calls/calls/witness.vkey").read().strip()
+    assay("report", "--framework", "activity", "--log", f"{work}/calls/calls/log", "--trust", key, "--as-of", "2026-11-20", "--no-record", "--output", f"{work}/cosigned.html", ok=(0, 1))
+    text = open(f"{work}/cosigned.html").read()
+    dom = chromium(work, "--dump-dom", f"file://{work}/cosigned.html")
+    check("the page checks cosignatures", 'data-proofs="good"' in dom[:400] and "the witness witness.example/w cosigned the first 357 entries" in dom and "extends the 357 that were cosigned" in dom)
+    note = json.loads(html.unescape(re.search(r'<pre id="report-json" hidden>(.*?)</pre>', text, re.S).group(1)))["log"]
+    for what, old in (("a cosignature", note["anchor"].split("witness.example/w ")[1][40:48]), ("a proof of consistency", note["consistency"][1][:8])):
+        with open(f"{work}/forged.html", "w") as f:
+            f.write(text.replace(old, old[::-1] if old != old[::-1] else "AAAAAAAA"))
+        check(f"{what} that was changed is seen", 'data-proofs="bad"' in chromium(work, "--dump-dom", f"file://{work}/forged.html")[:400])
+
+
 def lineage(work):
     """PROV-JSON and SLSA provenance: what they must have, and references that lead somewhere."""
     tuned, base = f"{work}/models/tiny-hf-tuned", f"{work}/models/tiny-hf"
@@ -300,6 +317,7 @@ with tempfile.TemporaryDirectory() as work:
     formats(work)
     proofs(work, key)
     page(work)
+    witnessed(work)
     lineage(work)
     example(work)
 print(f"{passed} passed, {len(failed)} failed, {skipped} skipped")
