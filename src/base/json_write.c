@@ -189,15 +189,28 @@ void jw_i64(struct json_writer *w, int64_t v)
     put_word(w, text);
 }
 
-void jw_double(struct json_writer *w, double v)
+/* JSON has no number for them. */
+static bool put_unreal(struct json_writer *w, double v)
 {
-    char text[40];
     if (isnan(v))
         jw_str(w, "NaN");
     else if (isinf(v))
         jw_str(w, v < 0 ? "-Infinity" : "Infinity");
-    else
+    return isnan(v) || isinf(v);
+}
+
+void jw_double(struct json_writer *w, double v)
+{
+    char text[40];
+    if (!put_unreal(w, v))
         put_word(w, text_double(text, sizeof text, v));
+}
+
+void jw_float(struct json_writer *w, float v)
+{
+    char text[40];
+    if (!put_unreal(w, (double)v))
+        put_word(w, text_float(text, sizeof text, v));
 }
 
 void jw_bool(struct json_writer *w, bool v)

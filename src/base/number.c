@@ -26,6 +26,27 @@ static locale_t the_c_locale(void)
     return c_locale;
 }
 
+/* From as few digits as are given; `single`: as a float reads it, which is a double rounded. */
+static const char *shortest(char *out, size_t size, double v, int digits, bool single)
+{
+    char text[40];
+    if (isnan(v) || isinf(v)) {
+        snprintf(out, size, "%s", isnan(v) ? "NaN" : v < 0 ? "-inf" : "inf");
+        return out;
+    }
+    locale_t before = uselocale(the_c_locale());
+    for (; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        double back = strtod(text, NULL);
+        back = single ? (double)(float)back : back;
+        if (memcmp(&back, &v, sizeof v) == 0)
+            break;
+    }
+    uselocale(before);
+    snprintf(out, size, "%s", text);
+    return out;
+}
+
 /*
  * 15 digits always survive the way to a normal double and back, so %.15g gives
  * the shortest text whenever one of that length exists; subnormals have fewer
@@ -33,21 +54,13 @@ static locale_t the_c_locale(void)
  */
 const char *text_double(char *out, size_t size, double v)
 {
-    if (isnan(v) || isinf(v)) {
-        snprintf(out, size, "%s", isnan(v) ? "NaN" : v < 0 ? "-inf" : "inf");
-        return out;
-    }
-    char text[40];
-    locale_t before = uselocale(the_c_locale());
-    for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        double back = strtod(text, NULL);
-        if (memcmp(&back, &v, sizeof v) == 0)
-            break;
-    }
-    uselocale(before);
-    snprintf(out, size, "%s", text);
-    return out;
+    return shortest(out, size, v, fabs(v) < DBL_MIN ? 1 : 15, false);
+}
+
+/* The same of a normal float and 6 digits; 9 are always enough. */
+const char *text_float(char *out, size_t size, float v)
+{
+    return shortest(out, size, (double)v, fabsf(v) < FLT_MIN ? 1 : 6, true);
 }
 
 bool text_to_double(struct span s, double *out)

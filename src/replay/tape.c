@@ -7,14 +7,15 @@
 
 #include <string.h>
 
+#include "assay/base/text.h"
 #include "assay/numerics.h"
 
 enum { TAPE_MAX = 256 << 20 };
 
-static void put_number(struct json_writer *w, const char *key, double v)
+static void put_float(struct json_writer *w, const char *key, float v)
 {
     jw_key(w, key);
-    jw_double(w, v);
+    jw_float(w, v);
 }
 
 static void put_count(struct json_writer *w, const char *key, uint64_t v)
@@ -27,14 +28,14 @@ static void put_sampling(struct json_writer *w, const struct engine_sampling *s)
 {
     jw_key(w, "sampling");
     jw_object(w);
-    put_number(w, "temperature", (double)s->temperature);
+    put_float(w, "temperature", s->temperature);
     put_count(w, "top_k", s->top_k);
-    put_number(w, "top_p", (double)s->top_p);
-    put_number(w, "min_p", (double)s->min_p);
-    put_number(w, "typical", (double)s->typical);
-    put_number(w, "repetition", (double)s->repetition);
-    put_number(w, "frequency", (double)s->frequency);
-    put_number(w, "presence", (double)s->presence);
+    put_float(w, "top_p", s->top_p);
+    put_float(w, "min_p", s->min_p);
+    put_float(w, "typical", s->typical);
+    put_float(w, "repetition", s->repetition);
+    put_float(w, "frequency", s->frequency);
+    put_float(w, "presence", s->presence);
     put_count(w, "penalty_last", s->penalty_last);
     put_count(w, "seed", s->seed);
     jw_key(w, "bias");
@@ -42,7 +43,7 @@ static void put_sampling(struct json_writer *w, const struct engine_sampling *s)
     for (size_t i = 0; i < s->bias_count; i++) {
         jw_object(w);
         put_count(w, "id", s->bias[i].id);
-        put_number(w, "bias", (double)s->bias[i].bias);
+        put_float(w, "bias", s->bias[i].bias);
         jw_end_object(w);
     }
     jw_end_array(w);
@@ -56,7 +57,8 @@ static void put_adapters(struct json_writer *w, const struct engine_info *info)
     jw_array(w);
     for (size_t i = 0; i < info->adapter_count; i++) {
         jw_object(w);
-        put_number(w, "scale", info->adapters[i].scale);
+        jw_key(w, "scale");
+        jw_double(w, info->adapters[i].scale);
         jw_key(w, "tensor_root");
         jw_str(w, digest_hex(hex, &info->adapters[i].tensor_root));
         jw_end_object(w);
@@ -247,18 +249,13 @@ struct exchange_model tape_identity(const struct engine *g, struct span name,
                                    .adapter_count = i->adapter_count};
 }
 
-static void put_decimal(struct json_writer *w, const char *key, double v, double unset)
+static void put_decimal(struct json_writer *w, const char *key, float v, float unset)
 {
-    struct buf b;
-    struct json_writer number;
+    char text[40];
     if (v == unset)
         return;
-    buf_init(&b, 64);
-    jw_init(&number, json_sink_buf, &b, false);
-    jw_double(&number, v);
     jw_key(w, key);
-    jw_string(w, buf_span(&b));
-    buf_free(&b);
+    jw_str(w, text_float(text, sizeof text, v));
 }
 
 void tape_sampling(struct buf *out, const struct engine_request *r, uint32_t answers)
@@ -267,23 +264,23 @@ void tape_sampling(struct buf *out, const struct engine_request *r, uint32_t ans
     struct json_writer w;
     jw_init(&w, json_sink_buf, out, false);
     jw_object(&w);
-    put_decimal(&w, "frequency_penalty", (double)s->frequency, 0);
+    put_decimal(&w, "frequency_penalty", s->frequency, 0);
     if (r->max_tokens != 0)
         put_count(&w, "max_tokens", r->max_tokens);
-    put_decimal(&w, "min_p", (double)s->min_p, 0);
+    put_decimal(&w, "min_p", s->min_p, 0);
     if (answers > 1)
         put_count(&w, "n", answers);
-    put_decimal(&w, "presence_penalty", (double)s->presence, 0);
-    put_decimal(&w, "repetition_penalty", (double)s->repetition, 1);
+    put_decimal(&w, "presence_penalty", s->presence, 0);
+    put_decimal(&w, "repetition_penalty", s->repetition, 1);
     struct buf seed;
     buf_init(&seed, 32);
     buf_printf(&seed, "%llu", (unsigned long long)s->seed);
     jw_key(&w, "seed");
     jw_string(&w, buf_span(&seed));
     buf_free(&seed);
-    put_decimal(&w, "temperature", (double)s->temperature, -1);
+    put_decimal(&w, "temperature", s->temperature, -1);
     if (s->top_k != 0)
         put_count(&w, "top_k", s->top_k);
-    put_decimal(&w, "top_p", (double)s->top_p, 1);
+    put_decimal(&w, "top_p", s->top_p, 1);
     jw_end_object(&w);
 }

@@ -182,6 +182,41 @@ static void doubles_are_shortest_and_exact(void **state)
     }
 }
 
+/* Read as a double and rounded, which is how replays read what was recorded. */
+static void floats_are_shortest_and_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        float v;
+        const char *text;
+    } cases[] = {{0.7f, "0.7"},
+                 {0.1f, "0.1"},
+                 {0, "0"},
+                 {-0.0f, "-0"},
+                 {1, "1"},
+                 {1.1754944e-38f, "1.1754944e-38"},
+                 {1e-45f, "1e-45"},
+                 {16777216, "16777216"},
+                 {3.4028235e38f, "3.4028235e+38"},
+                 {0.95f, "0.95"},
+                 {1.0f / 3, "0.33333334"}};
+    char t[40];
+    double back;
+    uint32_t seed = 1;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(text_float(t, sizeof t, cases[i].v), cases[i].text);
+    for (int i = 0; i < 20000; i++) {
+        float v, f;
+        seed = seed * 1664525u + 1013904223u;
+        memcpy(&v, &seed, sizeof v);
+        if (!isfinite(v))
+            continue;
+        assert_true(text_to_double(span_str(text_float(t, sizeof t, v)), &back));
+        f = (float)back;
+        assert_memory_equal(&f, &v, sizeof v);
+    }
+}
+
 static void doubles_do_not_depend_on_the_locale(void **state)
 {
     (void)state;
@@ -228,6 +263,7 @@ int main(void)
         cmocka_unit_test(text_fits_every_array),
         cmocka_unit_test(sizes_and_counts_are_short),
         cmocka_unit_test(doubles_are_shortest_and_exact),
+        cmocka_unit_test(floats_are_shortest_and_read_back),
         cmocka_unit_test(doubles_do_not_depend_on_the_locale),
         cmocka_unit_test(u64_takes_digits_alone),
     };

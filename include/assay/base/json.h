@@ -123,6 +123,7 @@ void jw_i64(struct json_writer *w, int64_t v);
 /* Shortest text that reads back to the same double; NaN and infinities as the
  * strings "NaN", "Infinity", "-Infinity". */
 void jw_double(struct json_writer *w, double v);
+void jw_float(struct json_writer *w, float v); /* the same to the same float: 0.7 and not 0.69... */
 void jw_bool(struct json_writer *w, bool v);
 void jw_null(struct json_writer *w);
 void jw_raw(struct json_writer *w, struct span json); /* already JSON */

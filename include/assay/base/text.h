@@ -34,6 +34,8 @@ const char *text_grouped(char *out, size_t size, uint64_t n);   /* "134,515,008"
 /* Shortest decimal text that reads back to the same double ("0.1", "1e-05",
  * "NaN", "inf"). The same on every machine and locale. */
 const char *text_double(char *out, size_t size, double v);
+/* The same of a float: read as a double and rounded, it is that float again. */
+const char *text_float(char *out, size_t size, float v);
 /* A decimal number (JSON's grammar, checked by the caller) in any locale; too
  * large gives an infinity. False when out of memory. */
 bool text_to_double(struct span s, double *out);
