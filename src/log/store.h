@@ -150,13 +150,15 @@ struct queue {
     pthread_mutex_t lock;
     pthread_cond_t filled, finished;
     struct item *first, **last;
-    size_t count, bytes;
+    size_t count, bytes, most; /* most: records that are accepted */
     struct job *jobs;
     bool asleep;        /* the commit thread waits, and nobody has woken it yet */
     bool stopping;      /* finish what is queued, then end */
     struct err failure; /* code not ERR_NONE: the log is stopped */
 };
 
+/* For tests: of logs that are opened from now on, instead of LOG_QUEUE_MAX. */
+void queue_limit(size_t records);
 bool queue_open(struct queue *q, struct err *e) ASSAY_MUST_CHECK;
 void queue_close(struct queue *q);
 /* False: full, stopped or closing; the item stays the caller's. `more`: others follow, and

@@ -202,6 +202,7 @@ static void write_window(struct gate *g)
     struct err e = ERR_INIT;
     size_t n;
     g->busy = true;
+    g->waits = false;
     if (!fill(g, content, &n, &e) ||
         !exchange_window(g->exchange, content, n, g->released, window_done, g, &e)) {
         call_log_failed(g->call, &e);
@@ -246,6 +247,14 @@ static void write_outcome(struct gate *g)
         call_log_failed(g->call, &e);
 }
 
+/* It comes in as the queue gets shorter. */
+static void hold_back(struct gate *g)
+{
+    struct service *s = g->call->service;
+    s->metrics.held_back += !g->waits;
+    g->waits = s->held_back = true;
+}
+
 static void advance(struct gate *g)
 {
     if (g->busy)
@@ -253,7 +262,7 @@ static void advance(struct gate *g)
     if (g->ending)
         write_outcome(g);
     else if (g->stream && g->pending.n && exchange_book_pressed(g->call->service->book))
-        g->call->service->held_back = true; /* it comes in as the queue gets shorter */
+        hold_back(g);
     else if (g->stream && g->pending.n)
         write_window(g);
 }

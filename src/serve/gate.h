@@ -21,6 +21,7 @@ struct gate {
     bool chunked;       /* and in chunks; otherwise until the connection ends */
     bool head_left;     /* status and fields were handed to the connection */
     bool busy;          /* a window is on its way to the disk */
+    bool waits;         /* a window waits for the log's queue */
     bool ending;        /* the outcome waits for the window, or is on its way */
     bool whole;         /* the answer came to its end: all of it may leave */
     struct buf head;    /* status line and fields, without what is ours */

@@ -30,6 +30,7 @@ struct metrics {
     struct histogram input, output;                            /* tokens */
     uint64_t tree_size;     /* of the log, as far as this server wrote it */
     uint64_t batches, rows; /* of what became durable */
+    uint64_t held_back;     /* windows that waited for the log's queue */
 };
 
 void metrics_call(struct metrics *m, const struct call *c);

@@ -22,6 +22,8 @@ bool serving_stop(struct serving *s);
 void serving_kill(struct serving *s);
 /* Servers started from now on can write no file larger than this; 0: no limit. */
 extern unsigned long serving_file_limit;
+/* The log's queue takes so many records alone; 0: what it always takes. */
+extern unsigned long serving_queue_limit;
 
 /* A connection of its own; -1 when refused. */
 int client_connect(unsigned port);

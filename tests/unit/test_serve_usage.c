@@ -9,7 +9,10 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "serve/usage.h"
 #include "support/serving.h"
@@ -179,6 +182,98 @@ static void answer_that_is_no_stream_is_relayed(void **state)
     views_free(&v);
 }
 
+/* ---- the log's queue is full ---- */
+
+enum { STREAMS = 6, STREAM_MAX = 4 << 20 };
+
+/* A stream of thousands of events at once, begun when the queue has room for its intent. */
+static int begin_stream(void)
+{
+    static const char body[] = "{\"model\":\"stream-5000\",\"messages\":[],\"stream\":true}";
+    char text[512], status[13];
+    snprintf(text, sizeof text,
+             "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+             "Content-Length: %zu\r\n\r\n%s",
+             sizeof body - 1, body);
+    for (int i = 0; i < 1000; i++) {
+        int fd = client_connect(server.port);
+        client_send(fd, text);
+        assert_int_equal(recv(fd, status, sizeof status - 1, MSG_PEEK | MSG_WAITALL), 12);
+        status[12] = '\0';
+        if (strcmp(status, "HTTP/1.1 200") == 0)
+            return fd;
+        assert_string_equal(status, "HTTP/1.1 503");
+        close(fd);
+        usleep(5000);
+    }
+    fail_msg("no stream could begin");
+    return -1;
+}
+
+static unsigned long held_back(void)
+{
+    static const char name[] = "\naudit_windows_held_back_total ";
+    struct buf answer;
+    client_ask(server.port, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+               &answer);
+    const char *at = strstr(buf_cstr(&answer), name);
+    assert_non_null(at);
+    unsigned long n = strtoul(at + sizeof name - 1, NULL, 10);
+    buf_free(&answer);
+    return n;
+}
+
+/* All streams in turn, a little of each, so that none waits for another. */
+static void read_all(const int fds[STREAMS], struct buf answers[STREAMS])
+{
+    static const char last[] = "\r\n0\r\n\r\n";
+    for (unsigned left = STREAMS; left;) {
+        left = 0;
+        for (int i = 0; i < STREAMS; i++) {
+            client_read(fds[i], &answers[i], last, 5);
+            left += !has(&answers[i], last);
+        }
+    }
+}
+
+static void stream_that_waited_for_the_queue_goes_on_and_loses_nothing(void **state)
+{
+    (void)state;
+    int fds[STREAMS];
+    struct buf answers[STREAMS], body, said;
+    struct told t;
+    assert_true(serving_stop(&server));
+    serving_queue_limit = 1;
+    start("");
+    for (int i = 0; i < STREAMS; i++) {
+        fds[i] = begin_stream();
+        buf_init(&answers[i], STREAM_MAX);
+    }
+    read_all(fds, answers);
+    for (int i = 0; i < STREAMS; i++)
+        close(fds[i]);
+    told_wait(&t, &place);
+    assert_true(held_back() > 0);
+    assert_true(serving_stop(&server));
+    serving_queue_limit = 0;
+    buf_init(&said, STREAM_MAX);
+    told_content(&place, t.intent, "response", &said);
+    for (int i = 0; i < STREAMS; i++) {
+        answer_body(&answers[i], &body);
+        assert_true(has(&body, "w\xC3\xB6rd4999 ") && has(&body, "data: [DONE]\n\n"));
+        assert_int_equal(body.n, said.n); /* all streams say the same */
+        assert_memory_equal(body.p, said.p, said.n);
+        buf_free(&body);
+        buf_free(&answers[i]);
+    }
+    assert_int_equal(t.released, said.n);
+    buf_clear(&said);
+    told_content(&place, t.intent, "upstream_response", &said);
+    assert_true(has(&said, "w\xC3\xB6rd4999 ") && has(&said, "\"choices\":[],\"usage\":"));
+    buf_free(&said);
+    start("");
+}
+
 /* ---- by itself ---- */
 
 static void option_goes_where_it_stands_or_would_stand(void **state)
@@ -290,6 +385,7 @@ int main(void)
         cmocka_unit_test(client_that_asks_gets_it_and_nothing_is_rewritten),
         cmocka_unit_test(upstream_that_is_not_said_to_is_not_asked),
         cmocka_unit_test(answer_that_is_no_stream_is_relayed),
+        cmocka_unit_test(stream_that_waited_for_the_queue_goes_on_and_loses_nothing),
         cmocka_unit_test(option_goes_where_it_stands_or_would_stand),
         cmocka_unit_test(only_the_event_of_the_usage_is_left_out),
         cmocka_unit_test(event_beyond_the_limit_is_refused),
