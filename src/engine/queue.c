@@ -168,6 +168,7 @@ struct engine_now engine_load_now(struct engine *g)
     pthread_mutex_lock(&g->lock);
     struct engine_now now = g->now;
     pthread_mutex_unlock(&g->lock);
+    now.sequences = g->slot_count;
     return now;
 }
 

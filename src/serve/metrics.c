@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "serve/service.h"
+#include "serve/engine.h"
 
 struct scale {
     const char *name, *help;
@@ -135,6 +135,60 @@ static void witnessed(struct buf *out, struct service *s)
               now > newest.time ? now - newest.time : 0);
 }
 
+/* ---- engines ---- */
+
+/* What clients ask for to get this engine; its own name where nobody can. */
+static struct span served_name(const struct settings *c, size_t engine)
+{
+    for (size_t i = 0; i < c->models.count; i++) {
+        const struct model_config *m = (const struct model_config *)c->models.items + i;
+        const struct target_config *t = m->targets.items;
+        if (t->engine && t->index == c->upstreams.count + engine)
+            return m->name;
+    }
+    return serve_settings_engine(c, engine)->name;
+}
+
+static void put_label(struct buf *out, struct span value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] == '\n') {
+            buf_put_str(out, "\\n");
+            continue;
+        }
+        if (value.p[i] == '"' || value.p[i] == '\\')
+            buf_put_u8(out, '\\');
+        buf_put_u8(out, value.p[i]);
+    }
+}
+
+/* vLLM's words for the same things, behind a prefix of ours. */
+static void engines(struct buf *out, struct service *s)
+{
+    static const char *const names[][3] = {
+        {"num_requests_running", "gauge", "Sequences that are being computed."},
+        {"num_requests_waiting", "gauge", "Sequences that wait for a place."},
+        {"num_requests_max", "gauge", "Sequences that are computed at once at most."},
+        {"prompt_tokens_total", "counter", "Tokens of prompts that were begun."},
+        {"prefix_cache_hits_total", "counter", "Of them, tokens that were not computed anew."},
+        {"generation_tokens_total", "counter", "Tokens of answers that ended."}};
+    struct engine_now now[ENGINES_MAX];
+    for (size_t i = 0; i < s->worker_count; i++)
+        now[i] = engine_load_now(s->workers[i]->engine);
+    for (size_t k = 0; s->worker_count && k < sizeof names / sizeof *names; k++) {
+        buf_printf(out, "# HELP assay_engine_%s %s\n# TYPE assay_engine_%s %s\n", names[k][0],
+                   names[k][2], names[k][0], names[k][1]);
+        for (size_t i = 0; i < s->worker_count; i++) {
+            const uint64_t values[] = {now[i].running,       now[i].waiting,
+                                       now[i].sequences,     now[i].prompt_tokens,
+                                       now[i].cached_tokens, now[i].answer_tokens};
+            buf_printf(out, "assay_engine_%s{model_name=\"", names[k][0]);
+            put_label(out, served_name(s->settings, i));
+            buf_printf(out, "\"} %llu\n", (unsigned long long)values[k]);
+        }
+    }
+}
+
 void metrics_text(struct service *s, struct buf *out)
 {
     const struct metrics *m = &s->metrics;
@@ -157,11 +211,15 @@ void metrics_text(struct service *s, struct buf *out)
                (unsigned long long)m->rows, (unsigned long long)m->batches);
     gauge(out, "audit_queue_depth", "Records on their way to the disk.",
           exchange_book_pending(s->book));
+    head(out, "audit_windows_held_back_total", "counter",
+         "Windows of streams that waited because the log's queue was full.");
+    buf_printf(out, "audit_windows_held_back_total %llu\n", (unsigned long long)m->held_back);
     gauge(out, "audit_open_intents", "Calls whose outcome is still to be written.",
           exchange_book_open_calls(s->book));
     gauge(out, "audit_tree_size", "Entries of the log, up to the newest that was told durable.",
           m->tree_size);
     witnessed(out, s);
+    engines(out, s);
     calls(out, m);
     refusals(out, m);
 }

@@ -71,6 +71,21 @@ struct span post(const char *path, unsigned status, const char *body)
     return copy;
 }
 
+struct span get(const char *path)
+{
+    struct buf answer, out;
+    char request[256];
+    (void)snprintf(request, sizeof request,
+                   "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", path);
+    client_ask(server.port, request, &answer);
+    assert_int_equal(answer_status(&answer), 200);
+    answer_body(&answer, &out);
+    struct span copy = {(const uint8_t *)arena_str(asking_arena, buf_span(&out)), out.n};
+    buf_free(&answer);
+    buf_free(&out);
+    return copy;
+}
+
 struct json parse(struct span text)
 {
     struct json root;

@@ -18,8 +18,9 @@ bool asking_stop(void);
 int asking_fresh(void **state);
 int asking_done(void **state);
 
-/* The answer's body, in the arena; the same as JSON, status 200. */
+/* The answer's body, in the arena; the last as JSON, status 200. */
 struct span post(const char *path, unsigned status, const char *body);
+struct span get(const char *path);
 struct json parse(struct span text);
 struct json ask(const char *path, const char *body);
 struct span text_at(struct json v);

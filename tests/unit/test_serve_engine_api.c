@@ -530,6 +530,24 @@ static void model_that_is_not_served_is_named(void **state)
     is_text(json_get(error, "code"), "model_not_found");
 }
 
+static void metrics_tell_the_engines_queue_and_tokens(void **state)
+{
+    (void)state;
+    static const char name[] = "assay_engine_generation_tokens_total{model_name=\"tiny\"} ";
+    const char *text = (const char *)get("/metrics").p;
+    assert_non_null(strstr(text, "\nassay_engine_num_requests_running{model_name=\"tiny\"} 0\n"));
+    assert_non_null(strstr(text, "\nassay_engine_num_requests_waiting{model_name=\"tiny\"} 0\n"));
+    assert_non_null(strstr(text, "\nassay_engine_num_requests_max{model_name=\"tiny\"} 4\n"));
+    const char *before = strstr(text, name);
+    assert_non_null(before);
+    (void)ask("/v1/completions", "{\"model\":\"tiny\",\"prompt\":[5,6,7],\"max_tokens\":2,"
+                                 "\"logit_bias\":{\"9\":100}}");
+    const char *after = strstr((const char *)get("/metrics").p, name);
+    assert_non_null(after);
+    assert_int_equal(strtoul(after + strlen(name), NULL, 10),
+                     strtoul(before + strlen(name), NULL, 10) + 2);
+}
+
 static void prompt_beyond_the_context_is_refused_by_its_parameter(void **state)
 {
     (void)state;
@@ -569,6 +587,7 @@ int main(void)
         TEST(message_is_streamed_block_by_block),
         TEST(what_is_wrong_is_named),
         TEST(model_that_is_not_served_is_named),
+        TEST(metrics_tell_the_engines_queue_and_tokens),
         TEST(prompt_beyond_the_context_is_refused_by_its_parameter),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
