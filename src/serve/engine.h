@@ -162,6 +162,9 @@ bool engine_chat_read(const struct engine *g, const struct engine_chat *c, struc
                       struct buf *prompt, struct err *e) ASSAY_MUST_CHECK;
 /* Of a job whose messages are these. */
 bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e) ASSAY_MUST_CHECK;
+/* The same of messages that a dialect wrote, as JSON: a complaint about them is one about what it
+ * calls them. */
+bool engine_chat_text(struct engine_job *j, struct span messages, struct err *e) ASSAY_MUST_CHECK;
 bool engine_tools_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- engine_form.c: what the answer is held to ---- */
@@ -185,6 +188,10 @@ uint64_t engine_cached_tokens(const struct engine_job *j);
 /* A list of items that were written before; ids. */
 void engine_put_items(struct json_writer *w, const struct buf *items);
 void engine_put_ids(struct json_writer *w, const char *key, const uint32_t *ids, size_t n);
+void engine_put_type(struct json_writer *w, const char *type);
+/* An event of a stream whose events have names, its object open in *w after its type; and its end. */
+void engine_open_event(struct buf *out, struct json_writer *w, const char *type);
+void engine_close_event(struct buf *out, struct json_writer *w);
 /* Why it ended, in OpenAI's words. */
 const char *engine_finish(const struct engine_answer *a);
 

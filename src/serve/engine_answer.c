@@ -70,6 +70,27 @@ void engine_put_ids(struct json_writer *w, const char *key, const uint32_t *ids,
     jw_end_array(w);
 }
 
+void engine_put_type(struct json_writer *w, const char *type)
+{
+    jw_key(w, "type");
+    jw_str(w, type);
+}
+
+void engine_open_event(struct buf *out, struct json_writer *w, const char *type)
+{
+    buf_printf(out, "event: %s\ndata: ", type);
+    jw_init(w, json_sink_buf, out, false);
+    jw_object(w);
+    engine_put_type(w, type);
+}
+
+void engine_close_event(struct buf *out, struct json_writer *w)
+{
+    jw_end_object(w);
+    buf_put_str(out, "\n\n");
+    out->failed = out->failed || w->failed;
+}
+
 /* ---- both APIs ---- */
 
 static bool is_chat(const struct engine_job *j)

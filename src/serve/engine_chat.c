@@ -202,6 +202,20 @@ bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e)
            engine_add_prompt(j, 0, e);
 }
 
+bool engine_chat_text(struct engine_job *j, struct span text, struct err *e)
+{
+    struct json messages;
+    struct complaint *w = &j->call->wrong;
+    struct span copy = arena_span(j->arena, text);
+    if (!copy.p)
+        return err_set(e, ERR_MEMORY, "out of memory for a request");
+    if (json_parse(&messages, copy, JSON_STRICT, j->arena, e) && engine_chat_job(j, messages, e))
+        return true;
+    if (strncmp(w->param, "messages", strlen("messages")) == 0)
+        (void)snprintf(w->param, sizeof w->param, "%s", j->dialect->prompt);
+    return false;
+}
+
 /* ---- tools ---- */
 
 static bool bad_tool(struct engine_job *j, size_t i, const char *why, struct err *e)

@@ -184,41 +184,22 @@ static bool put_messages(struct input *in, struct json root, struct err *e)
     return buf_ok(&in->text) || err_set(e, ERR_MEMORY, "out of memory for a request");
 }
 
-/* A complaint about messages that we made ourselves is one about all of them. */
-static bool all_wrong(struct complaint *w)
-{
-    if (strncmp(w->param, "messages", 8) == 0)
-        w->param[8] = '\0';
-    return false;
-}
-
 static bool read_messages(struct engine_job *j, struct json root, struct err *e)
 {
     struct input in = {.j = j};
-    struct json messages;
     buf_init(&in.text, INPUT_MAX);
     jw_init(&in.w, json_sink_buf, &in.text, false);
-    bool ok = put_messages(&in, root, e);
-    struct span copy = ok ? arena_span(j->arena, buf_span(&in.text)) : SPAN_EMPTY;
+    bool ok = put_messages(&in, root, e) && engine_chat_text(j, buf_span(&in.text), e);
     buf_free(&in.text);
-    if (ok && !copy.p)
-        ok = err_set(e, ERR_MEMORY, "out of memory for a request");
-    return ok && json_parse(&messages, copy, JSON_STRICT, j->arena, e) &&
-           (engine_chat_job(j, messages, e) || all_wrong(&j->call->wrong));
+    return ok;
 }
 
 /* ---- blocks of the answer ---- */
 
-static void put_type(struct json_writer *w, const char *type)
-{
-    jw_key(w, "type");
-    jw_str(w, type);
-}
-
 static void put_text(struct json_writer *w, struct span text)
 {
     jw_object(w);
-    put_type(w, "text");
+    engine_put_type(w, "text");
     jw_key(w, "text");
     jw_string(w, text);
     jw_end_object(w);
@@ -229,7 +210,7 @@ static void put_tool_use(struct json_writer *w, const struct engine_answer *a, s
 {
     char id[CALL_ID];
     jw_object(w);
-    put_type(w, "tool_use");
+    engine_put_type(w, "tool_use");
     jw_key(w, "id");
     jw_str(w, engine_call_id(id, a, k));
     jw_key(w, "name");
@@ -284,7 +265,7 @@ static void put_message_object(struct json_writer *w, const struct engine_job *j
     jw_object(w);
     jw_key(w, "id");
     jw_str(w, j->id);
-    put_type(w, "message");
+    engine_put_type(w, "message");
     jw_key(w, "role");
     jw_str(w, "assistant");
     jw_key(w, "model");
@@ -318,24 +299,9 @@ static void whole(struct buf *out, struct engine_job *j)
 
 /* ---- the stream ---- */
 
-static void open_event(struct buf *out, struct json_writer *w, const char *type)
-{
-    buf_printf(out, "event: %s\ndata: ", type);
-    jw_init(w, json_sink_buf, out, false);
-    jw_object(w);
-    put_type(w, type);
-}
-
-static void close_event(struct buf *out, struct json_writer *w)
-{
-    jw_end_object(w);
-    buf_put_str(out, "\n\n");
-    out->failed = out->failed || w->failed;
-}
-
 static void open_block(struct buf *out, struct json_writer *w, const char *type, size_t index)
 {
-    open_event(out, w, type);
+    engine_open_event(out, w, type);
     jw_key(w, "index");
     jw_u64(w, index);
 }
@@ -347,27 +313,27 @@ static void say_delta(struct buf *out, size_t index, const char *type, const cha
     open_block(out, &w, "content_block_delta", index);
     jw_key(&w, "delta");
     jw_object(&w);
-    put_type(&w, type);
+    engine_put_type(&w, type);
     jw_key(&w, key);
     jw_string(&w, text);
     jw_end_object(&w);
-    close_event(out, &w);
+    engine_close_event(out, &w);
 }
 
 static void close_block(struct buf *out, size_t index)
 {
     struct json_writer w;
     open_block(out, &w, "content_block_stop", index);
-    close_event(out, &w);
+    engine_close_event(out, &w);
 }
 
 static void begin(struct buf *out, struct engine_job *j)
 {
     struct json_writer w;
-    open_event(out, &w, "message_start");
+    engine_open_event(out, &w, "message_start");
     jw_key(&w, "message");
     put_message_object(&w, j, false);
-    close_event(out, &w);
+    engine_close_event(out, &w);
 }
 
 static void open_text(struct buf *out, struct engine_answer *a)
@@ -377,7 +343,7 @@ static void open_text(struct buf *out, struct engine_answer *a)
     open_block(out, &w, "content_block_start", 0);
     jw_key(&w, "content_block");
     put_text(&w, SPAN_EMPTY);
-    close_event(out, &w);
+    engine_close_event(out, &w);
 }
 
 static void piece(struct buf *out, struct engine_answer *a, const struct engine_piece *p)
@@ -401,7 +367,7 @@ static void end(struct buf *out, struct engine_answer *a)
         open_block(out, &w, "content_block_start", index);
         jw_key(&w, "content_block");
         put_tool_use(&w, a, i, true);
-        close_event(out, &w);
+        engine_close_event(out, &w);
         say_delta(out, index, "input_json_delta", "partial_json", a->calls.call[i].arguments);
         close_block(out, index);
     }
@@ -410,15 +376,15 @@ static void end(struct buf *out, struct engine_answer *a)
 static void finish(struct buf *out, struct engine_job *j)
 {
     struct json_writer w;
-    open_event(out, &w, "message_delta");
+    engine_open_event(out, &w, "message_delta");
     jw_key(&w, "delta");
     jw_object(&w);
     put_stop(&w, &j->answers[0]);
     jw_end_object(&w);
     put_usage(&w, j);
-    close_event(out, &w);
-    open_event(out, &w, "message_stop");
-    close_event(out, &w);
+    engine_close_event(out, &w);
+    engine_open_event(out, &w, "message_stop");
+    engine_close_event(out, &w);
 }
 
 const struct dialect messages_dialect = {"msg_", "messages", read_messages, begin,

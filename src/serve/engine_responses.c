@@ -150,27 +150,17 @@ static bool put_messages(struct input *in, struct json root, struct err *e)
     return true;
 }
 
-/* A complaint about messages that we made ourselves is one about the input. */
-static bool input_wrong(struct complaint *w)
-{
-    if (strncmp(w->param, "messages", 8) == 0)
-        (void)snprintf(w->param, sizeof w->param, "input");
-    return false;
-}
-
 static bool read_input(struct engine_job *j, struct json root, struct err *e)
 {
     struct buf text;
-    struct json messages;
     struct input in = {.j = j};
     buf_init(&text, INPUT_MAX);
     jw_init(&in.w, json_sink_buf, &text, false);
-    bool ok = put_messages(&in, root, e);
-    struct span copy = ok ? arena_span(j->arena, buf_span(&text)) : SPAN_EMPTY;
-    ok = ok && ((buf_ok(&text) && copy.p) || err_set(e, ERR_MEMORY, "out of memory for a request"));
+    bool ok = put_messages(&in, root, e) &&
+              (buf_ok(&text) || err_set(e, ERR_MEMORY, "out of memory for a request")) &&
+              engine_chat_text(j, buf_span(&text), e);
     buf_free(&text);
-    ok = ok && json_parse(&messages, copy, JSON_STRICT, j->arena, e);
-    return ok && (engine_chat_job(j, messages, e) || input_wrong(&j->call->wrong));
+    return ok;
 }
 
 /* ---- items of the answer ---- */
@@ -184,16 +174,10 @@ static void put_id(struct json_writer *w, const char *key, const struct engine_j
     jw_str(w, id);
 }
 
-static void put_type(struct json_writer *w, const char *type)
-{
-    jw_key(w, "type");
-    jw_str(w, type);
-}
-
 static void put_part(struct json_writer *w, const struct engine_answer *a, struct span text)
 {
     jw_object(w);
-    put_type(w, "output_text");
+    engine_put_type(w, "output_text");
     jw_key(w, "text");
     jw_string(w, text);
     jw_key(w, "annotations");
@@ -210,7 +194,7 @@ static void put_message(struct json_writer *w, const struct engine_answer *a,
 {
     jw_object(w);
     put_id(w, "id", a->job, "msg", 0);
-    put_type(w, "message");
+    engine_put_type(w, "message");
     jw_key(w, "status");
     jw_str(w, status);
     jw_key(w, "role");
@@ -229,7 +213,7 @@ static void put_function_call(struct json_writer *w, const struct engine_answer 
     char id[CALL_ID];
     jw_object(w);
     put_id(w, "id", a->job, "fc", k);
-    put_type(w, "function_call");
+    engine_put_type(w, "function_call");
     jw_key(w, "status");
     jw_str(w, begun ? "in_progress" : "completed");
     jw_key(w, "call_id");
@@ -374,18 +358,8 @@ static void whole(struct buf *out, struct engine_job *j)
 static void open_event(struct buf *out, struct json_writer *w, struct engine_job *j,
                        const char *type)
 {
-    buf_printf(out, "event: %s\ndata: ", type);
-    jw_init(w, json_sink_buf, out, false);
-    jw_object(w);
-    put_type(w, type);
+    engine_open_event(out, w, type);
     put_number(w, "sequence_number", j->events++);
-}
-
-static void close_event(struct buf *out, struct json_writer *w)
-{
-    jw_end_object(w);
-    buf_put_str(out, "\n\n");
-    out->failed = out->failed || w->failed;
 }
 
 static void response_event(struct buf *out, struct engine_job *j, const char *type, bool over)
@@ -394,7 +368,7 @@ static void response_event(struct buf *out, struct engine_job *j, const char *ty
     open_event(out, &w, j, type);
     jw_key(&w, "response");
     put_response(&w, j, over);
-    close_event(out, &w);
+    engine_close_event(out, &w);
 }
 
 static void begin(struct buf *out, struct engine_job *j)
@@ -426,12 +400,12 @@ static void open_message(struct buf *out, struct engine_answer *a)
     item_event(out, &w, a, "response.output_item.added", 0);
     jw_key(&w, "item");
     put_message(&w, a, NULL, "in_progress");
-    close_event(out, &w);
+    engine_close_event(out, &w);
     content_event(out, &w, a, "response.content_part.added");
     jw_key(&w, "part");
     jw_raw(&w, span_str("{\"type\":\"output_text\",\"text\":\"\",\"annotations\":[],"
                         "\"logprobs\":[]}"));
-    close_event(out, &w);
+    engine_close_event(out, &w);
 }
 
 static void piece(struct buf *out, struct engine_answer *a, const struct engine_piece *p)
@@ -454,7 +428,7 @@ static void piece(struct buf *out, struct engine_answer *a, const struct engine_
     jw_string(&w, p->text);
     jw_key(&w, "logprobs");
     engine_put_items(&w, &fresh);
-    close_event(out, &w);
+    engine_close_event(out, &w);
     buf_free(&fresh);
 }
 
@@ -466,15 +440,15 @@ static void close_message(struct buf *out, struct engine_answer *a)
     jw_string(&w, a->content);
     jw_key(&w, "logprobs");
     engine_put_items(&w, &a->logprobs);
-    close_event(out, &w);
+    engine_close_event(out, &w);
     content_event(out, &w, a, "response.content_part.done");
     jw_key(&w, "part");
     put_part(&w, a, a->content);
-    close_event(out, &w);
+    engine_close_event(out, &w);
     item_event(out, &w, a, "response.output_item.done", 0);
     jw_key(&w, "item");
     put_message(&w, a, &a->content, a->result.finish == ENGINE_LENGTH ? "incomplete" : "completed");
-    close_event(out, &w);
+    engine_close_event(out, &w);
 }
 
 static void arguments_event(struct buf *out, const struct engine_answer *a, size_t k, size_t place,
@@ -492,7 +466,7 @@ static void arguments_event(struct buf *out, const struct engine_answer *a, size
     }
     jw_key(&w, done ? "arguments" : "delta");
     jw_string(&w, a->calls.call[k].arguments);
-    close_event(out, &w);
+    engine_close_event(out, &w);
 }
 
 static void say_call(struct buf *out, const struct engine_answer *a, size_t k, size_t place)
@@ -501,13 +475,13 @@ static void say_call(struct buf *out, const struct engine_answer *a, size_t k, s
     item_event(out, &w, a, "response.output_item.added", place);
     jw_key(&w, "item");
     put_function_call(&w, a, k, true);
-    close_event(out, &w);
+    engine_close_event(out, &w);
     arguments_event(out, a, k, place, false);
     arguments_event(out, a, k, place, true);
     item_event(out, &w, a, "response.output_item.done", place);
     jw_key(&w, "item");
     put_function_call(&w, a, k, false);
-    close_event(out, &w);
+    engine_close_event(out, &w);
 }
 
 static void end(struct buf *out, struct engine_answer *a)
