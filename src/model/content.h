@@ -35,6 +35,7 @@ struct content {
     const char *where; /* "" for the file itself; names of members, outermost first */
     unsigned depth;
     struct content_budget *budget;
+    bool inputs; /* examples of inputs: their tensors are none of the model's */
 };
 
 /* A finding about byte `at` of the content. */

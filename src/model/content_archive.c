@@ -158,7 +158,8 @@ static bool examine_members(const struct content *c, const struct archive *a, st
     bool *seen = arena_array(scratch, a->count + 1, sizeof *seen);
     bool keras = false;
     if (!seen || (pickle && !torch_zip_examine(c, a, pickle, seen)) ||
-        (zip && (!keras_zip_examine(c, a, &keras) || !skops_examine(c, a))) ||
+        (zip && (!keras_zip_examine(c, a, &keras) || !skops_examine(c, a) ||
+                 !torch_export_examine(c, a, scratch, seen))) ||
         (!zip && torch_tar_sniff(a) && !torch_tar_examine(c, a, seen)))
         return false;
     bool arrays = zip && a->count > 0 && !*c->where;

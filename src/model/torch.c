@@ -179,7 +179,7 @@ static bool visit(struct walk *w, pv v, unsigned depth, bool instance)
 static bool is_within(struct pickle *p, const struct content *c)
 {
     bool within = c->depth || c->in.derived;
-    if (within && p->tensor_count) {
+    if (within && p->tensor_count && !c->inputs) {
         content_note(&p->c, RULE_TORCH_UNLISTED, p->tensors[0].at, 0,
                      "tensors of a checkpoint within another file are not listed: %zu",
                      p->tensor_count);

@@ -23,6 +23,9 @@ const struct archive_member *torch_zip_pickle(const struct archive *a);
 /* Read it and list its tensors; seen[i] is set for members that need no further look. */
 bool torch_zip_examine(const struct content *c, const struct archive *a,
                        const struct archive_member *pickle, bool *seen);
+/* A zip that torch.export.save wrote: its weights and graph. Others are left alone. */
+bool torch_export_examine(const struct content *c, const struct archive *a, struct arena *scratch,
+                          bool *seen);
 /* The tar before torch 0.1.12, whose members are pickles with raw numbers between them. */
 bool torch_tar_sniff(const struct archive *a);
 bool torch_tar_examine(const struct content *c, const struct archive *a, bool *seen);

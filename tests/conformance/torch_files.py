@@ -251,7 +251,25 @@ def again(source, path, name, change):
             new.writestr(item.filename, change(data) if item.filename.endswith(name) else data)
 
 
+def exported(folder):
+    """torch.export's weights and constants, against those of the program it loads."""
+    net = network()
+    path = folder / "program.pt2"
+    rows = torch.export.Dim.DYNAMIC
+    program = torch.export.export(net, (torch.randn(3, 8),), dynamic_shapes=({0: rows},))
+    torch.export.save(program, str(path))
+    benign(path)
+    safetensors(folder / "program.safetensors", {**program.state_dict, **program.constants})
+    check(root(path) and root(path) == root(folder / "program.safetensors"), "program.pt2: another tensor root")
+    for name, old, new in (("expression", b"Symbol(", b"exec("), ("target", b"torch.ops.aten.linear.default", b"torch.hub.load")):
+        bad = folder / f"{name}.pt2"
+        again(path, bad, "model.json", lambda d: d.replace(old, new))
+        status, value = run("check", "--no-cache", bad)
+        check(status == 1 and "torch.export" in {f["id"] for f in value["findings"]}, f"{bad.name}: status {status}")
+
+
 def save_malicious(folder):
+    exported(folder)
     state = network().state_dict()
     for value, what in ((Payload(), "system"), (ByEval(), "eval")):
         for form in (True, False):
