@@ -11,6 +11,7 @@
 #define ASSAY_SIGN_H
 
 #include "assay/base/arena.h"
+#include "assay/base/base64.h"
 #include "assay/digest.h"
 
 enum { SIGN_PUBLIC = 32, SIGN_SIGNATURE = 64 };
@@ -35,10 +36,6 @@ bool sign_bytes(const struct sign_key *k, struct span message, uint8_t signature
 /* False for any signature that is not valid by our documented verdict. */
 bool sign_verify(const struct sign_public *k, struct span message,
                  const uint8_t signature[SIGN_SIGNATURE]);
-
-/* Standard base64 with padding (RFC 4648 section 4); decoding is strict. */
-void base64_put(struct buf *out, struct span bytes);
-bool base64_decode(struct span text, struct arena *a, struct span *out) ASSAY_MUST_CHECK;
 
 /* ---- signed notes ---- */
 

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "assay/base/base64.h"
 #include "assay/base/text.h"
 
 enum {
@@ -21,15 +22,10 @@ enum {
 
 /* ---- encodings ---- */
 
-static int base64_digit(uint8_t c)
+/* Of either alphabet: decoders of Python take both. */
+static int digit_of(uint8_t c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+    return base64_digit(c == '-' ? '+' : c == '_' ? '/' : c);
 }
 
 static bool all_base64(struct span s)
@@ -38,7 +34,7 @@ static bool all_base64(struct span s)
     while (n && s.p[n - 1] == '=' && s.n - n < 2)
         n--;
     for (size_t i = 0; i < n; i++)
-        if (base64_digit(s.p[i]) < 0)
+        if (digit_of(s.p[i]) < 0)
             return false;
     return n > 0;
 }
@@ -54,8 +50,8 @@ static size_t decode_base64(uint8_t *out, struct span s)
 {
     uint32_t bits = 0;
     size_t n = 0, have = 0;
-    for (size_t i = 0; i < s.n && base64_digit(s.p[i]) >= 0; i++) {
-        bits = bits << 6 | (uint32_t)base64_digit(s.p[i]);
+    for (size_t i = 0; i < s.n && digit_of(s.p[i]) >= 0; i++) {
+        bits = bits << 6 | (uint32_t)digit_of(s.p[i]);
         have += 6;
         if (have >= 8) {
             have -= 8;

@@ -1,4 +1,4 @@
-/* UTF-8, hidden characters, text made safe to show, numbers as text. */
+/* UTF-8, hidden characters, text made safe to show, numbers and bytes as text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "assay/base/base64.h"
 #include "assay/base/text.h"
 
 static void utf8_takes_every_code_point_back(void **state)
@@ -252,6 +253,32 @@ static void u64_takes_digits_alone(void **state)
     assert_true(text_u64(span_str("007"), &v) && v == 7);
 }
 
+static void base64_is_strict_and_round_trips(void **state)
+{
+    (void)state;
+    uint8_t bytes[64];
+    struct arena *arena = arena_new(1 << 20);
+    assert_non_null(arena);
+    for (size_t n = 0; n <= sizeof bytes; n++) {
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = (uint8_t)(i * 37 + n);
+        struct buf b;
+        struct span back;
+        buf_init(&b, 1000);
+        base64_put(&b, (struct span){bytes, n});
+        assert_true(base64_decode(buf_span(&b), arena, &back));
+        assert_true(span_eq(back, (struct span){bytes, n}));
+        buf_free(&b);
+    }
+    static const char *const bad[] = {
+        "A", "AA", "AAA", "AB==", "AAB=", "A===", "====", "AA=A", "AAA\n", "AA==AAAA", "A-_A"};
+    struct span out;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (base64_decode(span_str(bad[i]), arena, &out))
+            fail_msg("accepted %s", bad[i]);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +293,7 @@ int main(void)
         cmocka_unit_test(floats_are_shortest_and_read_back),
         cmocka_unit_test(doubles_do_not_depend_on_the_locale),
         cmocka_unit_test(u64_takes_digits_alone),
+        cmocka_unit_test(base64_is_strict_and_round_trips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Standard base64 (RFC 4648 section 4), with padding; one text for one value. */
-#include "assay/sign.h"
+/* Base64 (RFC 4648): written and decoded with one text for one value, and digit by digit. */
+#include "assay/base/base64.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -15,7 +15,7 @@ void base64_put(struct buf *out, struct span bytes)
     }
 }
 
-static int value_of(uint8_t c)
+int base64_digit(uint8_t c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -31,7 +31,7 @@ static bool decode_quad(const uint8_t *p, size_t chars, uint8_t *out)
 {
     uint32_t v = 0;
     for (size_t i = 0; i < 4; i++) {
-        int d = i < chars ? value_of(p[i]) : 0;
+        int d = i < chars ? base64_digit(p[i]) : 0;
         if (d < 0)
             return false;
         v = v << 6 | (uint32_t)d;
