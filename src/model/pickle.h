@@ -175,8 +175,6 @@ struct pickle {
     uint64_t ring_at;
 
     struct pickle_shared *shared; /* pickle_shared.c; NULL before the first */
-    size_t shared_count;
-    bool told_shared;
 
     struct pickle_global *globals;
     size_t global_count, global_cap;

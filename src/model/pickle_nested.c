@@ -151,9 +151,10 @@ static bool is_from_import(struct span s)
 /* Text that begins as a script does: a string of prose or configuration does not. */
 static bool begins_as_script(struct span s)
 {
-    static const char *const words[] = {"import ", "exec(", "eval(", "__import__("};
+    static const char *const words[] = {"import ",   "exec(",    "eval(",      "__import__(",
+                                        "os.system", "os.popen", "subprocess."};
     size_t i = 0;
-    if (!s.n || !among(s.p[0], "\n\r\t ife_#"))
+    if (!s.n || !among(s.p[0], "\n\r\t ifeos_#"))
         return false;
     for (bool comment = false; i < s.n; i++) {
         comment = s.p[i] == '#' || (comment && s.p[i] != '\n');

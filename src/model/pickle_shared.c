@@ -11,15 +11,25 @@
 
 enum {
     SHARED_SLOTS = 1 << 17, /* a power of two */
-    SHARED_MOST = 1 << 16,  /* containers that are weighed; what comes after is not */
-    WEIGHT_MOST = 1 << 20,  /* items that a pickle may stand for ... */
-    WEIGHT_RATIO = 64       /* ... and how many times more than it has opcodes */
+    FILTER_BITS = 20,
+    SHARED_MOST = 1 << 16, /* containers that are weighed; what comes after is not */
+    WEIGHT_MOST = 1 << 20, /* items that a pickle may stand for ... */
+    WEIGHT_RATIO = 64      /* ... and how many times more than it has opcodes */
 };
 
 /* How many items a walk through a container meets. */
-struct pickle_shared {
+struct weighed {
     pv id; /* 0: a free slot */
     uint64_t weight;
+};
+
+struct pickle_shared {
+    struct weighed slots[SHARED_SLOTS];
+    uint64_t filter[(1 << FILTER_BITS) / 64];
+    struct weighed *latest;
+    size_t count;
+    pv waiting; /* holds one light item so far */
+    bool told;
 };
 
 static pv id_of(pv v)
@@ -29,22 +39,43 @@ static pv id_of(pv v)
     return container ? pv_make(k, 0, pv_at(v)) : 0;
 }
 
-/* The slot of an id, or the free one where it would stand. */
-static struct pickle_shared *slot_of(const struct pickle *p, pv id)
+/* A bit for each id that was entered, so that most that were not cost no look at the table. */
+static uint64_t *filter_word(struct pickle *p, pv id, uint64_t *bit)
 {
-    uint32_t i = map_hash((struct span){(const uint8_t *)&id, sizeof id});
-    while (p->shared[i % SHARED_SLOTS].id && p->shared[i % SHARED_SLOTS].id != id)
-        i++;
-    return &p->shared[i % SHARED_SLOTS];
+    uint64_t mixed = id * UINT64_C(0x9e3779b97f4a7c15) >> (64 - FILTER_BITS);
+    *bit = (uint64_t)1 << (mixed & 63);
+    return &p->shared->filter[mixed >> 6];
 }
 
-static struct pickle_shared *enter(struct pickle *p, pv id)
+static bool may_be_entered(struct pickle *p, pv id)
 {
-    struct pickle_shared *s = slot_of(p, id);
-    if (s->id || p->shared_count == SHARED_MOST)
+    uint64_t bit;
+    return *filter_word(p, id, &bit) & bit;
+}
+
+/* The slot of an id, or the free one where it would stand; the latest is remembered. */
+static struct weighed *slot_of(struct pickle *p, pv id)
+{
+    struct pickle_shared *t = p->shared;
+    if (t->latest && t->latest->id == id)
+        return t->latest;
+    uint32_t i = map_hash((struct span){(const uint8_t *)&id, sizeof id});
+    while (t->slots[i % SHARED_SLOTS].id && t->slots[i % SHARED_SLOTS].id != id)
+        i++;
+    if (t->slots[i % SHARED_SLOTS].id)
+        t->latest = &t->slots[i % SHARED_SLOTS];
+    return &t->slots[i % SHARED_SLOTS];
+}
+
+static struct weighed *enter(struct pickle *p, pv id)
+{
+    uint64_t bit;
+    struct weighed *s = slot_of(p, id);
+    if (s->id || p->shared->count == SHARED_MOST)
         return s->id ? s : NULL;
-    p->shared_count++;
-    *s = (struct pickle_shared){id, 1};
+    p->shared->count++;
+    *s = (struct weighed){id, 1};
+    *filter_word(p, id, &bit) |= bit;
     return s;
 }
 
@@ -54,29 +85,52 @@ void pickle_shared_again(struct pickle *p, pv v)
     if (!id)
         return;
     if (!p->shared)
-        p->shared = calloc(SHARED_SLOTS, sizeof *p->shared);
+        p->shared = calloc(1, sizeof *p->shared);
     if (p->shared)
         (void)enter(p, id);
 }
 
+/* A holder is entered by its second light item in a row, or its first heavy one: most containers
+ * that hold something shared hold it once. */
+static struct weighed *holder_of(struct pickle *p, pv of, uint64_t held)
+{
+    struct pickle_shared *t = p->shared;
+    struct weighed *s = may_be_entered(p, of) ? slot_of(p, of) : NULL;
+    if (s && s->id)
+        return s;
+    if (held == 1 && t->waiting != of) {
+        t->waiting = of;
+        return NULL;
+    }
+    s = enter(p, of);
+    if (s && t->waiting == of)
+        s->weight++;
+    return s;
+}
+
 void pickle_weigh(struct pickle *p, pv holder, pv value)
 {
-    pv of = p->shared_count ? id_of(holder) : 0, id = of ? id_of(value) : 0;
-    const struct pickle_shared *held = id ? slot_of(p, id) : NULL;
-    struct pickle_shared *s = held && held->id ? enter(p, of) : NULL;
+    pv of = p->shared && p->shared->count ? id_of(holder) : 0, id = of ? id_of(value) : 0;
+    const struct weighed *held = id && may_be_entered(p, id) ? slot_of(p, id) : NULL;
+    if (!held || !held->id)
+        return;
+    uint64_t weight = held->weight;
+    struct weighed *s = holder_of(p, of, weight);
     if (!s)
         return;
-    s->weight = held->weight > UINT64_MAX - s->weight ? UINT64_MAX : s->weight + held->weight;
-    if (p->told_shared || s->weight < WEIGHT_MOST || s->weight / WEIGHT_RATIO < p->ops)
+    s->weight = weight > UINT64_MAX - s->weight ? UINT64_MAX : s->weight + weight;
+    if (p->shared->told || s->weight < WEIGHT_MOST || s->weight / WEIGHT_RATIO < p->ops)
         return;
-    p->told_shared = true;
+    p->shared->told = true;
     pickle_note(p, RULE_PICKLE_EXPANSION, "%llu opcodes stand for more than %llu items",
                 (unsigned long long)p->ops, (unsigned long long)s->weight - 1);
 }
 
 void pickle_shared_reset(struct pickle *p)
 {
-    if (p->shared_count)
-        memset(p->shared, 0, SHARED_SLOTS * sizeof *p->shared);
-    p->shared_count = 0;
+    bool told = p->shared && p->shared->told;
+    if (!p->shared || (!p->shared->count && !p->shared->waiting))
+        return;
+    memset(p->shared, 0, sizeof *p->shared);
+    p->shared->told = told;
 }
