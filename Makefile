@@ -120,7 +120,7 @@ examples: $(B)/assay $(B)/corpus
 	@reports/examples/make.sh $(B)/assay $(B)/corpus
 	@reports/bundled/make.sh $(B)/assay $(B)/corpus
 
-# Techniques and what check finds of each, one line each; needs build/venv, which make conformance makes.
+# docs/techniques.md: techniques and what check finds of each; needs build/venv, which make conformance makes.
 techniques: $(B)/assay $(MAKER)
 	@for table in check_corpus check_rules; do TABLE=1 ASSAY=$(abspath $(B)/assay) BUILD=$(abspath $(B)) \
 	    build/venv/bin/python tests/conformance/$$table.py || exit 1; done

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The shapes of files that public scanners keep as their test data, made here anew: every malicious one is
-found out, no benign one is. With TABLE=1 it prints technique, status and findings, one line each, of these and
-of the hostile files of the unit tests (tests/support/hostile_*.c).
+found out, no benign one is. docs/techniques.md has them, and
+the hostile files of the unit tests (tests/support/hostile_*.c), as a table.
 """
 
 import base64
@@ -25,6 +25,7 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
 import scanner_corpus  # noqa: E402
+import technique_table  # noqa: E402
 
 ASSAY = os.environ.get("ASSAY", str(ROOT / "build/release/assay"))
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build/release"))
@@ -171,7 +172,7 @@ def malicious():
         ("zip that leads out", "out.zip", zipped({"../../../etc/evil.txt": "x"}), ("archive.traversal",)),
         ("zip with a script", "script.zip", zipped({"a.sh": "#!/bin/sh\nrm -rf /\n"}), ("code.dangerous",)),
         ("torch checkpoint", "evil.pt", zipped({"archive/data.pkl": EVIL, "archive/version": "3"}), PICKLED),
-        ("pickle under torch's name", "pickle.bin", EVIL, PICKLED), ("pickle without a known name", "config.p", EVIL, PICKLED),
+        ("pickle under torch's name (CVE-2025-10155, GHSA-jgw4)", "pickle.bin", EVIL, PICKLED), ("pickle without a known name (CVE-2025-1889)", "config.p", EVIL, PICKLED),
         ("tar", "one.tar", tarred({"m.pkl": EVIL}), PICKLED), ("tar.gz", "one.tar.gz", tarred({"m.pkl": EVIL}, "w:gz"), PICKLED),
         ("7z", "one.7z", b"7z\xbc\xaf\x27\x1c\0\4" + bytes(40), ("archive.unread",)),
         ("object array", "objects.npy", saved(objects(System())), PICKLED), ("object array, compressed", "objects.npz", saved(objects(System()), z=1), PICKLED),
@@ -194,7 +195,7 @@ def malicious():
         rows.append((f"zip, flag {flags:#x} in its directory", f"central{flags:x}.zip", flagged(one, 0, flags, True), PICKLED))
     rows.append(("zip, two names", "names.zip", one.replace(b"data.pkl", b"data_pkl", 1), PICKLED))
     at = one.index(b"PK\1\2") + 16
-    rows.append(("zip, wrong checksum", "crc.zip", one[:at] + b"\0\0\0\0" + one[at + 4:], PICKLED))
+    rows.append(("zip, wrong checksum (CVE-2025-10156, GHSA-mjqp)", "crc.zip", one[:at] + b"\0\0\0\0" + one[at + 4:], PICKLED))
     for n, text in enumerate(("{{ ''.__class__.__mro__[1].__subclasses__() }}", "{{ request|attr('application') }}",
                               "{{ lipsum.__globals__ }}", "{{ ''['\\x5f\\x5fclass\\x5f\\x5f'] }}",
                               "{{ cycler.__init__.__globals__.os.popen('id').read() }}")):
@@ -271,14 +272,14 @@ def main():
             (folder / file).write_bytes(data)
             status, value = run(folder / file)
             check(status == 3, f"{file}: status {status}")
-        subprocess.run([BUILD / "fixtures/make/hostile", folder / "hostile"], check=True, stdout=subprocess.DEVNULL)
-        for path in sorted((folder / "hostile").iterdir()):
-            status, value = run(path)
-            check(status in (1, 3), f"{path.name}: status {status}")
-            table.append((path.name, status, {f["id"]: f["severity"] for f in value["findings"]}))
-    if os.environ.get("TABLE"):
-        for technique, status, found in table:
-            print("%-44s %d  %s" % (technique, status, " ".join(sorted(r for r in found if found[r] in ("high", "critical")))))
+        listed = subprocess.run([BUILD / "fixtures/make/hostile", folder / "hostile"], check=True, capture_output=True, text=True)
+        for line in listed.stdout.splitlines():
+            file, technique = line.split("\t")
+            status, value = run(folder / "hostile" / file)
+            check(status in (1, 3), f"{file}: status {status}")
+            table.append((technique, status, {f["id"]: f["severity"] for f in value["findings"]}))
+    rows = [(technique, str(status), " ".join(sorted(r for r in found if found[r] in ("high", "critical")))) for technique, status, found in table]
+    check(technique_table.up_to_date("Files", ("technique", "status", "findings"), rows), "docs/techniques.md is not what is found: make techniques")
     print(f"{passed} passed, {failed} failed")
     return failed != 0
 

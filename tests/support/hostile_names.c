@@ -56,6 +56,7 @@ const struct hostile_name hostile_names[] = {
     {"GHSA-vr7h", "torch.jit.unsupported_tensor_ops", "execWrapper"},
     {"GHSA-vv6j", "torch.utils._config_module", "ConfigModule.load_config"},
     {"fickling GHSA-r7v6", "pty", "spawn"},
+    {"fickling GHSA-fphw", "pickle", "_loads"},
     {"fickling GHSA-565g marshal", "marshal", "loads"},
     {"fickling GHSA-565g types", "types", "FunctionType"},
     {"fickling GHSA-wfq2 runpy", "runpy", "run_path"},

@@ -130,6 +130,7 @@ def modelaudit():
         ("a pickle in a pickle in bytes", "multistage.pkl", {"a": pickle.dumps({"stage2": inner}), "b": base64.b64encode(pickle.dumps({"stage2": inner})).decode()}),
         ("code in a string and in base64", "decode_exec_chain.pkl", {"suspicious_code": base64.b64encode(code.encode()).decode(), "_internal_config": code}),
         ("code in base64 alone", "suspicious_code.pkl", {"suspicious_code": base64.b64encode(code.encode()).decode()}),
+        ("code in a string alone", "internal_config.pkl", {"_internal_config": code}),
         ("a plain pickle in bytes", "simple_nested.pkl", {"outer_data": "legitimate", "inner_pickle": pickle.dumps({"malicious": "data"})}),
         ("a program in base64", "steganographic_attack_v4.pkl", {"serialized_tensor_data": base64.b64encode(source).decode()}))]
     rows += [(f"modelaudit: {module}.{name}", f"{module}.{name}.pkl", called(module, name, *arguments)) for module, name, *arguments in (
