@@ -40,17 +40,15 @@ static pv id_of(pv v)
 }
 
 /* A bit for each id that was entered, so that most that were not cost no look at the table. */
-static uint64_t *filter_word(struct pickle *p, pv id, uint64_t *bit)
+static uint64_t filter_bit(pv id)
 {
-    uint64_t mixed = id * UINT64_C(0x9e3779b97f4a7c15) >> (64 - FILTER_BITS);
-    *bit = (uint64_t)1 << (mixed & 63);
-    return &p->shared->filter[mixed >> 6];
+    return id * UINT64_C(0x9e3779b97f4a7c15) >> (64 - FILTER_BITS);
 }
 
-static bool may_be_entered(struct pickle *p, pv id)
+static bool may_be_entered(const struct pickle *p, pv id)
 {
-    uint64_t bit;
-    return *filter_word(p, id, &bit) & bit;
+    uint64_t bit = filter_bit(id);
+    return p->shared->filter[bit / 64] >> bit % 64 & 1;
 }
 
 /* The slot of an id, or the free one where it would stand; the latest is remembered. */
@@ -69,13 +67,13 @@ static struct weighed *slot_of(struct pickle *p, pv id)
 
 static struct weighed *enter(struct pickle *p, pv id)
 {
-    uint64_t bit;
+    uint64_t bit = filter_bit(id);
     struct weighed *s = slot_of(p, id);
     if (s->id || p->shared->count == SHARED_MOST)
         return s->id ? s : NULL;
     p->shared->count++;
     *s = (struct weighed){id, 1};
-    *filter_word(p, id, &bit) |= bit;
+    p->shared->filter[bit / 64] |= (uint64_t)1 << bit % 64;
     return s;
 }
 
