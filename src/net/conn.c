@@ -342,17 +342,28 @@ void conn_abort(struct conn *c)
 
 /* ---- events ---- */
 
+/* Nothing follows. Whoever ended in the middle of a request may still listen to why it is none. */
 static void failed(struct bufferevent *bev, short what, void *arg)
 {
+    struct conn *c = arg;
     (void)bev;
-    if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-        lost(arg);
+    if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)))
+        return;
+    if ((what & BEV_EVENT_EOF) && c->state == CONN_BODY)
+        malformed(c, 400, "the body is shorter than its length");
+    else if ((what & BEV_EVENT_EOF) && c->state == CONN_HEAD && c->scanned)
+        malformed(c, 400, "the head has no end");
+    else
+        lost(c);
 }
 
+/* What came before is read first, by the bufferevent, which sees the end then. */
 static void left(evutil_socket_t fd, short what, void *arg)
 {
+    struct conn *c = arg;
     (void)fd, (void)what;
-    lost(arg);
+    if (c->state != CONN_HEAD && c->state != CONN_BODY)
+        lost(c);
 }
 
 void conn_sweep(struct conn *c, uint64_t now)

@@ -47,7 +47,7 @@ class Server:
         for line in self.process.stderr:
             event = json.loads(line) if line.startswith("{") else {}
             if event.get("event") == "listening":
-                self.port = event["port"]
+                self.port, self.admin_port = event["port"], event["admin_port"]
                 return
         raise SystemExit("the server did not start")
 
@@ -295,29 +295,32 @@ def shown_certificate(port, at):
 
 
 def reload_checks(server, at):
-    """SIGHUP takes up a new certificate for new connections; a broken one changes nothing."""
-    before = shown_certificate(server.port, at)
+    """SIGHUP takes up a new certificate for new connections, the administrators' too; a broken one changes nothing."""
+    ports = (server.port, server.admin_port)
+    before = [shown_certificate(p, at) for p in ports]
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
         "-subj", "/CN=renewed", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", at("s.key"), "-out", at("s.pem"))
     server.process.send_signal(signal.SIGHUP)
     for _ in range(100):
-        after = shown_certificate(server.port, at)
-        if after != before:
+        after = [shown_certificate(p, at) for p in ports]
+        if after[0] != before[0] and after[1] != before[1]:
             break
         time.sleep(0.05)
-    check("renewed_certificate_is_shown_after_sighup", after == ssl.PEM_cert_to_DER_cert(open(at("s.pem")).read()))
+    renewed = ssl.PEM_cert_to_DER_cert(open(at("s.pem")).read())
+    check("renewed_certificate_is_shown_after_sighup", after[0] == renewed)
+    check("renewed_certificate_is_shown_to_administrators", after[1] == renewed)
     with open(at("s.pem"), "w") as f:
         f.write("no certificate\n")
     server.process.send_signal(signal.SIGHUP)
     for line in server.process.stderr:
         if json.loads(line).get("event") == "certificate_refused":
             break
-    check("broken_certificate_changes_nothing", shown_certificate(server.port, at) == after)
+    check("broken_certificate_changes_nothing", [shown_certificate(p, at) for p in ports] == after)
 
 
 def tls_checks(folder, config):
     at, fingerprint = certificates(folder)
-    text = config + (f"tls: {{certificate: {at('s.pem')}, key: {at('s.key')}, client_ca: {at('c.pem')}}}\n"
+    text = config + (f"admin_listen: 127.0.0.1:0\ntls: {{certificate: {at('s.pem')}, key: {at('s.key')}, client_ca: {at('c.pem')}}}\n"
                      f"keys:\n  - {{name: client, certificate_sha256: {fingerprint}}}\n")
     server = Server(folder, text)
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "assay/base/text.h"
@@ -89,19 +90,73 @@ static void answer_names_the_entry_and_leaf_that_the_log_has(void **state)
     buf_free(&answer);
 }
 
-static uint64_t told_tree_size(void)
+/* The value of a metric; false: it is absent. */
+static bool told_metric(const char *metric, uint64_t *value)
 {
-    static const char name[] = "\naudit_tree_size ";
+    char name[64];
     struct buf answer;
-    uint64_t size = 0;
     client_ask(server.port, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
                &answer);
+    snprintf(name, sizeof name, "\n%s ", metric);
     const char *at = strstr(buf_cstr(&answer), name);
-    assert_non_null(at);
-    at += sizeof name - 1;
-    assert_true(text_u64((struct span){(const uint8_t *)at, strcspn(at, "\n")}, &size));
+    if (at) {
+        at += strlen(name);
+        assert_true(text_u64((struct span){(const uint8_t *)at, strcspn(at, "\n")}, value));
+    }
     buf_free(&answer);
+    return at;
+}
+
+static uint64_t told_tree_size(void)
+{
+    uint64_t size = 0;
+    assert_true(told_metric("audit_tree_size", &size));
     return size;
+}
+
+/* A witness cosigns the newest checkpoint at this time, and the running server's log keeps it. */
+static void cosign(uint64_t seconds)
+{
+    static const uint8_t secret[32] = {9};
+    struct arena *a = arena_new(1 << 20);
+    struct sign_key *witness;
+    struct note_key key;
+    struct note n;
+    struct buf note, line;
+    struct log *l;
+    struct err e = ERR_INIT;
+    struct log_reader *r = logs_reader(&place);
+    buf_init(&note, 1 << 16);
+    buf_init(&line, 1 << 16);
+    assert_true(sign_key_from_seed(&witness, secret, NULL));
+    struct sign_public public = sign_key_public(witness);
+    assert_true(
+        note_key_make(&key, span_str("witness.example/w"), NOTE_COSIGNATURE, &public, NULL));
+    assert_true(log_reader_checkpoint(r, &note, NULL) && note_parse(&n, buf_span(&note), a, NULL) &&
+                note_cosign(&line, n.text, &key, witness, seconds, NULL));
+    if (!log_open(&l, place.path, NULL, &e) ||
+        !log_keep_cosignatures(l, buf_span(&note), buf_span(&line), &e))
+        fail_msg("%s", e.text);
+    log_close(l);
+    log_reader_close(r);
+    sign_key_free(witness);
+    buf_free(&note);
+    buf_free(&line);
+    arena_free(a);
+}
+
+static void metrics_tell_how_old_the_newest_cosignature_is(void **state)
+{
+    (void)state;
+    static const char name[] = "audit_last_witness_age_seconds";
+    uint64_t age = 0;
+    assert_false(told_metric(name, &age));
+    cosign((uint64_t)time(NULL) - 1000);
+    assert_true(told_metric(name, &age));
+    assert_true(age >= 1000 && age < 1300);
+    cosign((uint64_t)time(NULL) - 10);
+    assert_true(told_metric(name, &age));
+    assert_true(age >= 10 && age < 300);
 }
 
 static void metrics_tell_the_size_of_the_log(void **state)
@@ -206,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answer_names_the_entry_and_leaf_that_the_log_has),
         cmocka_unit_test(metrics_tell_the_size_of_the_log),
+        cmocka_unit_test(metrics_tell_how_old_the_newest_cosignature_is),
         cmocka_unit_test(stream_arrives_whole_and_in_windows),
         cmocka_unit_test(stream_cut_at_every_byte_arrives_whole),
         cmocka_unit_test(log_has_both_sides_octet_for_octet),

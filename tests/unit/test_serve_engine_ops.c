@@ -331,14 +331,15 @@ static void texts_are_read_as_the_named_model_reads_them(void **state)
     buf_free(&b);
 }
 
-/* Its own log, in which `tiny` is enrolled with these weights. */
+/* `tiny` is enrolled in the log with these weights, whoever owns it. */
 static void enrol(const struct folder *f, const char *tensor_root)
 {
     char body[512];
     struct log_receipt r;
     struct err e = ERR_INIT;
-    logs_make(f);
-    struct log *l = logs_open(f);
+    struct log *l = NULL;
+    if (!log_open(&l, f->path, NULL, &e))
+        fail_msg("%s", e.text);
     snprintf(
         body, sizeof body,
         "{\"bytes\":1,\"complete\":true,\"file_count\":1,\"format\":\"gguf\",\"name\":\"tiny\","
@@ -348,6 +349,63 @@ static void enrol(const struct folder *f, const char *tensor_root)
     if (!log_append(l, &entry, &r, &e))
         fail_msg("%s", e.text);
     log_close(l);
+}
+
+/* What the server says next of an event that begins like this. */
+static void server_says(const struct serving *s, const char *event)
+{
+    char line[1024] = "";
+    size_t n = 0;
+    while (!strstr(line, event) || line[n - 1] != '\n') {
+        if (n == sizeof line - 1 || (n && line[n - 1] == '\n'))
+            n = 0;
+        if (read(s->lines, line + n, 1) != 1)
+            fail_msg("the server did not say %s", event);
+        line[++n] = '\0';
+    }
+}
+
+static unsigned ask_tiny(const struct serving *s)
+{
+    struct buf answer;
+    client_post(s->port, "/v1/completions", "",
+                "{\"model\":\"tiny\",\"prompt\":[5,6],\"max_tokens\":1}", &answer);
+    unsigned status = answer_status(&answer);
+    buf_free(&answer);
+    return status;
+}
+
+/* The digest is looked at again at a reload: the newest entry of the name counts. */
+static void reload_looks_at_the_enrolled_weights_again(void **state)
+{
+    (void)state;
+    static const char none[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    static char path[4096];
+    char hex[DIGEST_HEX + 1];
+    struct folder own;
+    struct serving s;
+    struct engine *g = NULL;
+    struct err e = ERR_INIT;
+    struct engine_options one = {.threads = 1};
+    (void)snprintf(path, sizeof path, "%s/tiny.gguf", models.path);
+    assert_true(engine_load(&g, path, &one, &e));
+    digest_hex(hex, &engine_info(g)->tensor_root);
+    engine_free(g);
+    assert_true(folder_make(&own));
+    logs_make(&own);
+    enrol(&own, hex);
+    serving_start_model(&s, &own, path);
+    assert_int_equal(ask_tiny(&s), 200);
+    enrol(&own, none);
+    kill(s.pid, SIGHUP);
+    server_says(&s, "\"event\":\"reload_refused\",\"code\":\"weights_not_enrolled\"");
+    assert_int_equal(ask_tiny(&s), 200); /* as it was */
+    enrol(&own, hex);
+    kill(s.pid, SIGHUP);
+    server_says(&s, "\"event\":\"reloaded\"");
+    assert_int_equal(ask_tiny(&s), 200);
+    assert_true(serving_stop(&s));
+    folder_remove(&own);
 }
 
 static void engine_serves_no_other_weights_than_were_enrolled(void **state)
@@ -361,6 +419,8 @@ static void engine_serves_no_other_weights_than_were_enrolled(void **state)
     struct engine_options one = {.threads = 1};
     (void)snprintf(path, sizeof path, "%s/tiny.gguf", models.path);
     assert_true(folder_make(&other) && folder_make(&same));
+    logs_make(&other);
+    logs_make(&same);
     enrol(&other, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
     struct serve_options o = {.log = other.path, .listen = "127.0.0.1:0", .model = path};
     assert_false(serve_run(&o, &e));
@@ -518,6 +578,7 @@ int main(void)
         cmocka_unit_test(each_model_answers_by_its_name_and_replays_on_its_engine),
         cmocka_unit_test(texts_are_read_as_the_named_model_reads_them),
         cmocka_unit_test(engine_serves_no_other_weights_than_were_enrolled),
+        cmocka_unit_test(reload_looks_at_the_enrolled_weights_again),
         cmocka_unit_test(calls_beyond_the_queue_get_503_and_no_intent),
         cmocka_unit_test(stream_in_flight_finishes_when_the_server_drains),
         cmocka_unit_test(durability_end_holds_back_the_end_alone_and_replays),

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "support/serving.h"
@@ -182,9 +183,25 @@ static void head_with_a_nul_or_without_end_is_answered_at_once(void **state)
 
 /* ---- bodies ---- */
 
-static void broken_bodies_are_told_and_not_forwarded(void **state)
+/* Waits until the log has counted so many more refusals. */
+static void refused_since(const struct told *before, uint64_t count)
 {
+    struct told t;
+    for (int i = 0; i < 500; i++) {
+        told_read(&t, &place);
+        if (t.refused_count - before->refused_count >= count)
+            break;
+        usleep(10000);
+    }
+    assert_int_equal(t.refused_count - before->refused_count, count);
+}
+
+static void broken_bodies_are_told_counted_and_not_forwarded(void **state)
+{
+    struct told counted;
     (void)state;
+    usleep(1100000); /* what others were refused is written */
+    told_read(&counted, &place);
     static char deep[2000];
     static const char *const bad[] = {"",
                                       "{",
@@ -217,6 +234,7 @@ static void broken_bodies_are_told_and_not_forwarded(void **state)
         buf_free(&answer);
     }
     nothing_since(&b);
+    refused_since(&counted, sizeof bad / sizeof *bad);
 }
 
 static void body_that_is_shorter_than_its_length_is_given_up(void **state)
@@ -232,6 +250,20 @@ static void body_that_is_shorter_than_its_length_is_given_up(void **state)
     client_read(fd, &answer, "\"error\"", 3000);
     assert_int_equal(answer_status(&answer), 408);
     close(fd);
+    for (int i = 0; i < 3; i++) { /* nothing follows: of the body, of a chunked one, of the head */
+        static const char *const cut[] = {"Content-Length: 500\r\n\r\n" GOOD,
+                                          "Transfer-Encoding: chunked\r\n\r\n1c\r\n" GOOD "\r\n",
+                                          "Content-Len"};
+        snprintf(text, sizeof text, CHAT "%s%s", alice, cut[i]);
+        buf_clear(&answer);
+        fd = client_connect(server.port);
+        client_send(fd, text);
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        client_read(fd, &answer, "\"error\"", 3000);
+        assert_int_equal(answer_status(&answer), 400);
+        close(fd);
+    }
+    snprintf(text, sizeof text, CHAT "%sContent-Length: 500\r\n\r\n" GOOD, alice);
     fd = client_connect(server.port);
     client_send(fd, text);
     close(fd);
@@ -393,7 +425,7 @@ int main(void)
         cmocka_unit_test(smugglers_reach_nobody),
         cmocka_unit_test(transfer_coding_in_an_old_request_reaches_nobody),
         cmocka_unit_test(head_with_a_nul_or_without_end_is_answered_at_once),
-        cmocka_unit_test(broken_bodies_are_told_and_not_forwarded),
+        cmocka_unit_test(broken_bodies_are_told_counted_and_not_forwarded),
         cmocka_unit_test(body_that_is_shorter_than_its_length_is_given_up),
         cmocka_unit_test(what_is_too_large_is_refused_before_it_is_read),
         cmocka_unit_test(strangers_reach_nobody),
