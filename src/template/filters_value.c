@@ -216,10 +216,13 @@ TYPE_TEST(float, v.type == V_FLOAT)
 TYPE_TEST(number, is_number(v))
 TYPE_TEST(string, v.type == V_STRING)
 TYPE_TEST(mapping, v.type == V_DICT)
-TYPE_TEST(sequence, v.type == V_STRING || is_sequence(v) || v.type == V_DICT)
+/* Jinja's undefined has the methods of all three, and fails when they are called. */
+TYPE_TEST(sequence,
+          v.type == V_STRING || is_sequence(v) || v.type == V_DICT || v.type == V_UNDEFINED)
 TYPE_TEST(iterable,
           v.type == V_STRING || is_sequence(v) || v.type == V_DICT || v.type == V_UNDEFINED)
-TYPE_TEST(callable, v.type == V_MACRO || v.type == V_METHOD || v.type == V_FUNCTION)
+TYPE_TEST(callable,
+          v.type == V_MACRO || v.type == V_METHOD || v.type == V_FUNCTION || v.type == V_UNDEFINED)
 
 static bool comparing(struct interpreter *x, struct arguments *a, const char *op, struct value *out)
 {
