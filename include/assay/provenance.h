@@ -207,6 +207,9 @@ enum { LINEAGE_DEPTH = 16 };
 /* At most `most` rows, of which there are as many as edges that lead to the model. */
 size_t lineage_rows(struct lineage_row *rows, size_t most, const struct lineage *l);
 
+/* One of its own, to add to; names and reasons are shared. */
+bool lineage_copy(struct lineage *out, const struct lineage *l, struct arena *a,
+                  struct err *e) ASSAY_MUST_CHECK;
 /* What is known from elsewhere, such as a log: an ancestor of the model itself. An edge that its
  * documents declare takes status and reason; without one it is new. */
 struct lineage_found {

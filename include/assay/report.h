@@ -73,7 +73,7 @@ struct report_input {
     const struct dataset *datasets;   /* counted */
     size_t dataset_count;
     const struct training_run *training; /* NULL: none given */
-    const struct lineage *lineage;       /* NULL: no ancestor was given */
+    const struct lineage *lineage;       /* of `model`: documents and tensors; NULL: none */
     struct report_prices prices;
     const char *log;                /* folder; NULL: none given */
     uint64_t log_size;              /* entries to read; UINT64_MAX: up to the newest checkpoint */
@@ -128,6 +128,7 @@ struct report {
     size_t anchored_by;  /* how many of them */
     struct span log_key; /* verifier key in clear */
     struct activity *activity;
+    struct lineage *lineage; /* the input's, and what the log says of the run; NULL: none */
     /* What is signed. */
     struct digest root; /* over the commitments to the claims */
     struct digest *commitments;

@@ -367,6 +367,21 @@ const char *lineage_base_name(const char *path, struct arena *a)
     return arena_str(a, (struct span){(const uint8_t *)path + from, n - from});
 }
 
+bool lineage_copy(struct lineage *out, const struct lineage *l, struct arena *a, struct err *e)
+{
+    *out = *l;
+    out->nodes = arena_array(a, l->node_count, sizeof *out->nodes);
+    out->edges = arena_array(a, l->edge_count, sizeof *out->edges);
+    if (!out->nodes || !out->edges)
+        return err_set(e, ERR_MEMORY, "out of memory for a lineage");
+    memcpy(out->nodes, l->nodes, l->node_count * sizeof *out->nodes);
+    if (l->edge_count)
+        memcpy(out->edges, l->edges, l->edge_count * sizeof *out->edges);
+    out->node_cap = out->node_count;
+    out->edge_cap = out->edge_count;
+    return true;
+}
+
 bool lineage_add(struct lineage *l, const struct lineage_found *f, struct arena *a, struct err *e)
 {
     struct making k = {.l = l, .a = a, .e = e};

@@ -300,8 +300,9 @@ void claims_from_training(struct making *k, const struct training_run *t)
 
 /* ---- lineage ---- */
 
-void claims_from_lineage(struct making *k, const struct lineage *l)
+void claims_from_lineage(struct making *k)
 {
+    const struct lineage *l = k->in->lineage;
     static const enum claim_status status[] = {CLAIM_DECLARED, CLAIM_VERIFIED, CLAIM_CONTRADICTED};
     if (l->trouble)
         make_missing(k, "model.lineage", make_shown(k, span_str(l->trouble), 400));
@@ -309,6 +310,8 @@ void claims_from_lineage(struct making *k, const struct lineage *l)
         const struct lineage_edge *x = &l->edges[i];
         if (strcmp(l->nodes[x->from].kind, "model") != 0)
             continue;
+        if (x->status != k->r->lineage->edges[i].status)
+            continue; /* the log has the last word: claims_from_recorded */
         struct claim *c = make_claim(k, "model.lineage", status[x->status],
                                      "tensors are compared with those of the ancestor, where it is "
                                      "at hand (docs/formats/diff.md)");

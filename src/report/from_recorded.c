@@ -84,6 +84,8 @@ bool claims_from_recorded(struct making *k, struct err *e)
             return false;
     if (!run.name || run.begin == RECORDED_NONE || run.end == RECORDED_NONE)
         return true;
+    if (k->r->lineage && !recorded_lineage(k->r->lineage, &run, k->a, e))
+        return false;
     say_run(k, &run);
     for (size_t i = 0; i < run.count; i++)
         say_part(k, &run, &run.parts[i]);

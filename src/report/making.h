@@ -77,6 +77,6 @@ void claims_from_dataset(struct making *k, const struct dataset *d);
 /* The files that a run was read from, as evidence of a claim or against it. */
 void training_stands(struct making *k, const struct training_run *t, struct claim *c, bool against);
 void claims_from_training(struct making *k, const struct training_run *t);
-void claims_from_lineage(struct making *k, const struct lineage *l);
+void claims_from_lineage(struct making *k); /* what documents and tensors say of it */
 
 #endif

@@ -176,9 +176,22 @@ static void gather_data(struct making *k)
         claims_from_dataset(k, &k->in->datasets[i]);
 }
 
+/* The report's own: the log may know more of it than documents and tensors. */
+static bool take_lineage(struct making *k, struct err *e)
+{
+    if (!k->in->lineage)
+        return true;
+    k->r->lineage = arena_alloc(k->a, sizeof *k->r->lineage);
+    if (!k->r->lineage)
+        return err_set(e, ERR_MEMORY, "out of memory for a lineage");
+    return lineage_copy(k->r->lineage, k->in->lineage, k->a, e);
+}
+
 static bool make(struct making *k, struct err *e)
 {
     k->s->observed_at = k->in->as_of;
+    if (!take_lineage(k, e))
+        return false;
     gather_model(k);
     if (!gather_log(k, e))
         return false;
@@ -187,7 +200,7 @@ static bool make(struct making *k, struct err *e)
     if (k->in->training)
         claims_from_training(k, k->in->training);
     if (k->in->lineage)
-        claims_from_lineage(k, k->in->lineage);
+        claims_from_lineage(k);
     claims_from_attestations(k);
     claims_from_documents(k);
     contradictions_from_data(k);

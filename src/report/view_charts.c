@@ -359,11 +359,11 @@ static void draw_lineage(struct drawing *d, const struct lineage *l, const struc
 
 static void lineage_graph(struct json_writer *w, const struct report *r)
 {
-    const struct lineage *l = r->in->lineage;
+    const struct lineage *l = r->lineage;
     struct lineage_row rows[LINEAGE_ROWS];
     char caption[900] =
-        "Each step is declared by a document, verified from the tensors of both, or "
-        "contradicted by them.";
+        "Each step is declared by a document, verified from the tensors of both or from "
+        "the log that recorded it, or contradicted by them.";
     size_t n = l ? lineage_rows(rows, LINEAGE_ROWS, l) : 0;
     if (n == 0)
         return;
