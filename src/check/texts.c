@@ -11,7 +11,7 @@
 #include "assay/base/text.h"
 #include "check/claims.h"
 
-enum { DOCUMENT_MOST = 4 << 20, DEPTH_MOST = 32, NAME_MOST = 64, SHOWN = 96, FETCH_REACH = 64 };
+enum { DOCUMENT_MOST = 16 << 20, NAME_MOST = 64, SHOWN = 96, FETCH_REACH = 64 };
 
 /* One value under its key, wherever it stands. */
 struct valued {
@@ -210,10 +210,11 @@ static void look_at(const struct valued *v)
         note(v, RULE_SECRET_NAMED, "a value of its own");
 }
 
-static void walk(const struct valued *document, struct json v, unsigned depth)
+/* As deep as JSON is read. */
+static void walk(const struct valued *document, struct json v)
 {
     struct valued item = *document;
-    if (depth == DEPTH_MOST || (json_type(v) != JSON_OBJECT && json_type(v) != JSON_ARRAY))
+    if (json_type(v) != JSON_OBJECT && json_type(v) != JSON_ARRAY)
         return;
     for (struct json i = json_first(v); json_type(i); i = json_next(i)) {
         if (json_type(v) == JSON_OBJECT)
@@ -223,7 +224,7 @@ static void walk(const struct valued *document, struct json v, unsigned depth)
         if (json_string(i, &item.text) && !span_ends(item.key, "chat_template"))
             look_at(&item); /* templates have rules of their own */
         else
-            walk(&item, i, depth + 1);
+            walk(&item, i);
     }
 }
 
@@ -252,7 +253,7 @@ static bool look_at_document(struct model *m, uint32_t file, struct err *e)
         return err_set(e, ERR_MEMORY, "out of memory for a document");
     /* What is no JSON was said when the document was read. */
     if (json_parse(&root, cursor_take(&c, m->files[file].size), JSON_KEEP_DUPLICATES, a, &why))
-        walk(&v, root, 0);
+        walk(&v, root);
     arena_free(a);
     return true;
 }

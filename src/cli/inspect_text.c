@@ -86,8 +86,10 @@ static void put_containers(struct line *l, const struct model *m)
         piece(l, "PyTorch");
     if (files[FORMAT_HDF5])
         piece(l, "HDF5");
-    uint64_t parts =
-        files[FORMAT_GGUF] + files[FORMAT_SAFETENSORS] + files[FORMAT_PYTORCH] + files[FORMAT_HDF5];
+    if (files[FORMAT_KERAS])
+        piece(l, "Keras");
+    uint64_t parts = files[FORMAT_GGUF] + files[FORMAT_SAFETENSORS] + files[FORMAT_PYTORCH] +
+                     files[FORMAT_HDF5] + files[FORMAT_KERAS];
     if (parts > 1)
         piece(l, "%" PRIu64 " weight files", parts);
     if (parts == 0)

@@ -187,10 +187,10 @@ bool study_choose(struct study *s)
     if (!tensors || !s->chosen)
         return false;
     bool config = json_type(m->documents[DOC_CONFIG].root) == JSON_OBJECT;
-    bool safetensors = has_format(s, tensors, FORMAT_SAFETENSORS) ||
-                       has_format(s, tensors, FORMAT_PYTORCH) ||
-                       has_format(s, tensors, FORMAT_NUMPY) ||
-                       has_format(s, tensors, FORMAT_ONNX) || has_format(s, tensors, FORMAT_HDF5);
+    bool safetensors =
+        has_format(s, tensors, FORMAT_SAFETENSORS) || has_format(s, tensors, FORMAT_PYTORCH) ||
+        has_format(s, tensors, FORMAT_NUMPY) || has_format(s, tensors, FORMAT_ONNX) ||
+        has_format(s, tensors, FORMAT_HDF5) || has_format(s, tensors, FORMAT_KERAS);
     bool gguf = has_format(s, tensors, FORMAT_GGUF);
     s->format = FORMAT_SAFETENSORS;
     if (gguf ? !(safetensors && config) : !safetensors && !config)

@@ -303,13 +303,17 @@ static bool read_other_templates(struct model *m, uint32_t file)
     bool json = f->format == FORMAT_JSON, other = false;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         other = other || (f->format == FORMAT_TEXT && span_ends(name, ends[i]));
+    uint64_t parsed = f->parsed;
     if (!(json || other) || f->size > MODEL_MAX_DOCUMENT || has_templates(m, file) ||
         !document_text(m, file, &text))
         return true;
+    if (json ? !memmem(text.p, text.n, "chat_template\"", 14) : !template_marked(text)) {
+        f->parsed = parsed; /* it was looked at for templates alone */
+        return true;
+    }
     if (!json)
         return add_templates_of_text(m, file, text, false);
-    return !memmem(text.p, text.n, "chat_template\"", 14) || !document_parse(m, file, &root) ||
-           add_templates_within(m, file, root, false);
+    return !document_parse(m, file, &root) || add_templates_within(m, file, root, false);
 }
 
 /* ---- a document on its own ---- */

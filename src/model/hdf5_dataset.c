@@ -152,6 +152,13 @@ static void list(struct hdf5 *h, const struct hdf5_object *o)
     h->listed++;
 }
 
+/* The file itself, or the weights of a .keras archive that are stored as they are. */
+static bool is_the_model(const struct content *c)
+{
+    return !c->in.derived && (!c->depth || (c->m->files[c->file].format == FORMAT_KERAS &&
+                                            c->depth == 1 && strcmp(c->where, KERAS_WEIGHTS) == 0));
+}
+
 void hdf5_dataset(struct hdf5 *h, const struct hdf5_object *o)
 {
     bool whole = o->storage == STORED_WHOLE || o->storage == STORED_COMPACT;
@@ -170,6 +177,6 @@ void hdf5_dataset(struct hdf5 *h, const struct hdf5_object *o)
     if (o->type.class == HDF5_STRING || o->type.class == HDF5_OPAQUE)
         hdf5_content(h, o->data, o->bytes == HDF5_NOWHERE ? UINT64_MAX : o->bytes,
                      text_shown(shown, sizeof shown, span_str(o->path)));
-    else if (!h->c->depth && !h->c->in.derived && *o->path)
+    else if (is_the_model(h->c) && *o->path)
         list(h, o);
 }

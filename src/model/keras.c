@@ -247,7 +247,7 @@ static bool judge_member(const struct content *c, const struct archive_member *m
 bool keras_zip_examine(const struct content *c, const struct archive *a, bool *is_keras_file)
 {
     const struct archive_member *config = member(a, "config.json");
-    bool weights = member(a, "model.weights.h5") || member(a, "model.weights.npz");
+    bool weights = member(a, KERAS_WEIGHTS) || member(a, "model.weights.npz");
     bool named = !*c->where && span_ends(span_str(c->m->files[c->file].name), ".keras");
     *is_keras_file = config && (member(a, "metadata.json") || weights || named);
     if (!*is_keras_file)

@@ -4,6 +4,8 @@
 
 #include "model/content.h"
 
+#define KERAS_WEIGHTS "model.weights.h5" /* in a .keras archive */
+
 /* Judge a configuration; `text` stands at `at` of the content. False: out of memory. */
 bool keras_judge(const struct content *c, struct span text, uint64_t at);
 /* Is this archive a .keras file? Then judge what says which code it needs. */

@@ -409,7 +409,7 @@ const char *format_name(enum format f)
 bool format_is_torch(enum format f)
 {
     return f == FORMAT_SAFETENSORS || f == FORMAT_PYTORCH || f == FORMAT_NUMPY ||
-           f == FORMAT_ONNX || f == FORMAT_HDF5;
+           f == FORMAT_ONNX || f == FORMAT_HDF5 || f == FORMAT_KERAS;
 }
 
 const struct tensor *model_tensor(const struct model *m, struct span name)

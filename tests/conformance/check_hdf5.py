@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 import h5py
 import numpy as np
@@ -108,6 +109,14 @@ def tensors(folder):
         check(t.get("sha256") == hashlib.sha256(value.tobytes()).hexdigest(), f"{name}: other bytes")
         check(t.get("shape") == list(np.shape(value)), f"{name}: shape {t.get('shape')}")
     check(run("check", path)[0] == 0, "weights: a benign file fails")
+    root = run("digest", path)[1]["tensor_root"]
+    for method, listed in ((zipfile.ZIP_STORED, True), (zipfile.ZIP_DEFLATED, False)):
+        with zipfile.ZipFile(folder / "model.keras", "w", method) as z:
+            z.writestr("metadata.json", "{}")
+            z.writestr("config.json", config(DENSE))
+            z.writestr("model.weights.h5", path.read_bytes())
+        check(run("check", folder / "model.keras")[0] == 0, "keras: a benign file fails")
+        check((run("digest", folder / "model.keras")[1]["tensor_root"] == root) == listed, "keras: another tensor root")
 
 
 def main():
