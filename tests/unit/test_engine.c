@@ -20,7 +20,8 @@
 #include "support/family_model.h"
 #include "support/folder.h"
 
-enum { ANSWER = 20, PROMPT = 37 };
+/* LONG: more positions than logits are computed for at once, and not a multiple of them. */
+enum { ANSWER = 20, PROMPT = 37, LONG = 90 };
 
 static struct folder place;
 
@@ -90,15 +91,15 @@ static void prompt_ids(uint32_t *ids, size_t n, uint32_t salt)
         ids[i] = 3 + (uint32_t)(i * 37 + salt * 11) % (FAMILY_WORDS - 3);
 }
 
-static void ask(struct engine *g, struct heard *h, size_t n, uint32_t salt,
-                struct engine_sampling sampling)
+static void ask_for(struct engine *g, struct heard *h, size_t n, uint32_t salt,
+                    struct engine_sampling sampling, uint32_t most)
 {
     uint32_t ids[128];
     struct err e = ERR_INIT;
     uint64_t id;
     struct engine_request r = {.tokens = ids,
                                .count = n,
-                               .max_tokens = ANSWER,
+                               .max_tokens = most,
                                .sampling = sampling,
                                .ignore_end = true,
                                .token = hear,
@@ -108,6 +109,12 @@ static void ask(struct engine *g, struct heard *h, size_t n, uint32_t salt,
     *h = (struct heard){.n = 0};
     if (!engine_submit(g, &r, &id, &e))
         fail_msg("%s", e.text);
+}
+
+static void ask(struct engine *g, struct heard *h, size_t n, uint32_t salt,
+                struct engine_sampling sampling)
+{
+    ask_for(g, h, n, salt, sampling, ANSWER);
 }
 
 static void run(struct engine *g)
@@ -275,17 +282,17 @@ static void an_answer_is_computed_again_in_one_pass(void **unused)
     s.repetition = 1.1f;
     struct heard first;
     struct given again = {.wrong = 0};
-    uint32_t ids[PROMPT], answer[ANSWER];
+    uint32_t ids[PROMPT], answer[LONG];
     struct err e = ERR_INIT;
     uint64_t id;
-    ask(g, &first, PROMPT, 0, s);
+    ask_for(g, &first, PROMPT, 0, s, LONG);
     run(g);
     prompt_ids(ids, PROMPT, 0);
     memcpy(answer, first.ids, sizeof answer);
     struct engine_request r = {.tokens = ids,
                                .count = PROMPT,
                                .answer = answer,
-                               .answer_count = ANSWER,
+                               .answer_count = LONG,
                                .sampling = s,
                                .token = hear_given,
                                .done = over_given,
@@ -294,7 +301,7 @@ static void an_answer_is_computed_again_in_one_pass(void **unused)
     run(g);
     same(&first, &again.heard);
     assert_int_equal(again.wrong, 0);
-    answer[9] = answer[9] == 5 ? 6 : 5; /* another token was claimed */
+    answer[70] = answer[70] == 5 ? 6 : 5; /* another token was claimed */
     again = (struct given){.wrong = 0};
     assert_true(engine_submit(g, &r, &id, &e));
     run(g);
