@@ -352,7 +352,8 @@ static void draw_lineage(struct drawing *d, const struct lineage *l, const struc
             snprintf(label, sizeof label, "%.24s, %s", e->relation, edge_status_name(e->status));
         else
             snprintf(label, sizeof label, "%.12s", e->relation);
-        text(d, x + c.wide + 12, y + BOX / 2 - 6, "start", label);
+        /* beside the line, which leaves upwards or downwards */
+        text(d, x + c.wide + 12, to < y ? y + BOX / 2 + 14 : y + BOX / 2 - 6, "start", label);
     }
     box(d, "box own", &c, 2 + c.count * c.step, middle, l->nodes[0].name, "this model");
 }
