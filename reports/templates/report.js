@@ -247,6 +247,15 @@
       else if (!shown) { mark(out, 'bad', 'the page shows something else than what is signed'); ok = false; }
       else mark(out, 'good', '\u2713 ' + (signed ? 'under the signed root' : 'under the root') + (types.includes('leaf') ? ', entry proved' : '') + (needs.length ? '; to recompute it, ' + needs.join(' and ') : ''));
     }
+    const gravity = ['not_applicable', 'verified', 'attested', 'declared', 'stale', 'missing', 'contradicted'];
+    for (const el of document.querySelectorAll('.clause')) { // a requirement has the status of its worst claim
+      const badge = el.querySelector(':scope > header > .status');
+      if (!badge) continue;
+      const worst = Math.max(0, ...[...el.querySelectorAll('[data-claim]')].map(c => gravity.indexOf((byId[c.dataset.claim] || {}).status)));
+      const applies = !el.querySelector(':scope > .excuse');
+      if (badge.classList.contains(gravity[applies ? worst : 0])) continue;
+      badge.textContent = 'not the status of its worst claim: ' + gravity[worst]; badge.className = 'status contradicted'; ok = false;
+    }
     const box = document.getElementById('proofs');
     box.classList.add(ok ? 'good' : 'bad');
     document.getElementById('proofs-verdict').textContent = ok ? 'This page\u2019s proofs hold: recomputed in your browser.' : 'A proof on this page does not hold. Do not rely on it.';

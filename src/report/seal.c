@@ -1,7 +1,7 @@
 /*
  * Binds the claims to one root and signs it. The statement is in-toto's, its
- * subjects are the model's files, and its predicate names the root, the counts,
- * the frameworks with their digests, and the head of the log.
+ * subjects are the model's files, and its predicate names the root, the counts of
+ * claims and clauses, the frameworks with their digests, and the head of the log.
  */
 #include "report/seal.h"
 
@@ -138,16 +138,16 @@ static void put_frameworks(struct json_writer *w, const struct report *r)
     jw_end_array(w);
 }
 
-static void put_counts(struct json_writer *w, const struct report *r)
+static void put_counts(struct json_writer *w, const char *key, const size_t *counts)
 {
     /* In bytewise order of the names. */
     static const enum claim_status order[] = {CLAIM_ATTESTED, CLAIM_CONTRADICTED,   CLAIM_DECLARED,
                                               CLAIM_MISSING,  CLAIM_NOT_APPLICABLE, CLAIM_STALE,
                                               CLAIM_VERIFIED};
-    jw_key(w, "counts");
+    jw_key(w, key);
     jw_object(w);
     for (size_t i = 0; i < CLAIM_STATUSES; i++)
-        put_count(w, claim_status_name(order[i]), r->counts[order[i]]);
+        put_count(w, claim_status_name(order[i]), counts[order[i]]);
     jw_end_object(w);
 }
 
@@ -177,7 +177,8 @@ static bool make_statement(struct report *r, struct err *e)
     put_text(&w, "as_of", r->in->as_of);
     put_count(&w, "claims", r->claims.count);
     put_hex(&w, "claims_root", &r->root);
-    put_counts(&w, r);
+    put_counts(&w, "clauses", r->clauses_by);
+    put_counts(&w, "counts", r->counts);
     put_frameworks(&w, r);
     put_log(&w, r);
     put_text(&w, "software", "assay " ASSAY_VERSION);

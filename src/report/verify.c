@@ -14,6 +14,7 @@
 #include "assay/dsse.h"
 #include "report/activity.h"
 #include "report/seal.h"
+#include "report/verify_clauses.h"
 
 enum { HEX_ID = CLAIM_ID };
 
@@ -207,6 +208,33 @@ static bool prove_counts(struct proving *k, struct err *e)
             return err_set(e, ERR_INTEGRITY, "%s claims: %s, and the statement counts others", name,
                            digits);
     }
+    return true;
+}
+
+static bool prove_clauses(struct proving *k, struct err *e)
+{
+    const char *unread;
+    bool whole = k->v->hidden == 0 && span_is(span_str(k->v->edition), "full");
+    if (!clauses_prove(&unread, k->root, json_get(k->statement, "predicate"), whole, k->a, e))
+        return false;
+    if (unread)
+        step(k, STEP_NOT_PROVED, span_str(unread),
+             "no framework of this program has that digest, so its words were not compared");
+    return true;
+}
+
+/* The model that the report names is the one that its claims are about. */
+static bool prove_model(struct proving *k, struct err *e)
+{
+    static const char *const roots[][2] = {{"manifest_root", "model.digest.manifest"},
+                                           {"tensor_root", "model.digest.tensors"}};
+    struct json model = json_get(k->root, "model");
+    for (struct json c = json_first(json_get(k->root, "claims")); json_type(c); c = json_next(c))
+        for (size_t i = 0; i < 2; i++)
+            if (span_is(text_of(json_get(c, "claim"), "id"), roots[i][1]) &&
+                !span_eq(text_of(json_get(c, "claim"), "value"), text_of(model, roots[i][0])))
+                return err_set(e, ERR_INTEGRITY, "the report names a model of another %s than %s",
+                               roots[i][0], roots[i][1]);
     return true;
 }
 
@@ -489,7 +517,8 @@ static bool prove(struct proving *k, struct err *e)
     k->evidence = json_get(k->root, "evidence");
     k->v->edition = arena_str(k->a, text_of(k->root, "edition"));
     if (!prove_root(k, &root, e) || !take_statement(k, e) || !prove_statement(k, &root, e) ||
-        !prove_counts(k, e) || !prove_checkpoint(k, e) || !prove_anchor(k, e))
+        !prove_counts(k, e) || !prove_clauses(k, e) || !prove_model(k, e) ||
+        !prove_checkpoint(k, e) || !prove_anchor(k, e))
         return false;
     prove_evidence(k);
     if (!make_again(k, &in, e))

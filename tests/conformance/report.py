@@ -243,6 +243,10 @@ def page(work):
     with open(f"{work}/shown.html", "w") as f:
         f.write(shown)
     check("a page that shows something else is seen", shown != text and 'data-proofs="bad"' in chromium(work, "--dump-dom", f"file://{work}/shown.html"))
+    badge = text.replace('<span class="status missing">missing</span></header>', '<span class="status verified">verified</span></header>', 1)
+    with open(f"{work}/badge.html", "w") as f:
+        f.write(badge)
+    check("a requirement that shows another status is seen", badge != text and 'data-proofs="bad"' in chromium(work, "--dump-dom", f"file://{work}/badge.html"))
     plain = f"{work}/plain.html"
     report(work, "--format", "html", "--output", plain, model="models/tiny-hf")
     chromium(work, "--window-size=1000,1500", f"--screenshot={work}/page.png", f"file://{plain}")
