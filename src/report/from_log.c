@@ -273,6 +273,13 @@ static uint64_t cost(const struct activity *y, uint64_t in, uint64_t out)
                       (double)y->tokens_out * (double)out / 1e6 + 0.5);
 }
 
+/* What a million tokens came to, as they were used: the mixture of read and written ones. */
+static const char *per_million(struct making *k, uint64_t millionths)
+{
+    double tokens = (double)k->r->activity->tokens_in + (double)k->r->activity->tokens_out;
+    return money(k, tokens > 0 ? (uint64_t)((double)millionths / tokens * 1e6 + 0.5) : 0);
+}
+
 static void cost_claim(struct making *k)
 {
     const struct report_prices *p = &k->in->prices;
@@ -285,12 +292,14 @@ static void cost_claim(struct making *k)
     if (!c)
         return;
     uint64_t own = cost(y, p->input, p->output);
-    c->value = make_text(k, "%s %s for %" PRIu64 " tokens in and %" PRIu64 " out", money(k, own),
-                         p->currency, y->tokens_in, y->tokens_out);
+    uint64_t other = cost(y, p->commercial_input, p->commercial_output);
+    c->value = make_text(
+        k, "%s %s for %" PRIu64 " tokens in and %" PRIu64 " out, %s %s for a million tokens",
+        money(k, own), p->currency, y->tokens_in, y->tokens_out, per_million(k, own), p->currency);
     if (p->has_commercial)
-        c->value = make_text(k, "%s; %s %s at the prices of %s", c->value,
-                             money(k, cost(y, p->commercial_input, p->commercial_output)),
-                             p->currency, p->commercial_name);
+        c->value = make_text(k, "%s; %s %s at the prices of %s, %s %s for a million", c->value,
+                             money(k, other), p->currency, p->commercial_name,
+                             per_million(k, other), p->currency);
     c->covers = covers_calls;
     c->status = CLAIM_DECLARED;
     claim_says(k->s, c, &(struct claim_source){.path = p->name, .place = "prices"});
