@@ -26,7 +26,7 @@ struct reading {
     bool cut;                     /* the row at hand is longer than what is kept of it */
     struct buf row;               /* the part of a row that earlier chunks held */
     uint8_t *chunk;
-    size_t file_cap;
+    size_t file_cap, links; /* links: files that are links */
     uint64_t done;
     struct err *e;
 };
@@ -47,6 +47,15 @@ static bool add_file(struct reading *k, const char *name)
     return true;
 }
 
+/* A file, or a link to one, as caches of data sets are made of; links to folders are not followed. */
+static bool is_file(struct reading *k, const char *path, const struct stat *st)
+{
+    struct stat target;
+    bool link = S_ISLNK(st->st_mode) && stat(path, &target) == 0 && S_ISREG(target.st_mode);
+    k->links += link;
+    return link || S_ISREG(st->st_mode);
+}
+
 static bool list(struct reading *k, const char *folder, const char *prefix, unsigned depth)
 {
     DIR *dir = opendir(folder);
@@ -64,7 +73,7 @@ static bool list(struct reading *k, const char *folder, const char *prefix, unsi
             continue; /* gone since: it is in no list */
         else if (S_ISDIR(st.st_mode) && depth < DATASET_MAX_DEPTH)
             ok = list(k, path, arena_printf(k->a, "%s/", name), depth + 1);
-        else if (S_ISREG(st.st_mode))
+        else if (is_file(k, path, &st))
             ok = add_file(k, name);
         else
             dataset_note(k->d, "dataset.files", NULL,
@@ -247,10 +256,15 @@ static void add_up(struct reading *k)
     }
 }
 
-/* What was not measured of all rows is said. */
+/* What was not measured of all rows is said, and what is not in the folder itself. */
 static void note_limits(struct reading *k)
 {
     struct dataset *d = k->d;
+    if (k->links)
+        dataset_note(
+            d, "dataset.files", NULL,
+            arena_printf(k->a, "%zu of the files are links; what they lead to was read", k->links),
+            false);
     if (d->uncounted)
         dataset_note(d, "dataset.tokens", NULL,
                      arena_printf(k->a,

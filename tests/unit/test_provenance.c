@@ -268,6 +268,27 @@ static void a_file_that_changes_while_it_is_read_is_named_and_the_rest_counted(v
     dataset_free(&d);
 }
 
+static void links_to_files_are_followed_and_counted_and_links_to_folders_are_not(void **state)
+{
+    static const struct folder_item items[] = {
+        {"blobs/1", "{\"t\":\"one\"}\n{\"t\":\"two\"}\n", FOLDER_FILE},
+        {"snapshot/train.jsonl", "../blobs/1", FOLDER_LINK},
+        {"snapshot/loop", "..", FOLDER_LINK},
+        {"snapshot/gone.jsonl", "../blobs/2", FOLDER_LINK},
+    };
+    struct dataset d;
+    struct dataset_options o = {.card = NULL};
+    struct err e = ERR_INIT;
+    (void)state;
+    assert_true(folder_items(&place, items, 4));
+    assert_true(dataset_read(&d, folder_path(&place, "snapshot"), &o, arena, &e));
+    assert_int_equal(d.file_count, 1);
+    assert_int_equal(d.rows, 2);
+    assert_int_equal(d.note_count, 3);
+    assert_non_null(strstr(d.notes[2].counted, "1 of the files are links"));
+    dataset_free(&d);
+}
+
 /* 0, 1, 2 ... each spread over all bits, then some of them again. */
 static struct row_set *spread(size_t memory, uint64_t from, uint64_t n, uint64_t again)
 {
@@ -423,6 +444,7 @@ int main(void)
         cmocka_unit_test(json_text_is_read_and_not_as_it_is_written),
         cmocka_unit_test(tokens_are_those_of_the_text_and_not_of_how_it_is_written),
         cmocka_unit_test(a_file_that_changes_while_it_is_read_is_named_and_the_rest_counted),
+        cmocka_unit_test(links_to_files_are_followed_and_counted_and_links_to_folders_are_not),
         cmocka_unit_test(rows_beyond_memory_are_counted_as_those_within),
         cmocka_unit_test(rows_beyond_the_limit_are_said_to_be_left_out),
         cmocka_unit_test(an_empty_set_of_rows_repeats_and_shares_nothing),
