@@ -233,21 +233,28 @@ static double full_load(unsigned port, pid_t server, double reference)
     return r.rate;
 }
 
+/* What the proxy adds when half of what it could do is asked of it. */
+static void half_load(unsigned port)
+{
+    struct load_result direct = load(STUB_PORT, 20, 5000);
+    double sync = fdatasync_ms();
+    struct load_result r = load(port, 20, 5000);
+    sync = (sync + fdatasync_ms()) / 2;
+    line("serve_5000_added_p50", r.p50_ms - direct.p50_ms, "ms", sync, 5 * sync + 0.5, true);
+    line("serve_5000_added_p99", r.p99_ms - direct.p99_ms, "ms", sync, 20 * sync, true);
+    line("serve_5000_generator_late", r.late_p99_ms, "ms", direct.late_p99_ms, sync, true);
+}
+
 static void calls(unsigned port, pid_t server)
 {
     pid_t nginx = start_nginx(18766);
-    struct load_result reference = {0}, direct = load(STUB_PORT, 20, 5000), r;
+    struct load_result reference = {0};
     if (nginx > 0)
         reference = load(18766, 32, 0);
     double rate = full_load(port, server, reference.rate);
     line("serve_calls_32_of_nginx", reference.rate > 0 ? rate / reference.rate : 0, "", 1, 0.17,
          false);
-    double sync = fdatasync_ms();
-    r = load(port, 20, 5000);
-    sync = (sync + fdatasync_ms()) / 2;
-    line("serve_5000_added_p50", r.p50_ms - direct.p50_ms, "ms", sync, 5 * sync + 0.5, true);
-    line("serve_5000_added_p99", r.p99_ms - direct.p99_ms, "ms", sync, 20 * sync, true);
-    line("serve_5000_generator_late", r.late_p99_ms, "ms", direct.late_p99_ms, sync, true);
+    half_load(port);
     if (nginx > 0)
         end(nginx, SIGTERM);
     else
@@ -307,7 +314,7 @@ static void growth(unsigned port, pid_t server)
 }
 
 /* Without words every part runs; with words those that are named: calls, streams, growth, and
- * cost, which is a part of calls. */
+ * cost and rate, which are parts of calls. */
 static bool wanted_part(int argc, char **argv, const char *name)
 {
     bool found = argc < 2;
@@ -341,6 +348,8 @@ int main(int argc, char **argv)
     line("serve_idle_memory", resident_mib(server), "MiB", 20, 20, true);
     if (argc > 1 && wanted_part(argc, argv, "cost"))
         (void)full_load(port, server, 0);
+    if (argc > 1 && wanted_part(argc, argv, "rate"))
+        half_load(port);
     if (wanted_part(argc, argv, "calls"))
         calls(port, server);
     if (wanted_part(argc, argv, "streams"))
