@@ -40,8 +40,9 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
     struct store *s = arg;
     (void)db, (void)name;
-    s->wal_pages = pages;
     s->wal_end = (uint64_t)pages;
+    if (s->wal_end < s->wal_copied) /* the WAL began anew */
+        s->wal_copied = 0;
     return SQLITE_OK;
 }
 
@@ -319,14 +320,14 @@ static bool copy_back(struct log *l, struct err *e)
 {
     struct store *s = &l->store;
     uint64_t now = l->clock.boot(l->clock.arg);
-    if (s->wal_pages < LOG_WAL_PAGES || now < s->copy_at_us)
+    if (s->wal_end < s->wal_copied + LOG_WAL_PAGES || now < s->copy_at_us)
         return true;
     int result = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (result == SQLITE_FULL) {
         s->copy_at_us = now + LOG_FULL_EVERY_US;
         return true;
     }
-    s->wal_pages = 0;
+    s->wal_copied = s->wal_end; /* or less, when readers hold pages */
     return result == SQLITE_OK || result == SQLITE_BUSY || sql_fail(s->db, "copying the WAL", e);
 }
 

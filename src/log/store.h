@@ -23,7 +23,7 @@ enum {
     LOG_ENTRY_BYTES = 64 << 20,            /* body and content of one entry */
     LOG_PLACES = 256,                      /* content.id = seq * this + place of the field */
     LOG_SUBJECT_MAX = 4096,                /* bytes of a subject's name */
-    LOG_WAL_PAGES = 2000,                  /* the WAL is copied back beyond this */
+    LOG_WAL_PAGES = 500,                   /* so many more and the WAL is copied back */
     LOG_CLOCK_BACK_US = 10 * 1000 * 1000,  /* the wall clock may step back by this much */
     LOG_HEAD_EVERY_NS = 200 * 1000 * 1000, /* the head file is at most this much behind */
     LOG_KEPT_EVERY_US = 1000 * 1000,       /* signed heads kept in the database */
@@ -233,8 +233,8 @@ struct store {
     struct buf leaf, note;
     struct waiter **waiters; /* of a batch, LOG_BATCH_MAX */
     uint64_t batch;          /* records in the last one */
-    int wal_pages;           /* since it was last copied back */
     uint64_t wal_end;        /* pages after which the next batch may be written */
+    uint64_t wal_copied;     /* of them when the WAL was last copied back */
     uint64_t copy_at_us;     /* not copied back before, for the disk was full */
     struct reserve reserve;
     bool sealed;  /* off: the last leaf is written */

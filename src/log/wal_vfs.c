@@ -20,6 +20,7 @@ struct wal {
     uint8_t *p;         /* GATHER_MAX bytes, of which n belong to the file from `at` on */
     int n;
     sqlite3_int64 at;
+    bool clean; /* synced, and nothing was written since */
 };
 
 static struct wal *wal_of(sqlite3_file *f)
@@ -39,6 +40,7 @@ static const sqlite3_io_methods *methods_of(struct wal *w)
 static int flush(struct wal *w)
 {
     int result = SQLITE_OK, done = 0;
+    w->clean = w->clean && w->n == 0;
     while (result == SQLITE_OK && done < w->n) {
         int part = w->n - done < WRITE_MAX ? w->n - done : WRITE_MAX;
         result = methods_of(w)->xWrite(w->real, w->p + done, part, w->at + done);
@@ -65,8 +67,10 @@ static int wal_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
         if (result != SQLITE_OK)
             return result;
     }
-    if (n > GATHER_MAX || (w->n == 0 && !begins_frame(at)))
+    if (n > GATHER_MAX || (w->n == 0 && !begins_frame(at))) {
+        w->clean = false;
         return methods_of(w)->xWrite(w->real, p, n, at);
+    }
     if (w->n == 0)
         w->at = at;
     memcpy(w->p + w->n, p, (size_t)n);
@@ -85,14 +89,19 @@ static int wal_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
     struct wal *w = wal_of(f);
     int result = flush(w);
+    w->clean = false;
     return result ? result : methods_of(w)->xTruncate(w->real, size);
 }
 
+/* Before it copies the WAL back SQLite syncs what every commit has synced. */
 static int wal_sync(sqlite3_file *f, int flags)
 {
     struct wal *w = wal_of(f);
     int result = flush(w);
-    return result ? result : methods_of(w)->xSync(w->real, flags);
+    if (result == SQLITE_OK && !w->clean)
+        result = methods_of(w)->xSync(w->real, flags);
+    w->clean = result == SQLITE_OK;
+    return result;
 }
 
 static int wal_size(sqlite3_file *f, sqlite3_int64 *size)
