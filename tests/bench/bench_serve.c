@@ -296,7 +296,7 @@ static void mixed(unsigned port)
 }
 
 /* Calls and streams in turn, for SERVE_LOAD_SECONDS when that is set (the fifteen minutes are
- * 900); otherwise once more when all is warm. */
+ * 900); otherwise once. What is there after a first round of the same is what it grows from. */
 static void growth(unsigned port, pid_t server)
 {
     const char *wanted = getenv("SERVE_LOAD_SECONDS");
