@@ -67,6 +67,9 @@ struct subjects {
     int64_t next_id;
     uint64_t epoch; /* of the two keys below; 0: none are loaded */
     struct seal_key epoch_key, lookup_key;
+    struct subject *last;  /* taken; NULL: none, or of a long name */
+    uint8_t last_name[64]; /* wiped with the keys */
+    size_t last_length;
     sqlite3 *db; /* a reader of its own */
     sqlite3_stmt *find;
 };
