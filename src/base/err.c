@@ -70,8 +70,11 @@ void err_in_file(struct err *e, const char *file)
 
 void err_clear(struct err *e)
 {
-    if (e)
-        *e = (struct err)ERR_INIT;
+    if (!e)
+        return;
+    e->code = ERR_NONE; /* of texts their beginning alone is cleared: there is one a record */
+    e->offset = ERR_NO_OFFSET;
+    e->file[0] = e->text[0] = '\0';
 }
 
 const char *err_name(enum err_code code)

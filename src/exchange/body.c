@@ -115,12 +115,15 @@ static bool finish(struct json_writer *w, const struct buf *out)
     return !w->failed && buf_ok(out);
 }
 
+enum { MOSTLY = 1000 }; /* bytes of a body, allocated once */
+
 bool body_of_call(struct buf *out, const struct exchange_call *c)
 {
     struct json_writer w;
     if ((unsigned)c->api >= EXCHANGE_APIS || (unsigned)c->route >= EXCHANGE_ROUTES ||
         (unsigned)c->durability >= EXCHANGE_DURABILITIES)
         return false;
+    (void)buf_room(out, MOSTLY);
     jw_init(&w, json_sink_buf, out, false);
     jw_object(&w);
     put_word(&w, "api", exchange_apis[c->api]);
@@ -196,6 +199,7 @@ bool body_of_outcome(struct buf *out, const struct exchange_outcome *o,
     struct json_writer w;
     if ((unsigned)o->result >= EXCHANGE_RESULTS)
         return false;
+    (void)buf_room(out, MOSTLY);
     jw_init(&w, json_sink_buf, out, false);
     jw_object(&w);
     put_u64(&w, "attempts", o->attempts);

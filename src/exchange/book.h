@@ -50,6 +50,7 @@ struct exchange {
     void *begun_arg;
 };
 
+void book_take(struct log_receipt *to, const struct log_receipt *r);
 /* Hand a record to the log; `t` is copied. */
 bool book_submit(struct exchange_book *b, struct log_entry *entry, const struct ticket *t,
                  struct err *e) ASSAY_MUST_CHECK;

@@ -62,7 +62,7 @@ static void tell(const struct exchange *x, exchange_done *done, void *arg,
 
 static void keep(struct exchange *x, const struct log_receipt *r)
 {
-    x->last = *r;
+    book_take(&x->last, r);
     x->last_known = true;
     x->lost = x->lost || !r->ok;
 }
