@@ -74,6 +74,8 @@ static void take_index(struct item *i, const struct log_index *given, uint8_t **
 
 /* ---- sealing ---- */
 
+enum { SEALED_MORE = 128 }; /* of a field: salt, length, tag, padding */
+
 /* What one entry needs of chance, drawn at once: each draw is a call of the system. */
 struct chance {
     struct seal_id id;
@@ -114,6 +116,10 @@ static bool seal_item(struct log *l, struct item *i, const struct log_entry *ent
     if (entry->subject.n == 0 && count == 0)
         return true;
     i->named = entry->subject.n != 0;
+    size_t room = 0; /* allocated once: padding adds an eighth at most */
+    for (size_t k = 0; k < count; k++)
+        room += SEALED_MORE + entry->content[k].data.n + entry->content[k].data.n / 8;
+    (void)buf_room(&i->content, room);
     bool ok = subject_take(l, entry->subject, &i->subject, e) &&
               (count == 0 || seal_key_wrap(&i->key, &i->subject->key, &c.key, e));
     for (size_t k = 0; ok && k < count; k++)

@@ -69,5 +69,6 @@ void seal_tool_forget(EVP_CIPHER_CTX *ctx)
 {
     static const uint8_t zeros[SEAL_KEY];
     (void)EVP_CipherInit_ex2(ctx, NULL, zeros, NULL, -1, NULL);
-    ERR_clear_error();
+    if (ERR_peek_error())
+        ERR_clear_error();
 }

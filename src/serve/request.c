@@ -53,11 +53,12 @@ static bool judge_member(struct call *c, struct json root, const char *rule, str
     bool must = *types == '!';
     types += must;
     char found = letter(json_type(json_get_span(root, name)));
+    if (found == '-' ? !must : strchr(types, found) != NULL)
+        return true;
     (void)snprintf(text, sizeof text, "%.*s", (int)name.n, rule);
     if (found == '-')
-        return !must || complain(&c->wrong, why, "missing_required_parameter", text, "is missing");
-    return strchr(types, found) ||
-           complain(&c->wrong, why, "invalid_type", text, "must be %s", type_words(types));
+        return complain(&c->wrong, why, "missing_required_parameter", text, "is missing");
+    return complain(&c->wrong, why, "invalid_type", text, "must be %s", type_words(types));
 }
 
 /* Whom a call is for, where an application says it: its own user, whom a receipt, an incident or an
@@ -136,9 +137,12 @@ static void put_value(struct service *s, struct buf *out, const struct http_fiel
     buf_put_span(out, f->value);
 }
 
+enum { HEADS_MORE = 512 }; /* the upstream's follows */
+
 bool request_head_record(struct service *s, const struct conn *c, struct buf *out)
 {
     const struct http_request *r = conn_request(c);
+    (void)buf_room(out, 2 * conn_head(c).n + HEADS_MORE);
     buf_put_span(out, r->method);
     buf_put_u8(out, ' ');
     buf_put_span(out, r->target);
