@@ -5,16 +5,15 @@
  */
 #include "log/store.h"
 
-static size_t most_records = LOG_QUEUE_MAX;
+static atomic_size_t most_records = LOG_QUEUE_MAX;
 
 void queue_limit(size_t records)
 {
-    most_records = records;
+    atomic_store(&most_records, records);
 }
 
 bool queue_open(struct queue *q, struct err *e)
 {
-    q->most = most_records;
     q->last = &q->first;
     err_clear(&q->failure);
     return (pthread_mutex_init(&q->lock, NULL) == 0 && pthread_cond_init(&q->filled, NULL) == 0 &&
@@ -62,7 +61,7 @@ void queue_push(struct queue *q)
 bool queue_pressed(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);
-    bool pressed = q->count / 2 >= q->most || q->bytes / 2 > LOG_QUEUE_BYTES;
+    bool pressed = q->count / 2 >= atomic_load(&most_records) || q->bytes / 2 > LOG_QUEUE_BYTES;
     pthread_mutex_unlock(&q->lock);
     return pressed;
 }
@@ -71,7 +70,7 @@ bool queue_put(struct queue *q, struct item *i, bool more, struct err *e)
 {
     pthread_mutex_lock(&q->lock);
     bool ok = accepts(q, e);
-    bool full = q->count >= q->most || q->bytes + i->bytes > LOG_QUEUE_BYTES;
+    bool full = q->count >= atomic_load(&most_records) || q->bytes + i->bytes > LOG_QUEUE_BYTES;
     if (ok && full && !i->owed)
         ok = err_set(e, ERR_LIMIT, "the log's queue is full (%zu records): try again later",
                      q->count);

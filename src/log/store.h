@@ -153,15 +153,13 @@ struct queue {
     pthread_mutex_t lock;
     pthread_cond_t filled, finished;
     struct item *first, **last;
-    size_t count, bytes, most; /* most: records that are accepted */
+    size_t count, bytes;
     struct job *jobs;
     bool asleep;        /* the commit thread waits, and nobody has woken it yet */
     bool stopping;      /* finish what is queued, then end */
     struct err failure; /* code not ERR_NONE: the log is stopped */
 };
 
-/* For tests: of logs that are opened from now on, instead of LOG_QUEUE_MAX. */
-void queue_limit(size_t records);
 bool queue_open(struct queue *q, struct err *e) ASSAY_MUST_CHECK;
 void queue_close(struct queue *q);
 /* False: full, stopped or closing; the item stays the caller's. `more`: others follow, and
@@ -169,6 +167,8 @@ void queue_close(struct queue *q);
 bool queue_put(struct queue *q, struct item *i, bool more, struct err *e) ASSAY_MUST_CHECK;
 void queue_push(struct queue *q);
 bool queue_pressed(struct queue *q); /* log_pressed */
+/* For tests: queues take so many records instead of LOG_QUEUE_MAX. Safe in a signal's handler. */
+void queue_limit(size_t records);
 /* Wait for items or a job; false when there will be none. */
 bool queue_take(struct queue *q, struct item **items, struct job **job);
 void queue_stop(struct queue *q);

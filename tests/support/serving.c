@@ -35,7 +35,7 @@ static void say(void *arg, struct span line)
         _exit(3);
 }
 
-unsigned long serving_file_limit, serving_queue_limit;
+unsigned long serving_file_limit;
 
 static void limit_files(void)
 {
@@ -45,14 +45,19 @@ static void limit_files(void)
     (void)signal(SIGXFSZ, SIG_IGN);
 }
 
-enum { LINES = 3, ARGUMENTS = 7 }; /* descriptor of what the server says */
+enum { LINES = 3, ARGUMENTS = 6 }; /* descriptor of what the server says */
 
 /*
  * The server's process: this program again, from its beginning, since a child of a process
  * with threads may not allocate. Arguments: SERVING, the log, its configuration or "", an
- * upstream's URL or "", a model or "", records of the log's queue or 0. Runs before main and returns when it is none of that.
+ * upstream's URL or "", a model or "". Runs before main and returns when it is none of that.
  */
 static const char serving_word[] = "--serving";
+
+static void fill_queue(int signal)
+{
+    queue_limit(signal == SIGUSR1 ? 0 : LOG_QUEUE_MAX);
+}
 
 __attribute__((constructor)) static void serve_when_asked(int argc, char **argv)
 {
@@ -67,8 +72,8 @@ __attribute__((constructor)) static void serve_when_asked(int argc, char **argv)
         o.upstream = argv[4];
     if (argv[5][0])
         o.model = argv[5];
-    if (strtoul(argv[6], NULL, 10))
-        queue_limit(strtoul(argv[6], NULL, 10));
+    (void)signal(SIGUSR1, fill_queue);
+    (void)signal(SIGUSR2, fill_queue);
     if (!serve_run(&o, &e)) {
         fprintf(stderr, "serve: %s: %s\n", e.file, e.text);
         _exit(1);
@@ -79,15 +84,12 @@ __attribute__((constructor)) static void serve_when_asked(int argc, char **argv)
 static void become_server(const char *folder, const char *config, const char *url,
                           const char *model, int out)
 {
-    char queue[32];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* Connections of the parent would never end while this process holds them too. */
     if (dup2(out, LINES) != LINES || close_range(LINES + 1, ~0U, 0) != 0)
         _exit(5);
     limit_files();
-    snprintf(queue, sizeof queue, "%lu", serving_queue_limit);
-    execl("/proc/self/exe", "serving", serving_word, folder, config, url, model, queue,
-          (char *)NULL);
+    execl("/proc/self/exe", "serving", serving_word, folder, config, url, model, (char *)NULL);
     _exit(6);
 }
 

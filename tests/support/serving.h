@@ -8,7 +8,7 @@
 #include "support/logs.h"
 
 struct serving {
-    pid_t pid;
+    pid_t pid; /* SIGUSR1: its log's queue is as if it were full; SIGUSR2: it is not any more */
     unsigned port, admin_port; /* admin_port 0: none of its own */
     int lines;                 /* its structured log */
 };
@@ -22,8 +22,6 @@ bool serving_stop(struct serving *s);
 void serving_kill(struct serving *s);
 /* Servers started from now on can write no file larger than this; 0: no limit. */
 extern unsigned long serving_file_limit;
-/* The log's queue takes so many records alone; 0: what it always takes. */
-extern unsigned long serving_queue_limit;
 
 /* A connection of its own; -1 when refused. */
 int client_connect(unsigned port);

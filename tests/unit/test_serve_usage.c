@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "serve/usage.h"
@@ -184,31 +184,7 @@ static void answer_that_is_no_stream_is_relayed(void **state)
 
 /* ---- the log's queue is full ---- */
 
-enum { STREAMS = 6, STREAM_MAX = 4 << 20 };
-
-/* A stream of thousands of events at once, begun when the queue has room for its intent. */
-static int begin_stream(void)
-{
-    static const char body[] = "{\"model\":\"stream-5000\",\"messages\":[],\"stream\":true}";
-    char text[512], status[13];
-    snprintf(text, sizeof text,
-             "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-             "Content-Length: %zu\r\n\r\n%s",
-             sizeof body - 1, body);
-    for (int i = 0; i < 1000; i++) {
-        int fd = client_connect(server.port);
-        client_send(fd, text);
-        assert_int_equal(recv(fd, status, sizeof status - 1, MSG_PEEK | MSG_WAITALL), 12);
-        status[12] = '\0';
-        if (strcmp(status, "HTTP/1.1 200") == 0)
-            return fd;
-        assert_string_equal(status, "HTTP/1.1 503");
-        close(fd);
-        usleep(5000);
-    }
-    fail_msg("no stream could begin");
-    return -1;
-}
+enum { STREAM_MAX = 4 << 20, PATIENCE_MS = 20000 };
 
 static unsigned long held_back(void)
 {
@@ -223,55 +199,69 @@ static unsigned long held_back(void)
     return n;
 }
 
-/* All streams in turn, a little of each, so that none waits for another. */
-static void read_all(const int fds[STREAMS], struct buf answers[STREAMS])
+static unsigned ask_ok(void)
 {
-    static const char last[] = "\r\n0\r\n\r\n";
-    for (unsigned left = STREAMS; left;) {
-        left = 0;
-        for (int i = 0; i < STREAMS; i++) {
-            client_read(fds[i], &answers[i], last, 5);
-            left += !has(&answers[i], last);
-        }
-    }
+    struct buf answer;
+    client_post(server.port, "/v1/chat/completions", "", "{\"model\":\"ok\",\"messages\":[]}",
+                &answer);
+    unsigned status = answer_status(&answer);
+    buf_free(&answer);
+    return status;
 }
 
+/* The newest call's two views: what the client got, and that with its usage. */
+static void views_are(const struct buf *body, uint64_t intent)
+{
+    struct buf said;
+    buf_init(&said, STREAM_MAX);
+    told_content(&place, intent, "response", &said);
+    assert_int_equal(body->n, said.n);
+    assert_memory_equal(body->p, said.p, said.n);
+    buf_clear(&said);
+    told_content(&place, intent, "upstream_response", &said);
+    assert_true(has(&said, "w\xC3\xB6rd2499 ") && has(&said, "\"choices\":[],\"usage\":"));
+    buf_free(&said);
+}
+
+/* While the queue is full nothing leaves, and more than may wait pauses the upstream; then it
+ * goes on from where it was. */
 static void stream_that_waited_for_the_queue_goes_on_and_loses_nothing(void **state)
 {
     (void)state;
-    int fds[STREAMS];
-    struct buf answers[STREAMS], body, said;
+    static const char body[] = "{\"model\":\"slow-2500-1\",\"messages\":[],\"stream\":true}";
+    char text[512];
+    struct buf answer, got;
     struct told t;
+    snprintf(text, sizeof text,
+             "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+             sizeof body - 1, body);
+    buf_init(&answer, STREAM_MAX);
+    int fd = client_connect(server.port);
+    client_send(fd, text);
+    client_read(fd, &answer, "rd0 ", PATIENCE_MS);
+    kill(server.pid, SIGUSR1);
+    for (int i = 0; i < 2000 && held_back() == 0; i++)
+        usleep(5000);
+    assert_int_equal(held_back(), 1);
+    assert_int_equal(ask_ok(), 503);
+    told_read(&t, &place);
+    usleep(1600000); /* events of more than may wait */
+    client_read(fd, &answer, NULL, 100);
+    size_t before = answer.n;
+    client_read(fd, &answer, NULL, 200);
+    assert_int_equal(answer.n, before);
+    kill(server.pid, SIGUSR2);
+    while (ask_ok() != 200) /* which makes the queue move */
+        usleep(10000);
+    client_read(fd, &answer, "\r\n0\r\n\r\n", PATIENCE_MS);
+    close(fd);
+    answer_body(&answer, &got);
+    assert_true(has(&got, "w\xC3\xB6rd2499 ") && has(&got, "data: [DONE]\n\n"));
     assert_true(serving_stop(&server));
-    serving_queue_limit = 1;
+    views_are(&got, t.intent);
     start("");
-    for (int i = 0; i < STREAMS; i++) {
-        fds[i] = begin_stream();
-        buf_init(&answers[i], STREAM_MAX);
-    }
-    read_all(fds, answers);
-    for (int i = 0; i < STREAMS; i++)
-        close(fds[i]);
-    told_wait(&t, &place);
-    assert_true(held_back() > 0);
-    assert_true(serving_stop(&server));
-    serving_queue_limit = 0;
-    buf_init(&said, STREAM_MAX);
-    told_content(&place, t.intent, "response", &said);
-    for (int i = 0; i < STREAMS; i++) {
-        answer_body(&answers[i], &body);
-        assert_true(has(&body, "w\xC3\xB6rd4999 ") && has(&body, "data: [DONE]\n\n"));
-        assert_int_equal(body.n, said.n); /* all streams say the same */
-        assert_memory_equal(body.p, said.p, said.n);
-        buf_free(&body);
-        buf_free(&answers[i]);
-    }
-    assert_int_equal(t.released, said.n);
-    buf_clear(&said);
-    told_content(&place, t.intent, "upstream_response", &said);
-    assert_true(has(&said, "w\xC3\xB6rd4999 ") && has(&said, "\"choices\":[],\"usage\":"));
-    buf_free(&said);
-    start("");
+    buf_free(&answer);
+    buf_free(&got);
 }
 
 /* ---- by itself ---- */
