@@ -36,7 +36,7 @@ static struct call *make(struct service *s, struct conn *conn, const struct endp
     conn_take_body(conn, &c->body);
     buf_init(&c->request_body, s->settings->limits.body + SMALL);
     buf_init(&c->request_head, SMALL);
-    buf_init(&c->client_head, SMALL);
+    buf_init(&c->client_head, 4 * SMALL); /* of both, and each may be as long as is configured */
     buf_init(&c->upstream_head, SMALL);
     buf_init(&c->own_reply, SMALL);
     gate_init(&c->gate, c, s->settings->limits.answer);

@@ -19,6 +19,8 @@
 #include "support/serving.h"
 #include "support/stub_upstream.h"
 
+enum { LONG_FIELD = 600 << 10 };
+
 static struct folder place;
 static struct stub_upstream *stub;
 static struct serving server;
@@ -242,6 +244,32 @@ static void answer_beyond_the_limit_is_not_cut_but_refused(void **state)
     struct told t = expect("big", false, 502, "error");
     assert_string_equal(t.error, "answer_too_large");
     restart("");
+}
+
+/* The client's head and the upstream's stand in one field, which is larger than a piece then. */
+static void heads_as_long_as_is_configured_are_recorded_whole(void **state)
+{
+    (void)state;
+    struct buf field, answer, heads;
+    struct told t;
+    restart("limits: {head: 1 MiB}\n");
+    buf_init(&field, LONG_FIELD + 64);
+    buf_put_str(&field, "X-Long: ");
+    for (size_t i = 0; i < LONG_FIELD; i++)
+        buf_put_u8(&field, 'a');
+    buf_put_str(&field, "\r\n");
+    client_post(server.port, "/v1/chat/completions", buf_cstr(&field),
+                "{\"model\":\"ok\",\"messages\":[]}", &answer);
+    assert_int_equal(answer_status(&answer), 200);
+    told_wait(&t, &place);
+    assert_true(serving_stop(&server));
+    buf_init(&heads, 4 * LONG_FIELD);
+    told_content(&place, t.intent, "request_headers", &heads);
+    assert_true(heads.n > 2 * LONG_FIELD);
+    start("");
+    buf_free(&field);
+    buf_free(&answer);
+    buf_free(&heads);
 }
 
 /* ---- shapes ---- */
@@ -554,6 +582,7 @@ int main(void)
         cmocka_unit_test(stream_without_end_is_told_from_one_with),
         cmocka_unit_test(ten_megabytes_arrive_and_are_recorded_whole),
         cmocka_unit_test(answer_beyond_the_limit_is_not_cut_but_refused),
+        cmocka_unit_test(heads_as_long_as_is_configured_are_recorded_whole),
         cmocka_unit_test(every_api_is_recorded_under_its_name),
         cmocka_unit_test(durability_end_holds_back_the_terminal_event_alone),
         cmocka_unit_test(connection_is_used_again),
