@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,6 +73,20 @@ static void sort(struct row_set *s)
     }
 }
 
+/* A file that has no name, or, where the file system makes none (overlayfs of older kernels), loses it
+ * at once. */
+static int file_in(const char *folder)
+{
+    char path[PATH_MAX];
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || snprintf(path, sizeof path, "%s/assay-XXXXXX", folder) >= (int)sizeof path)
+        return fd;
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0)
+        (void)unlink(path);
+    return fd;
+}
+
 /* A folder on a disk, as far as is known: /tmp is memory on many machines. */
 static int temporary_file(void)
 {
@@ -78,7 +94,7 @@ static int temporary_file(void)
     const char *const folders[] = {said && *said ? said : "/var/tmp", "/var/tmp", "/tmp"};
     int fd = -1;
     for (size_t i = 0; i < 3 && fd < 0; i++)
-        fd = open(folders[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        fd = file_in(folders[i]);
     return fd;
 }
 
