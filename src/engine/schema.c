@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LITERAL_DEPTH = 32 };
+enum { LITERAL_DEPTH = 32, SCHEMA_DEPTH = 256 }; /* of what is being read at once */
 
 /* The way to a place in the schema. */
 struct way {
@@ -362,8 +362,8 @@ static bool required(struct form_maker *m, struct json schema, const struct way 
     struct json list = json_get(schema, "required"), properties = json_get(schema, "properties");
     struct way w = {at, span_str("required"), 0}, item = {&w, {NULL, 0}, 0};
     struct span name;
-    if (json_type(list) && json_type(list) != JSON_ARRAY)
-        return refuse(m, &w, "must be an array of names", e);
+    if (json_type(list) && (json_type(list) != JSON_ARRAY || json_count(list) > FORM_LIST))
+        return refuse(m, &w, "must be an array of up to 4096 names", e);
     for (struct json r = json_first(list); json_type(r); r = json_next(r), item.index++) {
         if (!json_string(r, &name) || !json_type(json_get_span(properties, name)))
             return refuse(m, &item, "must name one of the properties", e);
@@ -591,10 +591,15 @@ static bool make(struct form_maker *m, struct json schema, const struct way *at,
             return true;
         }
     }
+    if (m->depth == SCHEMA_DEPTH)
+        return refuse(m, at, "is reached over too many others", e);
     if (!form_new(m, FORM_UNSET, out, e))
         return false;
     m->made_of[*out] = json_offset(schema);
-    return make_new(m, schema, at, *out, e);
+    m->depth++;
+    bool ok = make_new(m, schema, at, *out, e);
+    m->depth--;
+    return ok;
 }
 
 bool schema_node(struct form_maker *m, struct json schema, uint32_t *node, struct err *e)

@@ -14,6 +14,7 @@ struct form_maker {
     size_t *made_of;  /* offset in the schema of what each node was made of */
     size_t made_room;
     uint32_t free;     /* the node of any value; 0: not made yet */
+    unsigned depth;    /* of the schemas within one another that are being read */
     struct buf *where; /* what an error is about, as a JSON pointer within the schema */
 };
 

@@ -531,7 +531,8 @@ static bool pass(struct call *c, struct span bytes)
 static bool pass_filtered(struct call *c, struct span bytes, bool last)
 {
     struct span clients;
-    gate_add_apart(&c->gate, bytes);
+    if (!gate_add_apart(&c->gate, bytes))
+        return false;
     bool ok = last ? usage_filter_end(&c->filter, &clients)
                    : usage_filter_feed(&c->filter, bytes, &clients);
     c->gate.terminal_at = usage_filter_terminal(&c->filter);

@@ -291,7 +291,7 @@ bool gate_add(struct gate *g, struct span octets)
 {
     g->seen += octets.n;
     buf_put_span(&g->pending, octets);
-    if (!buf_ok(&g->pending) || !buf_ok(&g->given))
+    if (!buf_ok(&g->pending))
         return false;
     if (g->stream && g->durability == EXCHANGE_END)
         pass(g, octets);
@@ -300,9 +300,10 @@ bool gate_add(struct gate *g, struct span octets)
     return true;
 }
 
-void gate_add_apart(struct gate *g, struct span octets)
+bool gate_add_apart(struct gate *g, struct span octets)
 {
     buf_put_span(&g->given, octets);
+    return buf_ok(&g->given);
 }
 
 void gate_end(struct gate *g, const struct exchange_outcome *o, bool whole)

@@ -51,8 +51,9 @@ bool gate_intent(struct gate *g, struct exchange_book *b, const struct exchange_
 void gate_attempt(struct gate *g, const struct log_content *content, size_t count);
 /* Octets of the answer. False: more than may wait. */
 bool gate_add(struct gate *g, struct span octets) ASSAY_MUST_CHECK;
-/* Of an answer of which the client gets less: what the upstream gave, before gate_add has its part. */
-void gate_add_apart(struct gate *g, struct span octets);
+/* Of an answer of which the client gets less: what the upstream gave, before gate_add has its part.
+ * False: more than may wait. */
+bool gate_add_apart(struct gate *g, struct span octets) ASSAY_MUST_CHECK;
 /* The answer is whole, or will not become so: write the outcome, then let go. What the outcome
  * borrows lives as long as the call. Called once. */
 void gate_end(struct gate *g, const struct exchange_outcome *o, bool whole);

@@ -358,6 +358,24 @@ static void there_is_always_a_way_on(void **state)
     }
 }
 
+/* A chain of references that is longer than is read, and one that is not. */
+static void references_over_references_are_bounded(void **state)
+{
+    (void)state;
+    for (int links = 100; links <= 1000; links += 900) {
+        struct buf text;
+        buf_init(&text, 1 << 20);
+        buf_put_str(&text, "{\"$ref\":\"#/$defs/0\",\"$defs\":{");
+        for (int i = 0; i < links; i++)
+            buf_printf(&text, "\"%d\":{\"$ref\":\"#/$defs/%d\"},", i, i + 1);
+        buf_printf(&text, "\"%d\":{\"type\":\"object\"}}}", links);
+        const struct engine_form *f = of_schema(buf_cstr(&text));
+        assert_int_equal(f != NULL, links == 100);
+        assert_true(f ? takes(f, "{\"a\":1}") : why.code == ERR_UNSUPPORTED);
+        buf_free(&text);
+    }
+}
+
 static void depth_and_white_space_are_bounded(void **state)
 {
     (void)state;
@@ -433,6 +451,7 @@ int main(void)
         cmocka_unit_test(schemas_are_held_to),
         cmocka_unit_test(what_is_not_held_to_is_refused_by_its_place),
         cmocka_unit_test(there_is_always_a_way_on),
+        cmocka_unit_test(references_over_references_are_bounded),
         cmocka_unit_test(depth_and_white_space_are_bounded),
         cmocka_unit_test(unions_beyond_the_bound_still_end),
         cmocka_unit_test(values_stand_between_their_texts),
