@@ -483,6 +483,9 @@ static void step(struct form_state *s, struct form_thread *t, uint8_t c, bool fr
 static bool octet(struct form_state *s, uint8_t c, bool framing)
 {
     uint8_t n = s->count, kept = 0;
+    if (!s->begun && is_space(c))
+        return false;
+    s->begun = true;
     for (uint8_t i = 0; i < n; i++)
         step(s, &s->thread[i], c, framing);
     for (uint8_t i = 0; i < s->count; i++) {
@@ -503,7 +506,7 @@ void form_begin(struct form_state *s, const struct engine_form *f)
 {
     s->form = f;
     s->count = 1;
-    s->over = false;
+    s->begun = s->over = false;
     s->thread[0].depth = 0;
     s->thread[0].spaces = 0;
     open(&s->thread[0], f->root);
@@ -513,6 +516,7 @@ void form_copy(struct form_state *to, const struct form_state *from)
 {
     to->form = from->form;
     to->count = from->count;
+    to->begun = from->begun;
     to->over = from->over;
     for (uint8_t i = 0; i < from->count; i++)
         copy_thread(&to->thread[i], &from->thread[i]);

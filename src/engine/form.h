@@ -92,7 +92,8 @@ struct form_thread {
 struct form_state {
     const struct engine_form *form;
     uint8_t count;
-    bool over; /* the value is whole: nothing may follow */
+    bool begun; /* an octet was said: no white space stands before the first */
+    bool over;  /* the value is whole: nothing may follow */
     struct form_thread thread[FORM_THREADS];
 };
 

@@ -76,7 +76,7 @@ static void any_object_is_taken_and_over_at_its_end(void **state)
     (void)state;
     static const char *const texts[] = {
         "{}",
-        " { }",
+        "{ }",
         "{\"a\":1}",
         "{\"a\":[],\"b\":[1,-0.5e+10,0,10,1E2],\"c\":{\"d\":null}}",
         "{\"\\u00e9\\n\\\"\\uD7FF\":\"\xc3\xa9 \\\\\xf0\x9f\x98\x80\",\"t\":true,\"f\":false}",
@@ -85,7 +85,7 @@ static void any_object_is_taken_and_over_at_its_end(void **state)
     for (size_t i = 0; i < COUNT(texts); i++)
         if (!takes(f, texts[i]))
             fail_msg("%s", texts[i]);
-    assert_false(takes(f, "{} "));
+    assert_false(takes(f, "{} ") || takes(f, " {}"));
 }
 
 static void what_is_no_object_is_not_taken(void **state)
