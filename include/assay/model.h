@@ -137,6 +137,7 @@ struct text {
     struct span bytes;
     struct span name; /* named chat template; empty for the default one */
     struct origin origin;
+    bool beside; /* of some tool's file: judged, and not what the model's server renders */
 };
 
 /* Model card (README.md): YAML front matter and text. */

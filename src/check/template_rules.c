@@ -398,7 +398,9 @@ static void look_at(const struct check_input *in, const struct text *t)
     struct err why = ERR_INIT;
     look_at_bytes(&l);
     if (!template_new(&parsed, t->bytes, &why)) {
-        verdict_add(&in->model->verdict, RULE_TEMPLATE_UNREAD, place(t, 0), "%s", why.text);
+        /* Templates of other tools may be in a language of theirs. */
+        if (!t->beside)
+            verdict_add(&in->model->verdict, RULE_TEMPLATE_UNREAD, place(t, 0), "%s", why.text);
         look_for_code(&l);
         return;
     }

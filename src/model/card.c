@@ -345,12 +345,17 @@ static struct span line_at(struct span s, size_t at, size_t *next)
     return span_sub(s, at, end - at);
 }
 
+static struct text part(uint32_t file, struct span s, size_t from, size_t to)
+{
+    return (struct text){.bytes = span_sub(s, from, to - from), .origin = {file, from, to - from}};
+}
+
 /* huggingface_hub, repocard.py: --- after white space only, then up to a line ---. */
 static void split(struct model *m, uint32_t file, struct span s, size_t at)
 {
     size_t begin, next = at;
     struct card *c = &m->card;
-    c->body = (struct text){span_sub(s, at, s.n), SPAN_EMPTY, {file, at, s.n - at}};
+    c->body = part(file, s, at, s.n);
     struct span line = line_at(s, at, &next);
     while (line.n == 0 && next < s.n)
         line = line_at(s, next, &next);
@@ -364,12 +369,11 @@ static void split(struct model *m, uint32_t file, struct span s, size_t at)
         size_t start = next;
         if (!span_is(line_at(s, next, &next), "---"))
             continue;
-        c->front = (struct text){
-            span_sub(s, begin, start - begin), SPAN_EMPTY, {file, begin, start - begin}};
-        c->body = (struct text){span_sub(s, next, s.n), SPAN_EMPTY, {file, next, s.n - next}};
+        c->front = part(file, s, begin, start);
+        c->body = part(file, s, next, s.n);
         return;
     }
-    c->body = (struct text){span_sub(s, begin, s.n), SPAN_EMPTY, {file, begin, s.n - begin}};
+    c->body = part(file, s, begin, s.n);
     model_note(m, file, begin, s.n - begin, RULE_CARD_UNTERMINATED,
                "no line --- follows the first one; everything was taken as text");
 }

@@ -12,9 +12,14 @@
 
 enum { YAML_TOKENS = 500000 };
 
+/* "${{" is a variable of a pipeline, and no template. */
 bool template_marked(struct span text)
 {
-    return memmem(text.p, text.n, "{{", 2) || memmem(text.p, text.n, "{%", 2);
+    for (size_t i = 0; i + 1 < text.n; i++)
+        if (text.p[i] == '{' &&
+            (text.p[i + 1] == '%' || (text.p[i + 1] == '{' && !(i > 0 && text.p[i - 1] == '$'))))
+            return true;
+    return false;
 }
 
 /* libyaml counts characters. */
@@ -40,7 +45,10 @@ static bool add_scalar(struct model *m, uint32_t file, struct span text, const y
         return false;
     memcpy(copy, value.p, value.n);
     uint64_t from = byte_of(text, t->start_mark.index), to = byte_of(text, t->end_mark.index);
-    *added = (struct text){{copy, value.n}, name, {file, from, to - from}};
+    *added = (struct text){.bytes = {copy, value.n},
+                           .name = name,
+                           .origin = {file, from, to - from},
+                           .beside = !first};
     return true;
 }
 

@@ -137,7 +137,7 @@ static bool add_template(struct model *m, uint32_t file, struct span bytes, stru
     struct text *t = model_add_template(m);
     if (!t)
         return false;
-    *t = (struct text){bytes, name, {file, offset, length}};
+    *t = (struct text){.bytes = bytes, .name = name, .origin = {file, offset, length}};
     return true;
 }
 
@@ -311,9 +311,12 @@ static bool read_other_templates(struct model *m, uint32_t file)
         f->parsed = parsed; /* it was looked at for templates alone */
         return true;
     }
-    if (!json)
-        return add_templates_of_text(m, file, text, false);
-    return !document_parse(m, file, &root) || add_templates_within(m, file, root, false);
+    size_t from = m->template_count;
+    bool ok = json ? !document_parse(m, file, &root) || add_templates_within(m, file, root, false)
+                   : add_templates_of_text(m, file, text, false);
+    for (; from < m->template_count; from++)
+        m->templates[from].beside = true;
+    return ok;
 }
 
 /* ---- a document on its own ---- */

@@ -82,7 +82,7 @@ bool documents_read(struct model *m);
 bool document_yaml(struct model *m, uint32_t file, struct span text, bool lone, bool *understood);
 /* A name that no other template has; empty when out of memory. */
 struct span template_own_name(struct model *m, uint32_t file);
-bool template_marked(struct span text); /* "{{" or "{%" */
+bool template_marked(struct span text); /* "{{", not behind '$', or "{%" */
 /* A file that was named on its own and is of no other format: JSON, a card, a licence, text. */
 bool document_lone(struct model *m, uint32_t file);
 

@@ -26,8 +26,10 @@ enum hdf5_class {
     HDF5_FLOAT = 1,
     HDF5_STRING = 3,
     HDF5_OPAQUE = 5,
+    HDF5_COMPOUND = 6,
     HDF5_ENUM = 8,
-    HDF5_VARIABLE = 9
+    HDF5_VARIABLE = 9,
+    HDF5_ARRAY = 10
 };
 
 struct hdf5_type {

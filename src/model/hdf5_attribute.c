@@ -92,6 +92,7 @@ void hdf5_attribute(struct hdf5 *h, struct span message, uint64_t at)
     uint8_t version = cursor_u8(&c), flags = cursor_u8(&c);
     size_t name_n = cursor_u16(&c), type_n = cursor_u16(&c), space_n = cursor_u16(&c);
     struct hdf5_type type;
+    char shown[SHOWN];
     if (version == 3)
         cursor_u8(&c);
     struct span name = cursor_take(&c, padded(name_n, version == 1));
@@ -110,4 +111,6 @@ void hdf5_attribute(struct hdf5 *h, struct span message, uint64_t at)
     else if (type.class == HDF5_STRING || type.class == HDF5_OPAQUE)
         for (size_t i = 0; type.size && i + type.size <= data.n && !h->no_memory; i += type.size)
             judge_text(h, name, span_sub(data, i, type.size), from + i);
+    else if (type.class == HDF5_COMPOUND || type.class == HDF5_ARRAY)
+        hdf5_content(h, from, data.n, text_shown(shown, sizeof shown, name));
 }

@@ -16,7 +16,7 @@ static bool add(struct model *m, size_t kind, struct span text)
         m->documents[kind].root = root;
     struct text *t = model_add_template(m);
     if (t)
-        *t = (struct text){text, SPAN_EMPTY, {0, 0, text.n}};
+        *t = (struct text){.bytes = text, .origin = {0, 0, text.n}};
     return t != NULL;
 }
 

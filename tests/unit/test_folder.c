@@ -494,6 +494,7 @@ static void templates_of_other_files_are_judged_beside_the_model_s(void **state)
     put("prompt.j2", "{{ u }}");
     put("broken.yaml", "a: 'not closed {{ t }}");
     put("plain.yaml", "a: 1\n");
+    put("workflow.yml", "a: ${{ secrets.A }}\n");
     struct model *m = read_here();
     const char *const texts[] = {
         "z", "a: 'not closed {{ t }}", "it's {{ x }}", "{% y %}", "{{ w }}", "v", "{{ u }}"};
@@ -501,6 +502,7 @@ static void templates_of_other_files_are_judged_beside_the_model_s(void **state)
     for (size_t i = 0; i < m->template_count; i++) {
         assert_true(span_is(m->templates[i].bytes, texts[i]));
         assert_int_equal(m->templates[i].name.n == 0, i == 0);
+        assert_int_equal(m->templates[i].beside, i != 0);
     }
     assert_int_equal(m->templates[2].origin.offset, 3);
     model_free(m);

@@ -260,7 +260,8 @@ static void add_template(struct model *m, const char *name, const char *text)
 {
     struct text *t = model_add_template(m);
     assert_non_null(t);
-    *t = (struct text){span_str(text), span_str(name), {0, 10, strlen(text)}};
+    *t = (struct text){
+        .bytes = span_str(text), .name = span_str(name), .origin = {0, 10, strlen(text)}};
 }
 
 static void template_copies_must_be_equal(void **state)
