@@ -163,20 +163,11 @@ void contradictions_from_model(struct making *k, const struct report_model *m)
         if (!c)
             return;
         c->reason = x->review ? "for a person to judge" : rules[f->rule].remedy;
-        if (f->rule == RULE_CLAIM_FIGURES && f->against.file == ORIGIN_NO_FILE) {
-            c->status =
-                CLAIM_DECLARED; /* a rounding that is right says little, and nothing false */
-            c->reason =
-                "it agrees with the tensors as far as one figure goes; the model documentation "
-                "form asks for two";
-        }
         claim_says(k->s, c,
                    &(struct claim_source){.path = place_text(k, m, f->origin),
                                           .place = "the claim",
                                           .says = rules[f->rule].id});
         claim_prove(k->s, c, prove_place(k, m, f->origin));
-        if (c->status == CLAIM_DECLARED)
-            continue;
         if (f->against.file == ORIGIN_NO_FILE) {
             refute_by_weights(k, c);
             continue;

@@ -4,7 +4,6 @@
 # what was found. MODELS is what the fixture tinymodel writes, LOGS what calllog writes.
 set -eu
 assay=$1 models=$(realpath "$2") logs=$(realpath "$3")
-bundled=$(cd "$(dirname "$0")/../../models/bundled/model" && pwd) # 820,352 parameters
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 cd "$work"
@@ -51,7 +50,7 @@ statement() { # property, value
 
 model m1 && sed -i 's/^# Tiny Llama/# Tiny Llama 3B/' m1/README.md
 show 1 --model m1
-cp -r "$bundled" m2 && chmod -R u+w m2 && sed -i 's/Orrin 0.82M/Orrin 0.9M/' m2/README.md
+model m2 && sed -i 's/^# Tiny Llama/# Tiny Llama 0.1M/' m2/README.md
 show 2 --model m2
 model m3 && sed -i 's/"intermediate_size": 192/"intermediate_size": 256/' m3/config.json
 show 3 --model m3
