@@ -198,9 +198,12 @@ void reserve_again(struct log *l)
         l->store.reserve.room = 0; /* said again by the next batch */
 }
 
+/* With a head that found no room, what the log itself could still take would end unsaid. */
 bool reserve_order(struct log *l, uint64_t pages, struct err *e)
 {
-    return have_beside_promises(l, (pages + BATCH_PAGES) * FRAME) || full(e);
+    return (have_beside_promises(l, (pages + BATCH_PAGES) * FRAME) &&
+            !atomic_load(&l->head.full)) ||
+           full(e);
 }
 
 bool reserve_batch(struct log *l, struct item *items)
