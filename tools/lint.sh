@@ -88,7 +88,7 @@ check scripts scripts
 check format clang-format --dry-run --Werror $all
 check manual manual
 check symbols tools/symbols.sh "$(dirname "$assay")"
-check clang make -s CC=clang B=build/clang CI=1 build/clang/assay
+check clang env MAKEFLAGS= make -s -j"$(nproc)" CC=clang B=build/clang CI=1 build/clang/assay
 check tidy tidy
 check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
     --inline-suppr --suppress=missingIncludeSystem -DASSAY_ANALYSIS -j "$(nproc)" -Iinclude -Isrc $sources

@@ -125,6 +125,6 @@ bool licence_read(struct model *m, uint32_t file)
         return false;
     f->format = FORMAT_TEXT;
     f->parsed = f->size;
-    *t = (struct licence_text){.text = {bytes, SPAN_EMPTY, {file, 0, f->size}}};
+    *t = (struct licence_text){.text = {.bytes = bytes, .origin = {file, 0, f->size}}};
     return match_text(m, file, t);
 }

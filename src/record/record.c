@@ -208,12 +208,13 @@ static void read_head(struct record_head *h, const struct leaf_values *v)
     *h = (struct record_head){.kind = v->kind,
                               .seq = number(v->at[AT_SEQ]),
                               .wall_us = number(v->at[AT_WALL_US]),
-                              .boot_us = number(v->at[AT_BOOT_US]),
-                              .has_subject = v->at[AT_SUBJECT].p != NULL};
+                              .boot_us = number(v->at[AT_BOOT_US])};
     unhex(h->id, v->at[AT_ID]);
     unhex(h->boot_id, v->at[AT_BOOT_ID]);
-    if (h->has_subject)
+    if (v->at[AT_SUBJECT].p) {
+        h->has_subject = true;
         unhex(h->subject, v->at[AT_SUBJECT]);
+    }
 }
 
 bool record_check(struct record_head *out, struct span *body, struct span leaf, struct err *e)
