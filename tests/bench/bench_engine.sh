@@ -70,7 +70,7 @@ speed() { # NAME FILE PREFILL_TARGET BANDWIDTH_TARGET
     line "prefill 256 $1" "$p" "$pp" "$3" tok/s
     line "bandwidth $1" "$(awk -v d="$d" -v b="$bytes" 'BEGIN { print d * b / 1e9 }')" "$m" "$4" GB/s
     # Asked of a file of 1 GB; a smaller one is not asked for less.
-    most "load $1" "$(awk -v s="$s" -v b="$bytes" 'BEGIN { print b > 1e9 ? s * 1e9 / b : s }')" 1 \
+    most "load $1" "$(awk -v s="$s" -v b="$bytes" 'BEGIN { print (b > 1e9 ? s * 1e9 / b : s) }')" 1 \
         "s a GB beyond its digest"
     most "memory $1" "$(awk -v p="$(field "$ours" peak_bytes)" -v b="$bytes" 'BEGIN { print (p - b) / 1e6 }')" \
         100 "MB beyond weights"
