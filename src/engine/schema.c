@@ -328,7 +328,7 @@ static bool literals(struct form_maker *m, struct json schema, const struct way 
     uint32_t n = 0;
     if (several && json_type(one))
         return refuse_key(m, at, "const", "cannot stand beside enum", e);
-    if (several && json_count(list) == 0)
+    if (several && (json_type(list) != JSON_ARRAY || json_count(list) == 0))
         return refuse_key(m, at, key, "must be an array that is not empty", e);
     if ((json_type(json_get(schema, "type")) && !types(m, schema, at, &allowed, e)) ||
         !form_list(m, node, several ? json_count(list) : 1, e))

@@ -121,31 +121,45 @@ static void read_shared(struct hdf5 *h, uint16_t type, uint64_t at)
 
 struct header {
     bool old, order; /* version 1; version 2 with creation order */
-    uint64_t at, n;  /* of the block that comes next; n is 0 after the last */
+    unsigned count;  /* of its blocks, as far as they are known: any may name further ones */
+    struct {
+        uint64_t at, n;
+    } block[BLOCKS];
 };
+
+static void add_block(struct hdf5 *h, struct header *x, uint64_t at, uint64_t n)
+{
+    if (x->count == BLOCKS) {
+        hdf5_unread(h, at, "a header of more blocks than are followed");
+        return;
+    }
+    x->block[x->count].at = at;
+    x->block[x->count++].n = n;
+}
 
 static bool read_head(struct hdf5 *h, uint64_t at, struct header *out)
 {
     struct span s;
     if (!hdf5_load(h, at, 16, &s))
         return false;
-    *out = (struct header){.old = s.p[0] == 1, .at = at + 16, .n = load_u32le(s.p + 8)};
-    if (memcmp(s.p, "OHDR", 4) != 0)
+    *out = (struct header){.old = s.p[0] == 1};
+    if (memcmp(s.p, "OHDR", 4) != 0) {
+        add_block(h, out, at + 16, load_u32le(s.p + 8));
         return out->old;
+    }
     uint8_t flags = s.p[5];
     size_t skip = 6u + (flags & 0x20 ? 16u : 0) + (flags & 0x10 ? 4u : 0);
     size_t width = (size_t)1 << (flags & 3);
     if (!hdf5_load(h, at, skip + 8, &s))
         return false;
     uint64_t n = load_u64le(s.p + skip);
-    out->n = width == 8 ? n : n & (((uint64_t)1 << 8 * width) - 1);
-    out->at = at + skip + width;
     out->old = false;
     out->order = flags & 4;
+    add_block(h, out, at + skip + width, width == 8 ? n : n & (((uint64_t)1 << 8 * width) - 1));
     return true;
 }
 
-/* Messages of one block; where the header goes on is put into `x`. */
+/* Messages of one block; where the header goes on is added to `x`. */
 static void read_block(struct hdf5 *h, struct hdf5_object *o, struct header *x, struct span s,
                        uint64_t at)
 {
@@ -162,9 +176,11 @@ static void read_block(struct hdf5 *h, struct hdf5_object *o, struct header *x, 
             hdf5_unread(h, body, "a message that reaches beyond its header");
             return;
         }
-        if (type == MESSAGE_CONTINUATION && m.n >= 2 * HDF5_ADDRESS) {
-            x->at = load_u64le(m.p);
-            x->n = load_u64le(m.p + HDF5_ADDRESS);
+        if (type == MESSAGE_CONTINUATION) {
+            if (m.n >= 2 * HDF5_ADDRESS)
+                add_block(h, x, load_u64le(m.p), load_u64le(m.p + HDF5_ADDRESS));
+            else
+                hdf5_unread(h, body, "where a header goes on");
         } else if (flags & SHARED) {
             read_shared(h, type, body);
         } else {
@@ -181,12 +197,10 @@ static void read_object(struct hdf5 *h, struct hdf5_object *o)
         hdf5_unread(h, o->at, "an object's header");
         return;
     }
-    for (unsigned i = 0; x.n && !h->no_memory; i++) {
-        uint64_t at = x.at, n = x.n;
+    for (unsigned i = 0; i < x.count && !h->no_memory; i++) {
+        uint64_t at = x.block[i].at, n = x.block[i].n;
         size_t around = !x.old && i ? 4 : 0; /* OCHK, and its checksum */
-        x.n = 0;
-        if (i == BLOCKS || n > HEADER_MOST || !hdf5_load(h, at, n, &block) ||
-            block.n < 2 * around) {
+        if (n > HEADER_MOST || !hdf5_load(h, at, n, &block) || block.n < 2 * around) {
             hdf5_unread(h, at, "a header's block");
             return;
         }

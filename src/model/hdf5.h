@@ -14,7 +14,7 @@ enum {
     HDF5_LOADED = 128 << 20, /* bytes of headers, names and texts of one file */
     HDF5_TEXT = 64 << 20,    /* bytes of one of them */
     HDF5_PATH = 1024,        /* bytes of a name with those of its groups */
-    HDF5_LOOKUPS = 4096,     /* texts taken from heaps */
+    HDF5_LOOKUPS = 1 << 22,  /* objects of heaps that are passed on the way to texts */
     HDF5_ADDRESS = 8         /* bytes of an address and of a length; files of others are not read */
 };
 
@@ -61,7 +61,7 @@ struct hdf5 {
     uint64_t unread_at;
     bool no_memory;
     size_t datasets, listed;
-    unsigned lookups; /* of heaps */
+    unsigned lookups; /* in heaps */
     uint64_t loaded;
 };
 

@@ -11,14 +11,13 @@
 
 enum { HEAP_HEAD = 16, SHOWN = 80 };
 
-/* Object `index` of the global heap collection at `at`; indices have 16 bits, so many objects at
- * most are looked at. */
+/* Object `index` of the global heap collection at `at`. Every object on the way counts: a file may
+ * ask for the last of many as often as it likes. */
 static bool heap_text(struct hdf5 *h, uint64_t at, uint32_t index, uint32_t n, struct span *out,
                       uint64_t *where)
 {
     struct span head;
-    if (++h->lookups > HDF5_LOOKUPS || !hdf5_load(h, at, HEAP_HEAD, &head) ||
-        memcmp(head.p, "GCOL", 4) != 0)
+    if (!hdf5_load(h, at, HEAP_HEAD, &head) || memcmp(head.p, "GCOL", 4) != 0)
         return false;
     uint64_t size = load_u64le(head.p + 8), from = HEAP_HEAD;
     if (size > h->c->in.size - at)
@@ -26,7 +25,7 @@ static bool heap_text(struct hdf5 *h, uint64_t at, uint32_t index, uint32_t n, s
     for (unsigned i = 0; i < UINT16_MAX && from + HEAP_HEAD <= size; i++) {
         uint8_t o[HEAP_HEAD];
         struct err ignored = ERR_INIT;
-        if (!input_read(&h->c->in, o, at + from, sizeof o, &ignored))
+        if (++h->lookups > HDF5_LOOKUPS || !input_read(&h->c->in, o, at + from, sizeof o, &ignored))
             return false;
         uint64_t bytes = load_u64le(o + 8);
         if (load_u16le(o) == index) {

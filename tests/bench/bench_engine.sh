@@ -30,7 +30,7 @@ line() {
 # most NAME FIGURE LIMIT UNIT
 most() {
     awk -v n="$1" -v f="$2" -v t="$3" -v u="$4" 'BEGIN {
-        printf "%-24s %9.2f %s   <= %.2f   %s\n", n, f, u, t, (f <= t ? "ok" : "missed") }'
+        printf "%-24s %9.2f %s   <= %.2f   %s\n", n, f, u, t, (f != "" && f + 0 <= t ? "ok" : "missed") }'
 }
 
 peer=

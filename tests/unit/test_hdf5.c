@@ -301,6 +301,34 @@ static void what_leads_out_is_named(void **state)
     assert_int_equal(findings_of(m, RULE_HDF5_EXTERNAL), 1);
 }
 
+/* A header may go on in several places: what stands in the first of them is read, too. */
+static void every_place_where_a_header_goes_on_is_read(void **state)
+{
+    (void)state;
+    start();
+    size_t root = open_header();
+    for (size_t i = 0; i < 2; i++) {
+        size_t message = open_message(0x10);
+        buf_put_u64le(&file, 0);
+        buf_put_u64le(&file, 0);
+        close_message(message);
+    }
+    close_header(root);
+    const size_t first = file.n;
+    buf_put_str(&file, "OCHK");
+    put_link("out", 64, 0);
+    buf_put_u32le(&file, 0);
+    const size_t second = file.n;
+    buf_put(&file, "OCHK\0\0\0\0", 8);
+    set_u64(root + 10 + 4, first);
+    set_u64(root + 10 + 12, second - first);
+    set_u64(root + 10 + 24, second);
+    set_u64(root + 10 + 32, file.n - second);
+    finish();
+    assert_int_equal(findings_of(m, RULE_HDF5_EXTERNAL), 1);
+    assert_false(m->verdict.incomplete);
+}
+
 static void what_is_not_read_is_incomplete(void **state)
 {
     static const struct {
@@ -350,6 +378,7 @@ int main(void)
         TEST(a_dataset_beyond_the_end_is_incomplete),
         TEST(a_shape_that_its_bytes_do_not_hold_is_not_listed),
         TEST(what_leads_out_is_named),
+        TEST(every_place_where_a_header_goes_on_is_read),
         TEST(what_is_not_read_is_incomplete),
         TEST(every_prefix_is_read_within_its_bytes_and_incomplete),
     };
