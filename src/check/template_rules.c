@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "assay/base/map.h"
 #include "assay/base/text.h"
 #include "assay/template.h"
 #include "check/claims.h"
@@ -416,13 +417,13 @@ static void look_at(const struct check_input *in, const struct text *t)
 bool check_template_rules(const struct check_input *in, struct err *e)
 {
     const struct model *m = in->model;
-    (void)e;
-    for (size_t i = 0; i < m->template_count; i++) {
-        bool again = false;
-        for (size_t k = 0; k < i && !again; k++)
-            again = span_eq(m->templates[k].bytes, m->templates[i].bytes);
-        if (!again)
+    struct map seen;
+    bool ok = map_init(&seen, m->arena, m->template_count);
+    for (size_t i = 0; ok && i < m->template_count; i++) {
+        uint32_t previous;
+        ok = map_put(&seen, m->templates[i].bytes, (uint32_t)i, &previous);
+        if (ok && previous == MAP_NONE)
             look_at(in, &m->templates[i]);
     }
-    return true;
+    return ok || err_set(e, ERR_MEMORY, "out of memory for the templates");
 }

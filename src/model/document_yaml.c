@@ -22,16 +22,20 @@ bool template_marked(struct span text)
     return false;
 }
 
-/* libyaml counts characters. */
-static uint64_t byte_of(struct span text, size_t characters)
+/* How far the text was followed: libyaml counts characters, and its marks come in order. */
+struct followed {
+    struct span text;
+    size_t characters, at;
+};
+
+static uint64_t byte_of(struct followed *f, size_t characters)
 {
-    size_t at = 0;
-    while (characters-- && at < text.n)
-        utf8_next(text, &at);
-    return at;
+    for (; f->characters < characters && f->at < f->text.n; f->characters++)
+        utf8_next(f->text, &f->at);
+    return f->at;
 }
 
-static bool add_scalar(struct model *m, uint32_t file, struct span text, const yaml_token_t *t,
+static bool add_scalar(struct model *m, uint32_t file, struct followed *f, const yaml_token_t *t,
                        bool lone)
 {
     struct span value = {t->data.scalar.value, t->data.scalar.length};
@@ -44,7 +48,7 @@ static bool add_scalar(struct model *m, uint32_t file, struct span text, const y
     if (!added)
         return false;
     memcpy(copy, value.p, value.n);
-    uint64_t from = byte_of(text, t->start_mark.index), to = byte_of(text, t->end_mark.index);
+    uint64_t from = byte_of(f, t->start_mark.index), to = byte_of(f, t->end_mark.index);
     *added = (struct text){.bytes = {copy, value.n},
                            .name = name,
                            .origin = {file, from, to - from},
@@ -57,6 +61,7 @@ bool document_yaml(struct model *m, uint32_t file, struct span text, bool lone, 
     yaml_parser_t parser;
     yaml_token_t token;
     bool ok = true, ends = false;
+    struct followed f = {.text = text};
     *understood = false;
     if (!yaml_parser_initialize(&parser))
         return false;
@@ -64,7 +69,7 @@ bool document_yaml(struct model *m, uint32_t file, struct span text, bool lone, 
     yaml_parser_set_input_string(&parser, text.p, text.n);
     for (size_t i = 0; ok && !ends && i < YAML_TOKENS && yaml_parser_scan(&parser, &token); i++) {
         ends = token.type == YAML_STREAM_END_TOKEN;
-        ok = token.type != YAML_SCALAR_TOKEN || add_scalar(m, file, text, &token, lone);
+        ok = token.type != YAML_SCALAR_TOKEN || add_scalar(m, file, &f, &token, lone);
         yaml_token_delete(&token);
     }
     *understood = ends;
