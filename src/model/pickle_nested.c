@@ -119,7 +119,7 @@ static bool may_be(const struct encoding *e, struct span head, uint64_t n, bool 
 static bool speaks(struct span head, uint64_t size)
 {
     return head.n >= NESTED_MIN &&
-           (pickle_sniff(head, size) || (head.n >= 4 && load_u32le(head.p) == 0x04034b50) ||
+           (pickle_sniff_string(head, size) || (head.n >= 4 && load_u32le(head.p) == 0x04034b50) ||
             (head.p[0] == 0x78 && (head.p[0] << 8 | head.p[1]) % 31 == 0) ||
             (head.p[0] == 0x1f && head.p[1] == 0x8b && head.p[2] == 8));
 }

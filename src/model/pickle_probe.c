@@ -30,7 +30,7 @@ static const struct effect {
     uint8_t op;
     uint8_t argument;
     int8_t pops, pushes;
-    char role; /* i import, c call, s stop, m mark */
+    char role; /* i import, x import by number, c call, s stop, m mark */
 } effects[] = {
     {'(', ARG_NONE, 0, 0, 'm'},
     {'.', ARG_NONE, 1, 0, 's'},
@@ -75,9 +75,9 @@ static const struct effect {
     {'G', ARG_8, 0, 1, 0},
     {0x80, ARG_1, 0, 0, 0},
     {0x81, ARG_NONE, 2, 1, 'c'},
-    {0x82, ARG_1, 0, 1, 'i'},
-    {0x83, ARG_2, 0, 1, 'i'},
-    {0x84, ARG_4, 0, 1, 'i'},
+    {0x82, ARG_1, 0, 1, 'x'},
+    {0x83, ARG_2, 0, 1, 'x'},
+    {0x84, ARG_4, 0, 1, 'x'},
     {0x85, ARG_NONE, 1, 1, 0},
     {0x86, ARG_NONE, 2, 1, 0},
     {0x87, ARG_NONE, 3, 1, 0},
@@ -217,7 +217,9 @@ static bool run(struct probe *p, const struct effect *e)
         p->depth -= (size_t)e->pops;
     }
     p->depth += (size_t)e->pushes;
-    p->imports = p->imports || e->role == 'i';
+    /* Numbers came with protocol 2: without its header, random bytes look like one
+       once in ten thousand, and every numpy scalar is a string of eight. */
+    p->imports = p->imports || e->role == 'i' || (e->role == 'x' && p->versioned);
     p->calls = p->calls || e->role == 'c' || e->op == 'i';
     p->stopped = e->role == 's';
     return true;
@@ -235,18 +237,43 @@ static bool walk(struct probe *p)
     return p->stopped || p->size > CONTENT_HEAD || cursor_ok(&p->c);
 }
 
-bool pickle_sniff(struct span head, uint64_t size)
+/* What an unpickler would have done by the end of the head; an import alone runs a module. */
+static bool acts(const struct probe *p)
+{
+    return p->imports && (p->calls || p->stopped || p->denied);
+}
+
+/* Returns whether all of the head decodes. */
+static bool probe(struct probe *p, struct span head, uint64_t size)
 {
     static const uint8_t protocols = 5;
+    *p = (struct probe){.c = cursor_over(head), .size = size};
     if (head.n < 2 || !effect_of(head.p[0]))
         return false;
-    struct probe p = {.c = cursor_over(head), .size = size};
-    bool versioned = p.versioned = head.p[0] == 0x80 && head.p[1] <= protocols;
-    bool walked = walk(&p);
-    /* An import alone runs a module. */
-    if ((p.imports && (p.calls || p.stopped || p.denied)) || (versioned && p.ops > 2))
+    p->versioned = head.p[0] == 0x80 && head.p[1] <= protocols;
+    return walk(p);
+}
+
+bool pickle_sniff(struct span head, uint64_t size)
+{
+    struct probe p;
+    bool walked = probe(&p, head, size);
+    if (acts(&p) || (p.versioned && p.ops > 2))
         return true;
     if (!walked)
         return false;
     return p.stopped ? p.ops > 2 && p.depth == 0 : p.ops >= MIN_OPS && size > head.n;
+}
+
+bool pickle_sniff_string(struct span head, uint64_t size)
+{
+    struct probe p;
+    bool walked = probe(&p, head, size);
+    if (acts(&p))
+        return true;
+    if (!walked || p.ops <= 2)
+        return false;
+    if (p.stopped)
+        return p.versioned || (p.depth == 0 && p.c.pos == size);
+    return p.versioned || (p.ops >= MIN_OPS && size > head.n);
 }

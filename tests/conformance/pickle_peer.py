@@ -66,6 +66,7 @@ def arrays():
 
 def estimators():
     from sklearn.utils import all_estimators
+    np.random.seed(1)
     x = np.abs(np.random.RandomState(0).rand(30, 4))
     y = (x[:, 0] > 0.5).astype(int)
     for name, kind in all_estimators():

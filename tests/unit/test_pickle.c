@@ -119,6 +119,25 @@ static void leaves_text_alone(void **state)
 }
 
 /* No prefix of a dangerous pickle that already calls is called clean. */
+/* Every scalar of NumPy is eight bytes of its own, and a checkpoint holds thousands. */
+static void leaves_random_bytes_alone(void **state)
+{
+    enum { STRINGS = 100000, EACH = 10 };
+    (void)state;
+    static uint8_t pickle[5 + STRINGS * EACH + 2] = "\x80\x04](";
+    size_t n = 4;
+    uint64_t x = 88172645463325252u; /* xorshift64, Marsaglia 2003 */
+    for (size_t i = 0; i < STRINGS; i++, n += EACH) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        memcpy(pickle + n, "C\x08", 2);
+        memcpy(pickle + n + 2, &x, sizeof x);
+    }
+    memcpy(pickle + n, "e.", 2);
+    struct model *m = read_bytes((const char *)pickle, n + 2);
+    assert_false(has(m, RULE_PICKLE_NESTED));
+    model_free(m);
+}
+
 static void judges_what_ran_before_the_cut(void **state)
 {
     static const char bytes[] = P2 "cos\nsystem\n(S'x'\ntRq\x00}q\x01(X\x01\0\0\0aK\x01u.";
@@ -161,6 +180,7 @@ int main(void)
         cmocka_unit_test(refuses_every_advisory),
         cmocka_unit_test(takes_what_models_hold),
         cmocka_unit_test(leaves_text_alone),
+        cmocka_unit_test(leaves_random_bytes_alone),
         cmocka_unit_test(judges_what_ran_before_the_cut),
         cmocka_unit_test(every_prefix_is_read_within_its_bytes),
         cmocka_unit_test(a_deep_stack_is_incomplete),
