@@ -67,12 +67,14 @@ static bool number(const uint8_t *p, size_t n, uint64_t *out)
     return i > first && (i == n || p[i] == 0 || p[i] == ' ');
 }
 
-/* The sum of all bytes with the field itself as spaces, unsigned or (old) signed. */
+/* The sum of all bytes with the field itself as spaces, unsigned or (old) signed. Those spaces
+ * alone are 256: small numbers happen to be the signed sum of small numbers. */
 static bool checksum_ok(const uint8_t *h)
 {
+    enum { LEAST = 8 * ' ' };
     uint64_t claimed;
     int64_t plain = 0, sign = 0;
-    if (!number(h + CHECKSUM, 8, &claimed))
+    if (!number(h + CHECKSUM, 8, &claimed) || claimed < LEAST)
         return false;
     for (size_t i = 0; i < BLOCK; i++) {
         bool field = i >= CHECKSUM && i < CHECKSUM + 8;

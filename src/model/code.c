@@ -94,9 +94,13 @@ static bool has(struct span s, const char *what)
     return s.n && memmem(s.p, s.n, what, strlen(what)) != NULL;
 }
 
+/* Without bytes that no text has. */
 static bool is_text(struct span s)
 {
-    return s.n > 0 && !memchr(s.p, 0, s.n);
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < ' ' && !(s.p[i] >= '\t' && s.p[i] <= '\r') && s.p[i] != 0x1b)
+            return false;
+    return s.n > 0;
 }
 
 static struct span next_line(struct span s, size_t *at)
@@ -141,10 +145,19 @@ static bool is_python(struct span head)
     return false;
 }
 
+/* "#!" and a path: the two alone begin a short string by chance. */
+static bool names_interpreter(struct span head)
+{
+    size_t i = 2;
+    while (i < head.n && head.p[i] == ' ')
+        i++;
+    return span_starts(head, "#!") && i < head.n && head.p[i] == '/';
+}
+
 bool source_sniff(struct span head, uint64_t size)
 {
     (void)size;
-    return is_text(head) && (span_starts(head, "#!") || is_python(head));
+    return is_text(head) && (names_interpreter(head) || is_python(head));
 }
 
 /* What to look for in Python; '(' at the end asks for a call that is no method. */

@@ -92,6 +92,7 @@ static bool ends_as_zip(const struct input *in)
 }
 
 static const struct kind zip_kind = {FORMAT_ZIP, is_zip, archive_examine_zip};
+static const struct kind pickle_kind = {FORMAT_PICKLE, pickle_sniff, pickle_examine};
 
 static const struct kind *kind_of(const struct input *in)
 {
@@ -103,6 +104,8 @@ static const struct kind *kind_of(const struct input *in)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (kinds[i].sniff((struct span){head, n}, in->size))
             return &kinds[i];
+    if (pickle_sniff_beyond(in))
+        return &pickle_kind;
     return ends_as_zip(in) ? &zip_kind : NULL;
 }
 

@@ -75,5 +75,7 @@ bool archive_examine_gzip(const struct content *c);
 bool archive_examine_zlib(const struct content *c);
 bool pickle_examine(const struct content *c);
 bool pickle_sniff(struct span head, uint64_t size);
+/* The same past opcodes that are longer than a head: protocols 0 and 1 need not say what they are. */
+bool pickle_sniff_beyond(const struct input *in);
 
 #endif

@@ -205,6 +205,15 @@ bool archive_examine_tar(const struct content *c)
     return examine_archive(c, false);
 }
 
+/* A file is of no known format then, and named accordingly. */
+static bool no_stream(const struct content *c)
+{
+    if (c->depth)
+        return true;
+    c->m->files[c->file].format = FORMAT_UNKNOWN;
+    return weights_check(c->m, c->file);
+}
+
 /* One compressed stream; gzip may hold several, one after another. */
 static bool examine_stream(const struct content *c, enum inflate_kind kind)
 {
@@ -222,7 +231,7 @@ static bool examine_stream(const struct content *c, enum inflate_kind kind)
         if (ran && kind == INFLATE_ZLIB && !out.whole &&
             content_sniff(&out.bytes) == FORMAT_UNKNOWN) {
             spool_close(out.spool);
-            return true;
+            return no_stream(c);
         }
         if (!ran || !out.whole) {
             content_note(c, out.code == ERR_LIMIT ? RULE_ARCHIVE_BOMB : RULE_ARCHIVE_TRUNCATED, at,

@@ -15,7 +15,8 @@ static const struct unread {
     {"a 7z archive", 0, 6, "7z\xbc\xaf\x27\x1c", RULE_ARCHIVE_UNREAD},
     {"a RAR archive", 0, 6, "Rar!\x1a\x07", RULE_ARCHIVE_UNREAD},
     {"an xz archive", 0, 6, "\xfd\x37zXZ\0", RULE_ARCHIVE_UNREAD},
-    {"a bzip2 archive", 0, 3, "BZh", RULE_ARCHIVE_UNREAD},
+    {"a bzip2 archive", 4, 6, "1AY&SY", RULE_ARCHIVE_UNREAD},
+    {"a bzip2 archive", 4, 6, "\x17\x72\x45\x38\x50\x90", RULE_ARCHIVE_UNREAD},
     {"a Zstandard archive", 0, 4, "\x28\xb5\x2f\xfd", RULE_ARCHIVE_UNREAD},
     {"an LZ4 archive", 0, 4, "\x04\x22\x4d\x18", RULE_ARCHIVE_UNREAD},
     {"an LZMA archive", 0, 5, "\x5d\0\0\x80\0", RULE_ARCHIVE_UNREAD},
@@ -44,11 +45,22 @@ static const struct unread {
     {"an R workspace", 0, 5, "RDX2\n", RULE_FOLDER_NOT_READ},
 };
 
+/* A magic of four letters begins a word as well: behind it stand numbers, with zeros in them. */
+static bool is_word(const struct unread *u, struct span head)
+{
+    enum { NUMBERS = 16 };
+    for (size_t i = 0; i < u->length; i++)
+        if (u->length > 4 || u->magic[i] < '0' || u->magic[i] > 'z')
+            return false;
+    return head.n && !memchr(head.p, 0, head.n < NUMBERS ? head.n : NUMBERS);
+}
+
 static const struct unread *unread_of(struct span head)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct span at = span_sub(head, kinds[i].offset, kinds[i].length);
-        if (at.n == kinds[i].length && memcmp(at.p, kinds[i].magic, at.n) == 0)
+        if (at.n == kinds[i].length && memcmp(at.p, kinds[i].magic, at.n) == 0 &&
+            !is_word(&kinds[i], head))
             return &kinds[i];
     }
     return NULL;

@@ -21,35 +21,70 @@ struct onnx {
 
 /* ---- recognition ---- */
 
+static uint64_t varint(struct cursor *c)
+{
+    uint64_t n = 0;
+    for (unsigned shift = 0; shift < 63; shift += 7) {
+        uint8_t b = cursor_u8(c);
+        n |= (uint64_t)(b & 0x7f) << shift;
+        if (!(b & 0x80))
+            break;
+    }
+    return n;
+}
+
+/* A field's number and the length of its body, or what it is worth. */
+static bool read_tag(struct cursor *c, uint64_t *field, uint8_t *wire, uint64_t *n)
+{
+    uint64_t tag = varint(c);
+    *field = tag >> 3;
+    *wire = (uint8_t)(tag & 7);
+    *n = varint(c);
+    return cursor_ok(c);
+}
+
+/* Does the body of a field of the model look like what it is: a word, a graph, a set of operators? */
+static bool is_body(struct cursor c, uint64_t field, uint64_t n)
+{
+    enum { PRODUCER = 2, GRAPH = 7, OPERATORS = 8, GRAPH_FIELDS = 16, WORD_MOST = 64 };
+    uint64_t inner, size;
+    uint8_t wire;
+    if (field == PRODUCER) {
+        struct span word = cursor_take(&c, n < WORD_MOST ? n : 0);
+        for (size_t i = 0; i < word.n; i++)
+            if (word.p[i] < ' ' || word.p[i] > '~')
+                return false;
+        return word.n > 2;
+    }
+    if ((field != GRAPH && field != OPERATORS) || n < 2 || !read_tag(&c, &inner, &wire, &size))
+        return false;
+    if (field == OPERATORS)
+        return inner == (wire == PROTO_LENGTH ? 1 : 2) && wire <= PROTO_LENGTH && n <= WORD_MOST &&
+               (wire != PROTO_LENGTH || size < n);
+    return wire == PROTO_LENGTH && inner > 0 && inner < GRAPH_FIELDS && size < n;
+}
+
 /* ir_version first, then fields of the model in any order, one of which says what it is. */
 bool onnx_sniff(struct span head, uint64_t size)
 {
     struct cursor c = cursor_over(head);
-    bool named = false;
+    uint64_t field, n;
+    uint8_t wire;
     if (head.n < 8 || head.p[0] != 8 || head.p[1] == 0 || head.p[1] > 32)
         return false;
     cursor_skip(&c, 2);
-    while (cursor_left(&c) > 1 && !named) {
-        uint8_t tag = cursor_u8(&c), field = tag >> 3;
-        uint64_t n = 0;
-        for (unsigned shift = 0; shift < 63; shift += 7) {
-            uint8_t b = cursor_u8(&c);
-            n |= (uint64_t)(b & 0x7f) << shift;
-            if (!(b & 0x80))
-                break;
-        }
-        bool text = (tag & 7) == PROTO_LENGTH;
-        if (!text && !(tag == (5 << 3 | PROTO_VARINT)))
+    while (cursor_left(&c) > 1) {
+        if (!read_tag(&c, &field, &wire, &n) || field == 0 || field > 31)
             return false;
-        if (text && ((field < 2 || field > 8 || field == 5) && field != 14))
+        if (wire == PROTO_VARINT)
+            continue;
+        if (wire != PROTO_LENGTH || n > size - c.pos)
             return false;
-        if (text && n > size - c.pos)
-            return false;
-        named = field == 7 || field == 8 || (field == 2 && n > 0 && n < 64);
-        if (text && n <= cursor_left(&c))
-            cursor_skip(&c, n);
+        if (is_body(c, field, n))
+            return true;
+        cursor_skip(&c, n);
     }
-    return named;
+    return false;
 }
 
 /* ---- operators ---- */

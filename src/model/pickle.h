@@ -264,8 +264,8 @@ bool pickle_body(struct pickle *p, pv v, uint64_t *at, uint64_t *n);
 bool pickle_fetch(struct pickle *p, void *buf, uint64_t at, size_t n);
 /* The number that hexadecimal digits say; *ok becomes false when one is none. */
 uint32_t pickle_hex_digits(const uint8_t *s, size_t n, bool *ok);
-/* pickle_probe.c: as pickle_sniff, of a string that may as well be random: what
- * neither imports nor has a protocol's header must end where the string does. */
+/* pickle_probe.c: as pickle_sniff, of a string that may as well be random: what does
+ * nothing must decode to its end. Of size UINT64_MAX: the head may begin a pickle. */
 bool pickle_sniff_string(struct span head, uint64_t size);
 /* pickle_nested.c: content within a string that has just been read. */
 bool pickle_nested(struct pickle *p, uint64_t at, uint64_t n, bool text);

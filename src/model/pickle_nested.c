@@ -267,7 +267,7 @@ static bool look(struct pickle *p, struct input in, const char *what, uint64_t a
     if (in.size < NESTED_MIN || !input_read(&in, head, 0, n, &ignored))
         return true;
     struct span s = {head, n};
-    if (speaks(s, in.size))
+    if (speaks(s, in.size) || pickle_sniff_beyond(&in))
         return examine(p, in, s, what, at);
     if (layer >= LAYERS) {
         content_limit(&p->c, at, "encodings are nested deeper than is followed");

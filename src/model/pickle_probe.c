@@ -1,8 +1,8 @@
 /*
  * Is this a pickle? Protocols 0 and 1 have no magic, so the opcodes are walked
- * with nothing but a count of what is on the stack. Text and weights fail
- * within a few bytes; what imports and calls before it fails is a pickle,
- * because an unpickler would have done that much.
+ * with nothing but a count of what is on the stack, from one pickle to the next.
+ * Text and weights fail within a few bytes; what imports and calls before it
+ * fails is a pickle, because an unpickler would have done that much.
  */
 #include "model/pickle.h"
 
@@ -23,14 +23,21 @@ enum argument {
     ARG_LENGTH8
 };
 
-enum { TO_MARK = -1, MIN_OPS = 64 };
+static const uint8_t PROTOCOLS = 5;
+
+enum {
+    TO_MARK = -1,
+    MIN_OPS = 64,  /* that no text has in a row by chance */
+    FEWEST_OPS = 3 /* of the shortest pickle that is worth reading */
+};
 
 /* Everything but what the table says fails. */
 static const struct effect {
     uint8_t op;
     uint8_t argument;
     int8_t pops, pushes;
-    char role; /* i import, x import by number, c call, s stop, m mark */
+    char role; /* i import, n by two texts, x by number, c call, s stop, m mark,
+                  h holder of arguments, t text, p put into the memo, g get */
 } effects[] = {
     {'(', ARG_NONE, 0, 0, 'm'},
     {'.', ARG_NONE, 1, 0, 's'},
@@ -47,30 +54,30 @@ static const struct effect {
     {'P', ARG_LINE, 0, 1, 0},
     {'Q', ARG_NONE, 1, 1, 0},
     {'R', ARG_NONE, 2, 1, 'c'},
-    {'S', ARG_QUOTED, 0, 1, 0},
-    {'T', ARG_LENGTH4, 0, 1, 0},
-    {'U', ARG_LENGTH1, 0, 1, 0},
-    {'V', ARG_LINE, 0, 1, 0},
-    {'X', ARG_LENGTH4, 0, 1, 0},
+    {'S', ARG_QUOTED, 0, 1, 't'},
+    {'T', ARG_LENGTH4, 0, 1, 't'},
+    {'U', ARG_LENGTH1, 0, 1, 't'},
+    {'V', ARG_LINE, 0, 1, 't'},
+    {'X', ARG_LENGTH4, 0, 1, 't'},
     {'a', ARG_NONE, 2, 1, 0},
     {'b', ARG_NONE, 2, 1, 'c'},
     {'c', ARG_NAMES, 0, 1, 'i'},
-    {'d', ARG_NONE, TO_MARK, 1, 0},
-    {'}', ARG_NONE, 0, 1, 0},
+    {'d', ARG_NONE, TO_MARK, 1, 'h'},
+    {'}', ARG_NONE, 0, 1, 'h'},
     {'e', ARG_NONE, TO_MARK, 0, 0},
-    {'g', ARG_NUMBER, 0, 1, 0},
-    {'h', ARG_1, 0, 1, 0},
+    {'g', ARG_NUMBER, 0, 1, 'g'},
+    {'h', ARG_1, 0, 1, 'g'},
     {'i', ARG_NAMES, TO_MARK, 1, 'i'},
-    {'j', ARG_4, 0, 1, 0},
+    {'j', ARG_4, 0, 1, 'g'},
     {'l', ARG_NONE, TO_MARK, 1, 0},
     {']', ARG_NONE, 0, 1, 0},
     {'o', ARG_NONE, TO_MARK, 1, 'c'},
-    {'p', ARG_NUMBER, 1, 1, 0},
-    {'q', ARG_1, 1, 1, 0},
-    {'r', ARG_4, 1, 1, 0},
+    {'p', ARG_NUMBER, 1, 1, 'p'},
+    {'q', ARG_1, 1, 1, 'p'},
+    {'r', ARG_4, 1, 1, 'p'},
     {'s', ARG_NONE, 3, 1, 0},
-    {'t', ARG_NONE, TO_MARK, 1, 0},
-    {')', ARG_NONE, 0, 1, 0},
+    {'t', ARG_NONE, TO_MARK, 1, 'h'},
+    {')', ARG_NONE, 0, 1, 'h'},
     {'u', ARG_NONE, TO_MARK, 0, 0},
     {'G', ARG_8, 0, 1, 0},
     {0x80, ARG_1, 0, 0, 0},
@@ -78,24 +85,24 @@ static const struct effect {
     {0x82, ARG_1, 0, 1, 'x'},
     {0x83, ARG_2, 0, 1, 'x'},
     {0x84, ARG_4, 0, 1, 'x'},
-    {0x85, ARG_NONE, 1, 1, 0},
-    {0x86, ARG_NONE, 2, 1, 0},
-    {0x87, ARG_NONE, 3, 1, 0},
+    {0x85, ARG_NONE, 1, 1, 'h'},
+    {0x86, ARG_NONE, 2, 1, 'h'},
+    {0x87, ARG_NONE, 3, 1, 'h'},
     {0x88, ARG_NONE, 0, 1, 0},
     {0x89, ARG_NONE, 0, 1, 0},
     {0x8a, ARG_LENGTH1, 0, 1, 0},
     {0x8b, ARG_LENGTH4, 0, 1, 0},
     {'B', ARG_LENGTH4, 0, 1, 0},
     {'C', ARG_LENGTH1, 0, 1, 0},
-    {0x8c, ARG_LENGTH1, 0, 1, 0},
-    {0x8d, ARG_LENGTH8, 0, 1, 0},
+    {0x8c, ARG_LENGTH1, 0, 1, 't'},
+    {0x8d, ARG_LENGTH8, 0, 1, 't'},
     {0x8e, ARG_LENGTH8, 0, 1, 0},
     {0x8f, ARG_NONE, 0, 1, 0},
     {0x90, ARG_NONE, TO_MARK, 0, 0},
     {0x91, ARG_NONE, TO_MARK, 1, 0},
     {0x92, ARG_NONE, 3, 1, 'c'},
-    {0x93, ARG_NONE, 2, 1, 'i'},
-    {0x94, ARG_NONE, 1, 1, 0},
+    {0x93, ARG_NONE, 2, 1, 'n'},
+    {0x94, ARG_NONE, 1, 1, 'p'},
     {0x95, ARG_8, 0, 0, 0},
     {0x96, ARG_LENGTH8, 0, 1, 0},
     {0x97, ARG_NONE, 0, 1, 0},
@@ -105,10 +112,15 @@ static const struct effect {
 struct probe {
     struct cursor c; /* over the head */
     uint64_t size;   /* of all of it */
+    size_t op_at;    /* where the latest opcode stands */
     size_t depth, marks, ops;
+    size_t texts; /* that were pushed, or may have been */
     size_t mark[CONTENT_HEAD];
     bool versioned, imports, calls, stopped;
+    bool memo;   /* it has something */
+    bool held;   /* something that arguments or state could be */
     bool denied; /* it imports what is well known to be dangerous */
+    bool acts;   /* what an unpickler would have done so far; an import alone runs a module */
 };
 
 static const struct effect *effect_of(uint8_t op)
@@ -205,8 +217,13 @@ static bool run(struct probe *p, const struct effect *e)
     size_t floor = p->marks ? p->mark[p->marks - 1] : 0;
     if (e->role == 'm') {
         p->mark[p->marks++] = p->depth;
+        p->acts = p->acts || (p->imports && p->denied);
         return true;
     }
+    if (!p->versioned && ((e->role == 'g' && !p->memo) || (e->role == 'n' && p->texts < 2)))
+        return false; /* an unpickler raises */
+    p->memo = p->memo || e->role == 'p';
+    p->texts += e->role == 't' || e->role == 'g' || e->op == '2';
     if (e->pops == TO_MARK) {
         if (!p->marks)
             return false;
@@ -219,38 +236,49 @@ static bool run(struct probe *p, const struct effect *e)
     p->depth += (size_t)e->pushes;
     /* Numbers came with protocol 2: without its header, random bytes look like one
        once in ten thousand, and every numpy scalar is a string of eight. */
-    p->imports = p->imports || e->role == 'i' || (e->role == 'x' && p->versioned);
-    p->calls = p->calls || e->role == 'c' || e->op == 'i';
+    p->imports = p->imports || e->role == 'i' || (e->role == 'x' && p->versioned) || e->role == 'n';
+    /* A list of words, one a line, imports and builds all day, and never makes what a call takes. */
+    p->held = p->held || e->role == 'h' || p->versioned;
+    p->calls = p->calls || (e->role == 'c' && (p->held || e->op == 'o')) || e->op == 'i';
     p->stopped = e->role == 's';
+    bool denied = p->denied && (p->held || p->marks);
+    p->acts = p->acts || (p->imports && (p->calls || p->stopped || denied));
     return true;
 }
 
+/* After its STOP another may begin, with a stack of its own. */
+static void restart(struct probe *p)
+{
+    p->depth = p->marks = p->texts = 0;
+    p->imports = p->calls = p->held = p->denied = p->stopped = false;
+    const uint8_t *next = p->c.base + p->c.pos;
+    p->versioned = cursor_left(&p->c) > 1 && next[0] == 0x80 && next[1] <= PROTOCOLS;
+}
+
+/* Returns whether all of the head decodes, as pickles one after another. */
 static bool walk(struct probe *p)
 {
-    while (cursor_left(&p->c) > 0 && !p->stopped) {
+    while (cursor_left(&p->c) > 0) {
+        p->op_at = p->c.pos;
         const struct effect *e = effect_of(cursor_u8(&p->c));
         if (!e || !argument(p, e) || (cursor_ok(&p->c) && !run(p, e)))
             return false;
-        p->ops++;
+        p->ops += cursor_ok(&p->c);
+        if (p->stopped && p->depth > 0 && !p->versioned)
+            return false; /* no pickler leaves anything */
+        if (p->stopped && cursor_left(&p->c) > 0)
+            restart(p);
     }
     /* Faults are the end of the head, not of the pickle. */
     return p->stopped || p->size > CONTENT_HEAD || cursor_ok(&p->c);
 }
 
-/* What an unpickler would have done by the end of the head; an import alone runs a module. */
-static bool acts(const struct probe *p)
-{
-    return p->imports && (p->calls || p->stopped || p->denied);
-}
-
-/* Returns whether all of the head decodes. */
 static bool probe(struct probe *p, struct span head, uint64_t size)
 {
-    static const uint8_t protocols = 5;
     *p = (struct probe){.c = cursor_over(head), .size = size};
     if (head.n < 2 || !effect_of(head.p[0]))
         return false;
-    p->versioned = head.p[0] == 0x80 && head.p[1] <= protocols;
+    p->versioned = head.p[0] == 0x80 && head.p[1] <= PROTOCOLS;
     return walk(p);
 }
 
@@ -258,22 +286,71 @@ bool pickle_sniff(struct span head, uint64_t size)
 {
     struct probe p;
     bool walked = probe(&p, head, size);
-    if (acts(&p) || (p.versioned && p.ops > 2))
+    bool said = head.n > 1 && head.p[0] == 0x80 && head.p[1] <= PROTOCOLS;
+    if (p.acts || (said && p.ops >= FEWEST_OPS))
         return true;
-    if (!walked)
-        return false;
-    return p.stopped ? p.ops > 2 && p.depth == 0 : p.ops >= MIN_OPS && size > head.n;
+    /* What is longer than the head must go on for long. */
+    return walked && p.ops >= (p.stopped ? FEWEST_OPS : MIN_OPS) && (p.stopped || size > head.n);
+}
+
+/* Where the opcode ends that the head begins with, and that is longer than the head. */
+static bool pass(struct probe *p, const struct input *in, uint64_t *at)
+{
+    const uint8_t *op = p->c.base;
+    const struct effect *e = effect_of(*op);
+    enum argument kind = e ? (enum argument)e->argument : ARG_NONE;
+    uint8_t chunk[CONTENT_HEAD];
+    struct err ignored = ERR_INIT;
+    *at += 1;
+    if (kind == ARG_LENGTH4)
+        *at += 4 + (uint64_t)load_u32le(op + 1);
+    else if (kind == ARG_LENGTH8)
+        *at += 8 + load_u64le(op + 1);
+    unsigned lines = kind == ARG_NAMES ? 2 : kind >= ARG_LINE && kind < ARG_NAMES ? 1 : 0;
+    while (lines) {
+        size_t n = in->size - *at < sizeof chunk ? (size_t)(in->size - *at) : sizeof chunk;
+        if (!n || !input_read(in, chunk, *at, n, &ignored))
+            return false;
+        const uint8_t *end = memchr(chunk, '\n', n);
+        *at += end ? (uint64_t)(end - chunk) + 1 : n;
+        lines -= end != NULL;
+    }
+    p->ops++;
+    return e && run(p, e);
+}
+
+bool pickle_sniff_beyond(const struct input *in)
+{
+    struct probe p = {.depth = 0};
+    uint8_t head[CONTENT_HEAD];
+    struct err ignored = ERR_INIT;
+    uint64_t at = 0;
+    for (unsigned i = 0; i < MIN_OPS && in->size > CONTENT_HEAD && at < in->size; i++) {
+        size_t n = in->size - at < sizeof head ? (size_t)(in->size - at) : sizeof head;
+        if (!input_read(in, head, at, n, &ignored))
+            return false;
+        p.c = cursor_over((struct span){head, n});
+        p.size = in->size - at;
+        bool walked = walk(&p);
+        if (p.acts || (walked && p.ops >= MIN_OPS))
+            return true;
+        if (!walked || (n == p.size && cursor_ok(&p.c)))
+            return walked && p.stopped && p.ops >= FEWEST_OPS;
+        if (cursor_ok(&p.c) || p.op_at)
+            at += cursor_ok(&p.c) ? n : p.op_at;
+        else if (!pass(&p, in, &at))
+            return p.acts;
+    }
+    return false;
 }
 
 bool pickle_sniff_string(struct span head, uint64_t size)
 {
     struct probe p;
     bool walked = probe(&p, head, size);
-    if (acts(&p))
-        return true;
-    if (!walked || p.ops <= 2)
-        return false;
-    if (p.stopped)
-        return p.versioned || (p.depth == 0 && p.c.pos == size);
-    return p.versioned || (p.ops >= MIN_OPS && size > head.n);
+    if (p.acts || size == UINT64_MAX)
+        return p.acts || walked;
+    /* A whole pickle that does nothing is nothing; one that goes on may still do something. */
+    return walked && p.ops >= FEWEST_OPS && (p.stopped || size > head.n) &&
+           (head.p[0] == 0x80 || p.ops >= MIN_OPS);
 }

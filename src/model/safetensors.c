@@ -12,7 +12,7 @@
 
 #include "assay/base/text.h"
 
-enum { SHOWN = 128 };
+enum { SHOWN = 128, NAME_SEEN = 8 };
 
 static const size_t scratch_cap = (size_t)4 << 30;
 
@@ -35,6 +35,15 @@ static bool is_space(uint8_t c)
 
 /* A length that the format allows, or one that no text begins with, then a
  * JSON object. */
+/* Numbers of eight bytes hold a brace and what may follow it often enough, and zeros behind them. */
+static bool is_json(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < ' ' && !is_space(s.p[i]))
+            return false;
+    return true;
+}
+
 bool safetensors_sniff(struct span head, uint64_t size)
 {
     if (head.n <= SAFETENSORS_PREFIX || size <= SAFETENSORS_PREFIX)
@@ -47,7 +56,9 @@ bool safetensors_sniff(struct span head, uint64_t size)
         return false;
     for (i++; i < head.n && is_space(head.p[i]);)
         i++;
-    return i == head.n || head.p[i] == '"' || head.p[i] == '}';
+    if (i == head.n)
+        return size > head.n;
+    return (head.p[i] == '"' || head.p[i] == '}') && is_json(span_sub(head, i, NAME_SEEN));
 }
 
 /* ---- __metadata__ ---- */

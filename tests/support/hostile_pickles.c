@@ -80,17 +80,17 @@ const struct hostile_case hostile_pickles[] = {
          PICKLE_DANGEROUS),
     CASE("a frame beyond the end", P4 "\x95\xff\0\0\0\0\0\0\0}.", PICKLE_FRAME),
     CASE("a pickle in bytes",
-         P4 "C\x0c" P2 "}q\x00(U\x01"
-            "aK\x01u.",
-         PICKLE_MALFORMED),
+         P4 "C\x0d" P2 "}q\x00(U\x01"
+            "aK\x01u..",
+         PICKLE_NESTED),
     CASE("a nested pickle",
          P4 "}\x8c\x01"
-            "aC\x08" P2 "]q\x00K\x01"
+            "aC\x09" P2 "]q\x00K\x01"
             "a.s.",
          PICKLE_NESTED),
     CASE("a nested pickle in base64", P4 "\x8c\x10gAJdcQBLAWFLAmEu.", PICKLE_NESTED),
     CASE("a nested pickle in hexadecimal",
-         P4 "\x8c\x16"
+         P4 "\x8c\x18"
             "80025d71004b01614b02612e.",
          PICKLE_NESTED),
     CASE("a number for some readers only", "(lI0x10\na.", PICKLE_AMBIGUOUS),

@@ -104,6 +104,11 @@ static void leaves_text_alone(void **state)
                                         "I am here.\n",
                                         "{\"a\": 1}",
                                         "cat\ndog\nbird\n",
+                                        "cat\ndog\ncow\nhorse\nbird\nbee\n",
+                                        "cos\nsin\ncosh\nsinh\ntan\n",
+                                        "can\ncannot\ncould\ndo\nbe\n",
+                                        "}\x8f\x93.",
+                                        "N0I1\n.aa",
                                         "N.",
                                         "K.",
                                         "# comment\nc = 1\n",
@@ -118,7 +123,29 @@ static void leaves_text_alone(void **state)
     }
 }
 
-/* No prefix of a dangerous pickle that already calls is called clean. */
+/* Protocols 0 and 1 say nothing of themselves, and a string of any length may come first. */
+static void sees_past_what_is_longer_than_a_head(void **state)
+{
+    enum { LONG = 12 << 10 };
+    static const struct {
+        const char *before, *after;
+    } parts[] = {{"V", "\n0cos\nsystem\n(S'x'\ntR."},
+                 {"S'", "'\n0cnot.known\nf\n(S'x'\ntR."},
+                 {"(lp0\nVa\naV", "\nacos\nsystem\n(S'x'\ntRa."}};
+    (void)state;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char bytes[LONG + 64];
+        size_t k = strlen(parts[i].after);
+        memset(bytes, 'y', sizeof bytes);
+        memcpy(bytes, parts[i].before, strlen(parts[i].before));
+        memcpy(bytes + LONG, parts[i].after, k);
+        struct model *m = read_bytes(bytes, LONG + k);
+        if (m->files[0].format != FORMAT_PICKLE || !m->verdict.count)
+            fail_msg("number %zu was not seen", i);
+        model_free(m);
+    }
+}
+
 /* Every scalar of NumPy is eight bytes of its own, and a checkpoint holds thousands. */
 static void leaves_random_bytes_alone(void **state)
 {
@@ -138,6 +165,7 @@ static void leaves_random_bytes_alone(void **state)
     model_free(m);
 }
 
+/* No prefix of a dangerous pickle that already calls is called clean. */
 static void judges_what_ran_before_the_cut(void **state)
 {
     static const char bytes[] = P2 "cos\nsystem\n(S'x'\ntRq\x00}q\x01(X\x01\0\0\0aK\x01u.";
@@ -180,6 +208,7 @@ int main(void)
         cmocka_unit_test(refuses_every_advisory),
         cmocka_unit_test(takes_what_models_hold),
         cmocka_unit_test(leaves_text_alone),
+        cmocka_unit_test(sees_past_what_is_longer_than_a_head),
         cmocka_unit_test(leaves_random_bytes_alone),
         cmocka_unit_test(judges_what_ran_before_the_cut),
         cmocka_unit_test(every_prefix_is_read_within_its_bytes),
