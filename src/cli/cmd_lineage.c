@@ -114,8 +114,10 @@ const struct command lineage_command = {
     "where a model comes from, and whether the tensors agree",
     "Lists the base models, adapters, merges and data sets that the model's documents name. Each "
     "edge is declared, verified from the tensors of an ancestor given by --base or from a log "
-    "given by --log that recorded the model's training, or contradicted by them. Ancestors at hand "
-    "are asked for theirs.",
+    "given by --log that recorded the model's training, or contradicted by them. A merge is "
+    "computed "
+    "again from its mergekit configuration when all its parents are at hand. Ancestors at hand are "
+    "asked for theirs.",
     lineage_options,
     1,
     1,

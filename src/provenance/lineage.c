@@ -18,14 +18,6 @@ const char *edge_status_name(enum edge_status s)
     return names[s];
 }
 
-struct making {
-    struct lineage *l;
-    const struct lineage_base *self, *bases; /* the model, and ancestors at hand */
-    size_t base_count;
-    struct arena *a;
-    struct err *e;
-};
-
 static const char *shown(struct making *k, struct span s)
 {
     char text[SHOWN + 8];
@@ -38,7 +30,7 @@ static const char *last_part(const char *name)
     return slash ? slash + 1 : name;
 }
 
-static bool same_name(const char *a, const char *b)
+bool lineage_same_name(const char *a, const char *b)
 {
     return strcasecmp(a, b) == 0 || strcasecmp(last_part(a), last_part(b)) == 0;
 }
@@ -47,7 +39,7 @@ static bool same_name(const char *a, const char *b)
 static size_t find_node(const struct lineage *l, const char *name, const char *kind)
 {
     for (size_t i = 1; i < l->node_count; i++)
-        if (strcmp(l->nodes[i].kind, kind) == 0 && same_name(l->nodes[i].name, name))
+        if (strcmp(l->nodes[i].kind, kind) == 0 && lineage_same_name(l->nodes[i].name, name))
             return i;
     return SIZE_MAX;
 }
@@ -101,7 +93,7 @@ static struct lineage_edge *edge(struct making *k, size_t from, size_t to, const
 
 /* ---- what is claimed ---- */
 
-static const char made_from[] = "made from", merge[] = "merge";
+static const char made_from[] = "made from";
 
 static const char *declared_relation(struct making *k, const struct lineage_base *b)
 {
@@ -109,7 +101,7 @@ static const char *declared_relation(struct making *k, const struct lineage_base
     if (r.n)
         return shown(k, r);
     return b->facts->architecture.is_adapter ? "adapter"
-           : b->facts->base_model_count > 1  ? merge
+           : b->facts->base_model_count > 1  ? lineage_merge
                                              : made_from;
 }
 
@@ -118,21 +110,22 @@ static bool claim_one(struct making *k, size_t to, const char *name, const char 
 {
     size_t from = node(k, name, kind, NULL);
     struct lineage_edge *e = from == to ? NULL : edge(k, from, to, relation, EDGE_DECLARED, who);
-    if (e && relation == merge && strcmp(e->relation, made_from) == 0)
+    if (e && relation == lineage_merge && strcmp(e->relation, made_from) == 0)
         e->relation =
-            merge; /* a mergekit configuration knows it better than a card without a word */
+            lineage_merge; /* a mergekit configuration knows it better than a card without a word */
     return from == to || e;
 }
 
 static bool claim_merge(struct making *k, const struct lineage_base *b, size_t to)
 {
-    struct lineage_merge m;
-    if (!lineage_merge_read(&m, b->model, k->a, k->e))
+    struct merge_plan p;
+    if (!merge_plan_read(&p, b->model, 0, k->a, k->e))
         return false;
-    if (m.trouble)
-        k->l->trouble = m.trouble;
-    for (size_t i = 0; i < m.count; i++)
-        if (!claim_one(k, to, m.models[i], "model", merge, "its mergekit configuration names it"))
+    if (p.trouble)
+        k->l->trouble = p.trouble;
+    for (size_t i = 0; i < p.model_count; i++)
+        if (!claim_one(k, to, p.models[i], "model", lineage_merge,
+                       "its mergekit configuration names it"))
             return false;
     return true;
 }
@@ -180,17 +173,34 @@ static const char *measured(const struct diff *d)
 static bool agrees(const char *declared, const char *found)
 {
     return strcmp(declared, found) == 0 || strcmp(declared, made_from) == 0 ||
-           (strcmp(declared, merge) == 0 && strcmp(found, "finetune") == 0);
+           (strcmp(declared, lineage_merge) == 0 && strcmp(found, "finetune") == 0);
 }
 
-static void judge(struct making *k, struct lineage_edge *e, const struct diff *d)
+static bool compare(struct making *k, const struct lineage_base *from,
+                    const struct lineage_base *to, struct diff *d)
 {
+    const struct diff_options o = {.threads = 0};
+    return inspect_diff(d, from->model, to->model, k->a, &o, k->e);
+}
+
+/* The model at hand that a node is; NULL: it is not at hand. */
+const struct lineage_base *lineage_at_hand(const struct making *k, size_t n)
+{
+    for (size_t i = 0; n && i < k->base_count; i++)
+        if (strcmp(k->l->nodes[n].kind, "model") == 0 &&
+            lineage_same_name(k->l->nodes[n].name, k->bases[i].name))
+            return &k->bases[i];
+    return n ? NULL : k->self;
+}
+
+bool lineage_judge(struct making *k, struct lineage_edge *e, struct diff *d)
+{
+    if (!compare(k, lineage_at_hand(k, e->from), lineage_at_hand(k, e->to), d))
+        return false;
     const char *found = measured(d);
     if (d->relation == REL_UNDECIDED) {
         e->because = arena_printf(k->a, "the tensors do not decide it: %s", d->because);
-        return;
-    }
-    if (!found) {
+    } else if (!found) {
         e->status = EDGE_CONTRADICTED;
         e->because = arena_printf(k->a, "%s%s: %s", relation_name(d->relation),
                                   d->reversed ? ", with the two exchanged" : "", d->because);
@@ -204,23 +214,7 @@ static void judge(struct making *k, struct lineage_edge *e, const struct diff *d
             e->relation = found;
         e->because = d->because;
     }
-}
-
-static bool compare(struct making *k, const struct lineage_base *from,
-                    const struct lineage_base *to, struct diff *d)
-{
-    const struct diff_options o = {.threads = 0};
-    return inspect_diff(d, from->model, to->model, k->a, &o, k->e);
-}
-
-/* The model at hand that a node is; NULL: it is not at hand. */
-static const struct lineage_base *at_hand(const struct making *k, size_t n)
-{
-    for (size_t i = 0; n && i < k->base_count; i++)
-        if (strcmp(k->l->nodes[n].kind, "model") == 0 &&
-            same_name(k->l->nodes[n].name, k->bases[i].name))
-            return &k->bases[i];
-    return n ? NULL : k->self;
+    return e->because || err_set(k->e, ERR_MEMORY, "out of memory for a lineage");
 }
 
 /* ---- ancestors at hand ---- */
@@ -266,67 +260,18 @@ static bool join(struct making *k)
     return true;
 }
 
-static size_t parents(const struct lineage *l, size_t to, const char *relation)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < l->edge_count; i++)
-        n += l->edges[i].to == to && strcmp(l->edges[i].relation, relation) == 0;
-    return n;
-}
-
-/* Of the way to a parent, below which it gave nothing: what rounding moves stays below a hundredth. And
- * from the line between two parents: 16-bit rounding of a linear merge of fine-tunes leaves less. */
-static const double MERGE_LEAST = 0.02, MERGE_BESIDE = 0.15;
-
-static bool judge_merge(struct making *k, struct lineage_edge *e, const struct diff *d)
-{
-    const struct lineage_base *to = at_hand(k, e->to), *from = at_hand(k, e->from);
-    if (parents(k->l, e->to, merge) < 2) {
-        e->status = EDGE_CONTRADICTED;
-        e->because =
-            arena_printf(k->a, "a merge has two parents or more, and one is named: %s", d->because);
-        return true;
-    }
-    for (size_t i = 0; i < k->l->edge_count && e->status == EDGE_VERIFIED; i++) {
-        const struct lineage_edge *x = &k->l->edges[i];
-        const struct lineage_base *other = at_hand(k, x->from);
-        struct lineage_mixture m;
-        if (x == e || x->to != e->to || strcmp(x->relation, merge) != 0 || !other)
-            continue;
-        if (!lineage_mixture(&m, from, other, to, k->a, k->e))
-            return false;
-        if (m.tensors == 0)
-            continue;
-        bool nothing = m.share < MERGE_LEAST;
-        e->status = nothing ? EDGE_CONTRADICTED : EDGE_VERIFIED;
-        e->because = arena_printf(
-            k->a, "%sthe tensors lie %.0f %% of the way from %s to it, %s (%zu); %s",
-            nothing ? "nothing of it is in them: " : "", 100 * m.share, k->l->nodes[x->from].name,
-            m.beside < MERGE_BESIDE ? "as those of a linear merge do"
-                                    : "beside the line between the two",
-            m.tensors, d->because);
-    }
-    return true;
-}
-
 /* Every edge whose two ends are at hand. */
 static bool judge_all(struct making *k)
 {
     for (size_t i = 0; i < k->l->edge_count; i++) {
         struct lineage_edge *e = &k->l->edges[i];
-        const struct lineage_base *from = at_hand(k, e->from), *to = at_hand(k, e->to);
         struct diff d;
-        if (!e->from || !from || !to || e->status != EDGE_DECLARED ||
-            strcmp(e->relation, "unrelated") == 0)
+        if (!e->from || !lineage_at_hand(k, e->from) || !lineage_at_hand(k, e->to) ||
+            e->status != EDGE_DECLARED || strcmp(e->relation, "unrelated") == 0)
             continue;
-        if (!compare(k, from, to, &d))
+        bool is_merge = strcmp(e->relation, lineage_merge) == 0;
+        if (!(is_merge ? lineage_judge_merge(k, e) : lineage_judge(k, e, &d)))
             return false;
-        bool is_merge = strcmp(e->relation, merge) == 0;
-        judge(k, e, &d);
-        if (is_merge && e->status == EDGE_VERIFIED && !judge_merge(k, e, &d))
-            return false;
-        if (!e->because)
-            return err_set(k->e, ERR_MEMORY, "out of memory for a lineage");
     }
     return true;
 }

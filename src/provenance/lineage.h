@@ -1,32 +1,33 @@
 /*
- * Merges in a lineage: what mergekit was told, and where a model lies between two.
- * Private to provenance.
+ * A lineage while it is made. Private to provenance.
  */
 #ifndef ASSAY_PROVENANCE_LINEAGE_H
 #define ASSAY_PROVENANCE_LINEAGE_H
 
-#include "assay/provenance.h"
+#include "provenance/merge.h"
 
-enum { LINEAGE_BASES = 16, MERGE_MODELS = 64 };
+enum { LINEAGE_BASES = 16 };
 
-/* What a model's mergekit_config.yml names; none: it has no such file. */
-struct lineage_merge {
-    const char *models[MERGE_MODELS];
-    size_t count;
-    const char *trouble; /* it cannot be read, and why; NULL: nothing */
+extern const char lineage_merge[]; /* the relation's name */
+
+struct making {
+    struct lineage *l;
+    const struct lineage_base *self, *bases; /* the model, and ancestors at hand */
+    size_t base_count;
+    struct arena *a;
+    struct err *e;
+    /* The last merge that was computed again: all edges to one node are judged by it. */
+    size_t computed; /* node + 1; 0: none yet */
+    struct merge_plan plan;
+    struct merge_result result;
 };
-bool lineage_merge_read(struct lineage_merge *out, const struct model *m, struct arena *a,
-                        struct err *e) ASSAY_MUST_CHECK;
 
-/* Where a model lies with regard to the line from `other` to `parent`, over the tensors in which
- * the two differ, weighted by elements. */
-struct lineage_mixture {
-    size_t tensors; /* that could be compared; 0: nothing is known */
-    double share;   /* 0: at `other`; 1: at `parent` */
-    double beside;  /* distance from the line, over that of the two */
-};
-bool lineage_mixture(struct lineage_mixture *out, const struct lineage_base *parent,
-                     const struct lineage_base *other, const struct lineage_base *model,
-                     struct arena *a, struct err *e) ASSAY_MUST_CHECK;
+/* The model at hand that a node is; NULL: it is not at hand. */
+const struct lineage_base *lineage_at_hand(const struct making *k, size_t n);
+bool lineage_same_name(const char *a, const char *b);
+/* What documents and tensors say of one step that is no merge. */
+bool lineage_judge(struct making *k, struct lineage_edge *e, struct diff *d) ASSAY_MUST_CHECK;
+/* One parent of a merge; both ends are at hand. */
+bool lineage_judge_merge(struct making *k, struct lineage_edge *e) ASSAY_MUST_CHECK;
 
 #endif
