@@ -69,7 +69,46 @@ struct http_chunks {
 bool http_chunks_feed(struct http_chunks *c, struct span in, size_t *used, struct buf *out,
                       struct err *e) ASSAY_MUST_CHECK;
 
-/* ---- answers ---- */
+/* ---- an answer, as it arrives ---- */
+
+struct http_answer {
+    unsigned status, minor; /* HTTP/1.minor */
+    bool has_length, chunked, bodiless, keep_alive;
+    uint64_t length; /* with neither it nor chunks, the body ends where the connection does */
+};
+
+/* As strictly as a request's head: `head` is whole, its blank line included. */
+bool http_answer_read(struct http_answer *out, struct span head, struct err *e) ASSAY_MUST_CHECK;
+
+struct http_incoming {
+    struct http_answer answer; /* once its head was whole */
+    int state;
+    struct buf seen; /* of a head that comes in parts */
+    size_t scanned;
+    unsigned interim;
+    uint64_t left;
+    struct http_chunks chunks;
+};
+
+enum http_step {
+    HTTP_STEP_MORE, /* all of *bytes was taken, and more is needed */
+    HTTP_STEP_HEAD, /* *out: status line and fields; interim answers were skipped */
+    HTTP_STEP_DATA, /* *out: octets of the body, at least one */
+    HTTP_STEP_OVER, /* the answer is whole; what is left of *bytes is not part of it */
+    HTTP_STEP_BAD   /* e says why it is no answer */
+};
+
+void http_incoming_init(struct http_incoming *in, size_t head_max);
+void http_incoming_clear(struct http_incoming *in); /* for the next answer */
+void http_incoming_free(struct http_incoming *in);
+/* Moves *bytes on. *out is borrowed until the next step from *bytes, from `in`, or from
+ * `decoded`, which is the caller's and has room for as many octets as *bytes. */
+enum http_step http_incoming_next(struct http_incoming *in, struct span *bytes, struct buf *decoded,
+                                  struct span *out, struct err *e);
+/* Whether the answer is whole if the connection ends now. */
+bool http_incoming_ends(const struct http_incoming *in);
+
+/* ---- what a server says ---- */
 
 const char *http_reason(unsigned status);
 void http_put_status(struct buf *out, unsigned status);

@@ -1,8 +1,11 @@
 /*
- * The upstream half: requests to other servers on the loop (libcurl's multi interface), with
- * whatever HTTP version and TLS it negotiates. Certificates are always checked,
- * redirects never followed, nothing is decompressed, no credentials or cookies kept;
- * connections are kept and reused. What arrives is handed over as it arrives.
+ * The upstream half: requests to other servers on the loop. What is plain http to an address that
+ * is a number (127.0.0.1, [::1]) goes over a socket of ours and is read strictly; everything else
+ * over libcurl's multi interface, with whatever HTTP version and TLS it negotiates.
+ * Certificates are always checked, redirects never followed, nothing is decompressed, no
+ * credentials or cookies kept; connections are kept and reused, and a request that met one
+ * which the server had closed without a byte is sent once more. What arrives is handed over
+ * as it arrives.
  */
 #ifndef ASSAY_TRANSFER_H
 #define ASSAY_TRANSFER_H
@@ -21,8 +24,9 @@ struct transfer;
 struct transfer_request {
     const char *url; /* http or https */
     bool post;
-    /* "Name: value" lines, NULL-ended; nothing else is sent but the length. Borrowed until the
-     * end, or until the loop has gone on after transfer_cancel, as the body is. */
+    /* "Name: value" lines, NULL-ended ("Name;" is sent without a value, "Name:" not at all);
+     * nothing else is sent but Host and the length. Borrowed until the end, or until the loop
+     * has gone on after transfer_cancel, as the body is. */
     const char *const *fields;
     struct span body;
     const char *ca_file;                         /* PEM; NULL: the system's */
@@ -66,7 +70,8 @@ bool transfer_start(struct transfer **out, struct transfers *t, const struct tra
                     const struct transfer_calls *calls, void *arg, struct err *e) ASSAY_MUST_CHECK;
 /* No call follows. */
 void transfer_cancel(struct transfer *t);
-/* Stop reading, so that the other side is slowed down; and go on. */
+/* Stop reading, so that the other side is slowed down, and go on. What has been read already may
+ * still be handed over. */
 void transfer_pause(struct transfer *t, bool pause);
 const char *transfer_end_name(enum transfer_end end);
 

@@ -2,7 +2,7 @@
  * A request's head, RFC 9112 sections 2 to 6, read by its strict grammar. Nothing is repaired
  * and nothing skipped: the answer to what is not clean is an error.
  */
-#include "assay/http.h"
+#include "net/http_grammar.h"
 
 #include <string.h>
 
@@ -106,8 +106,7 @@ static bool refuse(unsigned *status, unsigned with, struct err *e, const char *t
     return err_set(e, ERR_FORMAT, "%s", text);
 }
 
-/* A line without its end; http_head_find has seen to it that every line has one. */
-static bool take_line(struct span *rest, struct span *line)
+bool http_take_line(struct span *rest, struct span *line)
 {
     const uint8_t *end = memchr(rest->p, '\r', rest->n);
     if (!end)
@@ -164,23 +163,42 @@ static bool read_line(struct http_request *r, struct span line, unsigned *status
 
 /* ---- fields ---- */
 
-static bool read_field(struct http_request *r, struct span line, unsigned *status, struct err *e)
+static bool wrong(const char **why, const char *text)
+{
+    *why = text;
+    return false;
+}
+
+bool http_field_read(struct http_field *out, struct span line, const char **why)
 {
     const uint8_t *colon = memchr(line.p, ':', line.n);
+    if (is_blank(line.p[0]))
+        return wrong(why, "a header field is folded over two lines");
+    if (!colon)
+        return wrong(why, "a header field has no colon");
+    size_t n = (size_t)(colon - line.p);
+    *out = (struct http_field){span_sub(line, 0, n), trim(span_sub(line, n + 1, line.n))};
+    if (!is_token(out->name))
+        return wrong(why, "a header field's name is no token");
+    for (size_t i = 0; i < out->value.n; i++)
+        if ((out->value.p[i] < ' ' && out->value.p[i] != '\t') || out->value.p[i] == 0x7f)
+            return wrong(why, "a header field's value holds a control character");
+    return true;
+}
+
+bool http_length_read(uint64_t *out, struct span value)
+{
+    return value.n <= LENGTH_DIGITS && text_u64(value, out);
+}
+
+static bool read_field(struct http_request *r, struct span line, unsigned *status, struct err *e)
+{
+    const char *why = NULL;
     if (r->count == HTTP_FIELDS_MAX)
         return refuse(status, 431, e, "the request has too many header fields");
-    if (is_blank(line.p[0]))
-        return refuse(status, 400, e, "a header field is folded over two lines");
-    if (!colon)
-        return refuse(status, 400, e, "a header field has no colon");
-    size_t n = (size_t)(colon - line.p);
-    struct http_field f = {span_sub(line, 0, n), trim(span_sub(line, n + 1, line.n))};
-    if (!is_token(f.name))
-        return refuse(status, 400, e, "a header field's name is no token");
-    for (size_t i = 0; i < f.value.n; i++)
-        if ((f.value.p[i] < ' ' && f.value.p[i] != '\t') || f.value.p[i] == 0x7f)
-            return refuse(status, 400, e, "a header field's value holds a control character");
-    r->fields[r->count++] = f;
+    if (!http_field_read(&r->fields[r->count], line, &why))
+        return refuse(status, 400, e, why);
+    r->count++;
     return true;
 }
 
@@ -229,7 +247,7 @@ static bool read_length(struct http_request *r, unsigned *status, struct err *e)
     r->chunked = coding != NULL;
     if (!length)
         return true;
-    r->has_length = length->value.n <= LENGTH_DIGITS && text_u64(length->value, &r->length);
+    r->has_length = http_length_read(&r->length, length->value);
     return r->has_length || refuse(status, 400, e, "Content-Length is not one decimal number");
 }
 
@@ -260,9 +278,9 @@ bool http_request_read(struct http_request *out, struct span head, unsigned *sta
     *status = 0;
     if (http_head_find(head, &from, &length) != HTTP_HEAD_WHOLE || length != head.n)
         return refuse(status, 400, e, "a line of the head does not end in CR LF");
-    if (!take_line(&head, &line) || !read_line(out, line, status, e))
+    if (!http_take_line(&head, &line) || !read_line(out, line, status, e))
         return refuse(status, *status ? *status : 400, e, "the request has no request line");
-    while (take_line(&head, &line) && line.n)
+    while (http_take_line(&head, &line) && line.n)
         if (!read_field(out, line, status, e))
             return false;
     return once(out, status, e) && read_host(out, status, e) && read_length(out, status, e) &&

@@ -78,7 +78,7 @@ static void add_line(struct lines *l, const char *line)
         l->line[l->count++] = line;
 }
 
-/* libcurl reads "Name:" as: do not send it, and "Name;" as: send it empty. */
+/* As struct transfer_request has them. */
 static void add_field(struct lines *l, const struct http_field *f)
 {
     add_line(l, f->value.n

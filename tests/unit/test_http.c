@@ -245,6 +245,80 @@ static void event_that_is_too_large_is_passed_over_and_counted(void **state)
     buf_free(&s.text);
 }
 
+/* ---- answers ---- */
+
+static enum http_step read_pieces(struct span all, size_t first, size_t piece, struct buf *text)
+{
+    struct http_incoming in;
+    struct buf decoded;
+    struct span out;
+    enum http_step step = HTTP_STEP_MORE;
+    buf_init(&decoded, 4096);
+    buf_clear(text);
+    http_incoming_init(&in, 4096);
+    for (size_t at = 0, n = first; at < all.n && step < HTTP_STEP_OVER; at += n, n = piece) {
+        struct span bytes = span_sub(all, at, n);
+        while ((step = http_incoming_next(&in, &bytes, &decoded, &out, NULL)) != HTTP_STEP_MORE &&
+               step < HTTP_STEP_OVER)
+            buf_put_span(text, out);
+    }
+    if (step == HTTP_STEP_MORE && http_incoming_ends(&in))
+        step = HTTP_STEP_OVER;
+    http_incoming_free(&in);
+    buf_free(&decoded);
+    return step;
+}
+
+static void answer_is_the_same_however_it_is_cut(void **state)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n10\r\n0123456789abcdef"
+        "\r\n0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.0 200 OK\r\n\r\nuntil the end",
+    };
+    struct buf whole, cut;
+    (void)state;
+    buf_init(&whole, 4096);
+    buf_init(&cut, 4096);
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct span all = span_str(answers[i]);
+        assert_int_equal(read_pieces(all, all.n, all.n, &whole), HTTP_STEP_OVER);
+        for (size_t at = 1; at < all.n; at++) {
+            assert_int_equal(read_pieces(all, at, all.n, &cut), HTTP_STEP_OVER);
+            assert_true(span_eq(buf_span(&whole), buf_span(&cut)));
+        }
+        assert_int_equal(read_pieces(all, 1, 1, &cut), HTTP_STEP_OVER);
+        assert_true(span_eq(buf_span(&whole), buf_span(&cut)));
+        /* And what is cut off is missed. */
+        for (size_t n = 0; n < all.n && i < 3; n++)
+            assert_int_equal(read_pieces(span_sub(all, 0, n), n, n, &cut), HTTP_STEP_MORE);
+    }
+    buf_free(&whole);
+    buf_free(&cut);
+}
+
+static void answers_have_no_more_head_than_is_accepted(void **state)
+{
+    struct buf all, text;
+    (void)state;
+    buf_init(&all, 1 << 16);
+    buf_init(&text, 1 << 16);
+    buf_put_str(&all, "HTTP/1.1 200 OK\r\nX-A: ");
+    for (int i = 0; i < 5000; i++)
+        buf_put_u8(&all, 'a');
+    buf_put_str(&all, "\r\n\r\n");
+    assert_int_equal(read_pieces(buf_span(&all), all.n, all.n, &text), HTTP_STEP_BAD);
+    assert_int_equal(read_pieces(buf_span(&all), 100, 100, &text), HTTP_STEP_BAD);
+    buf_clear(&all);
+    for (int i = 0; i < 17; i++)
+        buf_put_str(&all, "HTTP/1.1 102 Processing\r\n\r\n");
+    assert_int_equal(read_pieces(buf_span(&all), all.n, all.n, &text), HTTP_STEP_BAD);
+    buf_free(&all);
+    buf_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +330,8 @@ int main(void)
         cmocka_unit_test(fields_of_answers_hold_no_line_ends),
         cmocka_unit_test(events_are_read_wherever_they_are_cut),
         cmocka_unit_test(event_that_is_too_large_is_passed_over_and_counted),
+        cmocka_unit_test(answer_is_the_same_however_it_is_cut),
+        cmocka_unit_test(answers_have_no_more_head_than_is_accepted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,450 @@
+/*
+ * Requests to other servers, over both ways: 127.0.0.1 is reached by a socket of ours, localhost
+ * by libcurl. What both must do is one table; where libcurl is kinder, the table says so.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "assay/http.h"
+#include "assay/transfer.h"
+#include "support/canned_server.h"
+
+struct told {
+    struct loop *loop;
+    struct transfers *all;
+    struct transfer *t;
+    struct buf head, body;
+    struct transfer_result result;
+    unsigned heads, ends;
+    bool stop_at_head, no_more;
+    const struct transfer_request *then; /* asked as soon as the first is over */
+};
+
+static const struct transfer_calls calls;
+
+static void on_head(void *arg, unsigned status, struct span lines)
+{
+    struct told *x = arg;
+    x->heads++;
+    assert_true(status >= 200);
+    buf_put_span(&x->head, lines);
+    if (x->stop_at_head) {
+        transfer_cancel(x->t);
+        loop_stop(x->loop);
+    }
+}
+
+static bool on_data(void *arg, struct span bytes)
+{
+    struct told *x = arg;
+    buf_put_span(&x->body, bytes);
+    return !x->no_more;
+}
+
+static void on_done(void *arg, const struct transfer_result *r)
+{
+    struct told *x = arg;
+    const struct transfer_request *then = x->then;
+    struct err e = ERR_INIT;
+    x->ends++;
+    x->result = *r;
+    x->then = NULL;
+    if (!then) {
+        loop_stop(x->loop);
+        return;
+    }
+    usleep(50000); /* until the other side has closed what we would use again */
+    if (!transfer_start(&x->t, x->all, then, &calls, x, &e))
+        fail_msg("%s", e.text);
+}
+
+static const struct transfer_calls calls = {on_head, on_data, on_done};
+
+static void give_up(void *arg)
+{
+    (void)arg;
+    fail_msg("nothing happened for twenty seconds");
+}
+
+static void open_both(struct told *x)
+{
+    struct err e = ERR_INIT;
+    memset(x, 0, sizeof *x);
+    buf_init(&x->head, 1 << 20);
+    buf_init(&x->body, 1 << 24);
+    assert_true(loop_new(&x->loop, &e) && transfers_open(&x->all, x->loop, &e));
+}
+
+static void close_both(struct told *x)
+{
+    transfers_close(x->all);
+    loop_free(x->loop);
+    buf_free(&x->head);
+    buf_free(&x->body);
+}
+
+static void run(struct told *x, const struct transfer_request *r)
+{
+    struct err e = ERR_INIT;
+    struct loop_event *patience = loop_timer(x->loop, give_up, NULL);
+    loop_timer_start(patience, 20000);
+    assert_true(transfer_start(&x->t, x->all, r, &calls, x, &e));
+    assert_int_equal(x->ends, 0); /* nothing is told from within the start */
+    assert_true(loop_run(x->loop, &e));
+    loop_event_free(patience);
+}
+
+enum way { OURS, LIBCURL };
+
+static const char *url_of(const struct canned_server *s, enum way way, char out[96])
+{
+    static const char *const hosts[] = {[OURS] = "127.0.0.1", [LIBCURL] = "localhost"};
+    snprintf(out, 96, "http://%s%s/v1/x", hosts[way], strrchr(canned_url(s), ':'));
+    return out;
+}
+
+static const char *const fields[] = {"X-A: b",  "X-Empty;", "Accept: */*", "Content-Type: a/b",
+                                     "Expect:", NULL};
+
+static struct transfer_request post(const char *url)
+{
+    return (struct transfer_request){.url = url,
+                                     .post = true,
+                                     .fields = fields,
+                                     .body = span_str("{\"a\":1}"),
+                                     .connect_ms = 2000,
+                                     .first_byte_ms = 3000,
+                                     .idle_ms = 3000};
+}
+
+static void ask(struct told *x, enum way way, const char *answer)
+{
+    char url[96];
+    struct canned one = {.answer = span_str(answer)};
+    struct canned_server *s = canned_start(&one, 1);
+    struct transfer_request r = post(url_of(s, way, url));
+    open_both(x);
+    run(x, &r);
+    canned_stop(s);
+    assert_int_equal(x->ends, 1);
+}
+
+/* ---- answers ---- */
+
+#define OK "HTTP/1.1 200 OK\r\n"
+
+static const struct good {
+    const char *answer, *body;
+    unsigned status;
+} goods[] = {
+    {OK "Content-Length: 5\r\n\r\nhello", "hello", 200},
+    {OK "Content-Length: 0\r\n\r\n", "", 200},
+    {OK "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n",
+     "abc0123456789", 200},
+    {OK "Connection: close\r\n\r\nuntil it closes", "until it closes", 200},
+    {"HTTP/1.0 200 OK\r\n\r\nold", "old", 200},
+    {"HTTP/1.1 204 No Content\r\n\r\n", "", 204},
+    {"HTTP/1.1 500\r\nContent-Length: 2\r\n\r\nno", "no", 500},
+    {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" OK
+     "Content-Length: 1\r\n\r\nx",
+     "x", 200},
+    {OK "Content-Length: 1\r\nX-B: \xc3\xa9\r\n\r\nx", "x", 200},
+};
+
+static void whole_answers_come_whole_by_both_ways(void **state)
+{
+    struct told x;
+    (void)state;
+    for (size_t i = 0; i < sizeof goods / sizeof *goods; i++)
+        for (int way = OURS; way <= LIBCURL; way++) {
+            ask(&x, (enum way)way, goods[i].answer);
+            if (x.result.end != TRANSFER_OK || x.result.status != goods[i].status || x.heads != 1 ||
+                !span_is(buf_span(&x.body), goods[i].body))
+                fail_msg("answer %zu, way %d: %s (%s), status %u, %u heads, \"%s\"", i, way,
+                         transfer_end_name(x.result.end), x.result.why, x.result.status, x.heads,
+                         buf_cstr(&x.body));
+            close_both(&x);
+        }
+}
+
+static const struct {
+    const char *answer;
+    enum transfer_end end;
+    bool libcurl_takes_it;
+} bads[] = {
+    {"SSH-2.0-x\r\n", TRANSFER_GARBAGE, false},
+    {"HTTP/0.9 200 OK\r\nContent-Length: 1\r\n\r\nx", TRANSFER_GARBAGE, false},
+    {"HTTP/1.1 2000 OK\r\nContent-Length: 1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {"HTTP/1.1 099 OK\r\nContent-Length: 1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", TRANSFER_GARBAGE, true},
+    {OK "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "Content-Length: +1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "Content-Length: 1, 1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "Content-Length: -1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "Transfer-Encoding: gzip\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", TRANSFER_GARBAGE, true},
+    {OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     TRANSFER_GARBAGE, true},
+    {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", TRANSFER_GARBAGE, true},
+    {OK "X-A : b\r\nContent-Length: 1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "X-A: b\r\n c\r\nContent-Length: 1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "X-A: b\nContent-Length: 1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "X-A: b\x01\r\nContent-Length: 1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "no colon\r\nContent-Length: 1\r\n\r\nx", TRANSFER_GARBAGE, true},
+    {OK "Transfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\n\r\n", TRANSFER_GARBAGE, true},
+    {OK "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: a\r\n\r\n", TRANSFER_GARBAGE, true},
+    {OK "Transfer-Encoding: chunked\r\n\r\nzz\r\n", TRANSFER_GARBAGE, true},
+    {OK "Content-Length: 9\r\n\r\nshort", TRANSFER_CUT, false},
+    {OK "Transfer-Encoding: chunked\r\n\r\n5\r\nab", TRANSFER_CUT, false},
+    {OK "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", TRANSFER_CUT, false},
+    {OK "Content-Le", TRANSFER_CUT, true},
+    {"", TRANSFER_CUT, false},
+};
+
+static void answers_with_two_readings_are_none(void **state)
+{
+    struct told x;
+    (void)state;
+    for (size_t i = 0; i < sizeof bads / sizeof *bads; i++) {
+        ask(&x, OURS, bads[i].answer);
+        if (x.result.end != bads[i].end || x.result.why[0] == '\0')
+            fail_msg("answer %zu: %s (%s)", i, transfer_end_name(x.result.end), x.result.why);
+        close_both(&x);
+        ask(&x, LIBCURL, bads[i].answer);
+        if (!bads[i].libcurl_takes_it && x.result.end != bads[i].end)
+            fail_msg("answer %zu by libcurl: %s (%s)", i, transfer_end_name(x.result.end),
+                     x.result.why);
+        close_both(&x);
+    }
+}
+
+static void head_is_handed_over_as_it_came(void **state)
+{
+    struct told x;
+    (void)state;
+    for (int way = OURS; way <= LIBCURL; way++) {
+        ask(&x, (enum way)way, OK "X-A:  b \r\nContent-Length: 1\r\n\r\nx");
+        assert_string_equal(buf_cstr(&x.head), OK "X-A:  b \r\nContent-Length: 1\r\n");
+        close_both(&x);
+    }
+}
+
+/* ---- requests ---- */
+
+static void both_ways_send_the_same_octets(void **state)
+{
+    static const struct canned once = {
+        .answer = {(const uint8_t *)OK "Content-Length: 0\r\n\r\n", 38}};
+    struct told x;
+    char url[96], wanted[512];
+    (void)state;
+    for (int way = OURS; way <= LIBCURL; way++) {
+        struct canned_server *s = canned_start(&once, 1);
+        struct transfer_request r = post(url_of(s, (enum way)way, url));
+        open_both(&x);
+        run(&x, &r);
+        snprintf(wanted, sizeof wanted,
+                 "POST /v1/x HTTP/1.1\r\nHost: %.*s\r\nX-A: b\r\nX-Empty:\r\nAccept: */*\r\n"
+                 "Content-Type: a/b\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
+                 (int)(strchr(url + 7, '/') - url - 7), url + 7);
+        struct span seen = canned_request(s, 0);
+        if (!span_is(seen, wanted))
+            fail_msg("way %d sent:\n%.*s\nexpected:\n%s", way, (int)seen.n, (const char *)seen.p,
+                     wanted);
+        canned_stop(s);
+        close_both(&x);
+    }
+}
+
+/* The server closes what was kept: the second request finds that out, and is asked anew. */
+static void a_connection_closed_while_it_waited_costs_no_answer(void **state)
+{
+    static const char answer[] = OK "Content-Length: 2\r\n\r\nok";
+    struct canned two[] = {{.answer = {(const uint8_t *)answer, sizeof answer - 1}},
+                           {.answer = {(const uint8_t *)answer, sizeof answer - 1}}};
+    struct told x;
+    char url[96];
+    (void)state;
+    for (int way = OURS; way <= LIBCURL; way++) {
+        struct canned_server *s = canned_start(two, 2);
+        struct transfer_request r = post(url_of(s, (enum way)way, url));
+        open_both(&x);
+        x.then = &r;
+        run(&x, &r);
+        assert_int_equal(x.ends, 2);
+        assert_int_equal(x.result.end, TRANSFER_OK);
+        assert_string_equal(buf_cstr(&x.body), "okok");
+        canned_stop(s);
+        close_both(&x);
+    }
+}
+
+/* ---- ends ---- */
+
+static void nobody_there_is_said_so(void **state)
+{
+    static const struct canned none = {.answer = {NULL, 0}};
+    struct told x;
+    char url[96];
+    (void)state;
+    for (int way = OURS; way <= LIBCURL; way++) {
+        struct canned_server *s = canned_start(&none, 1);
+        struct transfer_request r = post(url_of(s, (enum way)way, url));
+        canned_stop(s);
+        open_both(&x);
+        run(&x, &r);
+        assert_int_equal(x.result.end, TRANSFER_CONNECT);
+        assert_false(x.result.sent);
+        close_both(&x);
+    }
+}
+
+static void who_answers_too_late_is_left(void **state)
+{
+    static const char half[] = OK "Content-Length: 9\r\n\r\nhalf";
+    struct canned late = {.answer = {(const uint8_t *)half, sizeof half - 1}, .delay_ms = 4000};
+    struct told x;
+    char url[96];
+    (void)state;
+    for (int way = OURS; way <= LIBCURL; way++) {
+        struct canned_server *s = canned_start(&late, 1);
+        struct transfer_request r = post(url_of(s, (enum way)way, url));
+        r.first_byte_ms = 100;
+        open_both(&x);
+        run(&x, &r);
+        assert_int_equal(x.result.end, TRANSFER_FIRST_BYTE);
+        assert_false(x.result.sent);
+        canned_stop(s);
+        close_both(&x);
+    }
+}
+
+static void no_call_follows_a_cancellation(void **state)
+{
+    static const char answer[] = OK "Content-Length: 2\r\n\r\nok";
+    struct canned one = {.answer = {(const uint8_t *)answer, sizeof answer - 1}};
+    struct told x;
+    char url[96];
+    (void)state;
+    for (int way = OURS; way <= LIBCURL; way++) {
+        struct canned_server *s = canned_start(&one, 1);
+        struct transfer_request r = post(url_of(s, (enum way)way, url));
+        open_both(&x);
+        x.stop_at_head = true;
+        run(&x, &r);
+        canned_stop(s);
+        close_both(&x);
+        assert_int_equal(x.heads, 1);
+        assert_int_equal(x.ends, 0);
+    }
+}
+
+static void what_is_not_taken_ends_the_transfer(void **state)
+{
+    static const char answer[] = OK "Content-Length: 2\r\n\r\nok";
+    struct canned one = {.answer = {(const uint8_t *)answer, sizeof answer - 1}};
+    struct told x;
+    char url[96];
+    (void)state;
+    for (int way = OURS; way <= LIBCURL; way++) {
+        struct canned_server *s = canned_start(&one, 1);
+        struct transfer_request r = post(url_of(s, (enum way)way, url));
+        open_both(&x);
+        x.no_more = true;
+        run(&x, &r);
+        assert_int_equal(x.result.end, TRANSFER_REFUSED);
+        canned_stop(s);
+        close_both(&x);
+    }
+}
+
+/* Nothing comes between a pause and going on, and all of it afterwards. */
+static struct told *pausing;
+
+static void look_at_the_pause(void *arg)
+{
+    size_t *so_far = arg;
+    assert_int_equal(pausing->body.n, *so_far);
+    assert_int_equal(pausing->ends, 0);
+    transfer_pause(pausing->t, false);
+}
+
+static bool pause_once(void *arg, struct span bytes)
+{
+    struct told *x = arg;
+    bool first = x->body.n == 0;
+    buf_put_span(&x->body, bytes);
+    if (first)
+        transfer_pause(x->t, true);
+    return true;
+}
+
+static size_t before_pause;
+
+static void note_the_pause(void *arg)
+{
+    (void)arg;
+    before_pause = pausing->body.n;
+}
+
+static void a_paused_answer_goes_on_where_it_stopped(void **state)
+{
+    enum { PIECE = 1 << 16, PIECES = 64 };
+    static const struct transfer_calls with_pause = {on_head, pause_once, on_done};
+    static char answer[] = OK "Connection: close\r\n\r\n";
+    struct buf all;
+    struct told x;
+    char url[96];
+    struct err e = ERR_INIT;
+    (void)state;
+    buf_init(&all, (size_t)PIECE * PIECES + 256);
+    buf_put_str(&all, answer);
+    for (size_t i = 0; i < (size_t)PIECE * PIECES; i++)
+        buf_put_u8(&all, (uint8_t)(i % 251));
+    struct canned one = {.answer = buf_span(&all)};
+    for (int way = OURS; way <= LIBCURL; way++) {
+        struct canned_server *s = canned_start(&one, 1);
+        struct transfer_request r = post(url_of(s, (enum way)way, url));
+        open_both(&x);
+        pausing = &x;
+        struct loop_event *noted = loop_timer(x.loop, note_the_pause, NULL);
+        struct loop_event *resumed = loop_timer(x.loop, look_at_the_pause, &before_pause);
+        loop_timer_start(noted, 300);
+        loop_timer_start(resumed, 600);
+        assert_true(transfer_start(&x.t, x.all, &r, &with_pause, &x, &e));
+        assert_true(loop_run(x.loop, &e));
+        assert_true(before_pause > 0 && before_pause < (size_t)PIECE * PIECES);
+        assert_int_equal(x.result.end, TRANSFER_OK);
+        assert_int_equal(x.body.n, (size_t)PIECE * PIECES);
+        assert_memory_equal(x.body.p, all.p + sizeof answer - 1, x.body.n);
+        loop_event_free(noted);
+        loop_event_free(resumed);
+        canned_stop(s);
+        close_both(&x);
+    }
+    buf_free(&all);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_answers_come_whole_by_both_ways),
+        cmocka_unit_test(answers_with_two_readings_are_none),
+        cmocka_unit_test(head_is_handed_over_as_it_came),
+        cmocka_unit_test(both_ways_send_the_same_octets),
+        cmocka_unit_test(a_connection_closed_while_it_waited_costs_no_answer),
+        cmocka_unit_test(nobody_there_is_said_so),
+        cmocka_unit_test(who_answers_too_late_is_left),
+        cmocka_unit_test(no_call_follows_a_cancellation),
+        cmocka_unit_test(what_is_not_taken_ends_the_transfer),
+        cmocka_unit_test(a_paused_answer_goes_on_where_it_stopped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
