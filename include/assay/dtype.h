@@ -67,6 +67,14 @@ bool dtype_encodes(enum dtype t);
 void dtype_encode(enum dtype t, const float *src, size_t blocks, uint8_t *dst);
 
 /*
+ * How far each value of a quantised block may lie from the one that was rounded to it: half of its
+ * step, a whole one at the ends of the block's range, and what 16 bits of scale lose. Known for
+ * Q4_0 to Q8_0 and Q2_K to Q6_K; `dst` is left alone where it is not.
+ */
+bool dtype_bounds_known(enum dtype t);
+void dtype_bounds(enum dtype t, const uint8_t *src, size_t blocks, bool big_endian, float *dst);
+
+/*
  * Statistics over the elements of one tensor, independent of how the bytes
  * are cut into calls (whole blocks each), of threads and of instruction set:
  * sums are kept in a fixed order of fixed chunks of STATS_CHUNK elements.

@@ -30,11 +30,14 @@ struct view {
     const struct tensor *scales; /* of MXFP4 as transformers stores it, in two tensors */
     uint64_t head; /* rows of a head whose halves the other side interleaves; 0: none */
     float add;     /* what the other side's converter added to each element */
+    bool bounds;   /* read how far rounding may have moved the elements, instead of them */
 };
 
 struct sums {
     double aa, bb, ab, dd;
     uint64_t changed, not_finite;
+    uint64_t bounded, outside; /* of quantised blocks; beyond the bound of their rounding */
+    uint64_t tried, given;     /* quantised again from the finer side; with the same result */
 };
 
 struct pair {
@@ -129,6 +132,17 @@ void entry_add(struct entries *x, const char *where, const char *what, const cha
 const char *entry_shown(struct entries *x, struct span s);
 bool diff_documents(struct entries *x, struct model *a, struct model *b) ASSAY_MUST_CHECK;
 bool diff_tokenizers(struct entries *x, struct model *a, struct model *b) ASSAY_MUST_CHECK;
+
+/* ---- diff_rounding.c ---- */
+
+/* Is one of the two quantised, in blocks whose rounding has known bounds? */
+bool diff_is_bounded(const struct pair *p);
+/* How n elements lie to the bounds of both sides' blocks (NULL: values are not quantised). */
+void diff_count_outside(struct sums *s, const struct pair *p, const float *a, const float *b,
+                        const float *bounds_a, const float *bounds_b, size_t n);
+/* The finer side quantised as the coarser one is: is the result that? Scratch for n elements. */
+void diff_count_given(struct sums *s, const struct pair *p, const float *a, const float *b,
+                      float *floats, uint8_t *bytes, size_t n);
 
 /* ---- diff_relation.c ---- */
 

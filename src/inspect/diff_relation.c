@@ -28,6 +28,10 @@ static const double TENSOR_MARGIN = 3.0;
 /* Rounding leaves no less than this of the error in the table: 0.8 was measured. */
 static const double ROUNDED_SHARE = 0.1;
 
+/* Of the elements in quantised blocks beyond the bound of their block's rounding: quantising leaves
+ * less, training more (docs/formats/diff.md has the measurements). */
+static const double OUTSIDE_MOST = 0.01;
+
 /*
  * Relative L2 error that rounding normally distributed weights to a type
  * leaves: sqrt(E[(q(x)-x)^2] / E[x^2]). Block types: measured with the
@@ -63,7 +67,8 @@ struct tally {
     double matrix_cosine, matrix_weight;
     double rounding, expected, rounding_weight; /* squares, over what rounding may explain */
     double lossy, rounding_a, rounding_b; /* squares, over re-typed tensors that lost something */
-    uint64_t types_b[DTYPE_COUNT];        /* elements by type of B, re-typed tensors */
+    uint64_t bounded, outside, tried, given; /* elements, see struct sums */
+    uint64_t types_b[DTYPE_COUNT];           /* elements by type of B, re-typed tensors */
     double share_a, share_b;
     bool incomplete;
 };
@@ -120,6 +125,10 @@ static void tally_values(struct tally *t, const struct pair *p)
     t->exact += p->d.exact;
     t->mapped += p->d.mapped;
     t->elements += p->elements;
+    t->bounded += p->sums.bounded;
+    t->outside += p->sums.outside;
+    t->tried += p->sums.tried;
+    t->given += p->sums.given;
     t->changed_share += n * p->d.changed;
     t->cosine += n * p->d.cosine;
     if (isfinite(p->d.distance)) {
@@ -332,6 +341,34 @@ static bool a_was_rounded(const struct tally *t)
     return coarser == (t->lossy >= ROUNDED_SHARE * ROUNDED_SHARE * most);
 }
 
+static bool outside_rounding(const struct tally *t)
+{
+    return (double)t->outside > OUTSIDE_MOST * (double)t->bounded;
+}
+
+/* How the blocks came out. A share that is not all is never shown as all. */
+static void put_blocks(struct buf *b, const struct judgement *j)
+{
+    const struct tally *t = &j->t;
+    const char *from = j->out->reversed ? "B" : "A", *to = j->out->reversed ? "A" : "B";
+    bool all = t->given == t->tried;
+    if (t->tried && all)
+        buf_printf(b, "; quantising %s by the reference rules gives %s to the bit", from, to);
+    else if (t->tried)
+        buf_printf(b, "; quantising %s by the reference rules gives %.2f %% of %s", from,
+                   floor(10000 * (double)t->given / (double)t->tried) / 100, to);
+    if (t->tried && t->tried < t->bounded)
+        buf_printf(b, " in the types it has rules for (%.3g %% of the quantised elements)",
+                   100 * (double)t->tried / (double)t->bounded);
+    if (t->bounded == 0 || (all && t->tried == t->bounded))
+        return;
+    if (t->outside)
+        buf_printf(b, "; %.2g %% of the quantised elements lie outside the bound of their rounding",
+                   100 * (double)t->outside / (double)t->bounded);
+    else
+        buf_put_str(b, "; every quantised element lies within the bound of its rounding");
+}
+
 static bool only_rounded(struct judgement *j, struct buf *b, enum relation *r)
 {
     const struct tally *t = &j->t;
@@ -339,7 +376,7 @@ static bool only_rounded(struct judgement *j, struct buf *b, enum relation *r)
         return false;
     double seen = sqrt(t->rounding / t->rounding_weight);
     double expected = sqrt(t->expected / t->rounding_weight);
-    if (t->float_changed || t->beyond || !(seen <= MODEL_MARGIN * expected))
+    if (t->float_changed || t->beyond || !(seen <= MODEL_MARGIN * expected) || outside_rounding(t))
         return false;
     *r = REL_QUANTISED;
     put_paired(b, t);
@@ -355,6 +392,7 @@ static bool only_rounded(struct judgement *j, struct buf *b, enum relation *r)
                seen, expected);
     buf_printf(b, "; overall cosine %.9g, %.3g %% of the elements differ", j->out->cosine,
                100 * j->out->changed);
+    put_blocks(b, j);
     return true;
 }
 
@@ -374,6 +412,7 @@ static bool trained(struct judgement *j, struct buf *b, enum relation *r)
                    sqrt(t->rounding / t->rounding_weight), sqrt(t->expected / t->rounding_weight));
         if (t->beyond)
             buf_printf(b, ", %zu tensors beyond it", t->beyond);
+        put_blocks(b, j);
     }
     return true;
 }

@@ -25,7 +25,7 @@ enum {
 };
 
 struct scratch {
-    float *a, *b, *tmp;
+    float *a, *b, *tmp, *bounds_a, *bounds_b;
     uint8_t *raw_a, *raw_b;
 };
 
@@ -115,6 +115,10 @@ static bool read_run(const struct view *v, uint64_t first, size_t n, float *dst,
     uint64_t at = v->t->data.offset + first / d->block * d->bytes;
     if (!source_read(f->source, raw, at, blocks * d->bytes, e))
         return false;
+    if (v->bounds) {
+        dtype_bounds(v->t->dtype, raw, blocks, f->big_endian, dst);
+        return true;
+    }
     dtype_decode(v->t->dtype, raw, blocks, f->big_endian, dst);
     if (v->add != 0)
         for (size_t i = 0; i < n; i++)
@@ -318,6 +322,33 @@ static uint64_t elements_differing(const uint8_t *a, const uint8_t *b, size_t n,
     return differ;
 }
 
+/* NULL: the side is not quantised, or could not be read again. */
+static const float *read_bounds(struct unit *u, const struct view *v, const struct tile *t,
+                                float *dst, struct scratch *s, uint8_t *raw)
+{
+    struct view bounds = *v;
+    bounds.bounds = true;
+    if (!dtype_bounds_known(v->t->dtype))
+        return NULL;
+    u->failed_view = v;
+    u->failed |= !read_tile(&bounds, u->pair, t, dst, s, raw, &u->err);
+    return dst;
+}
+
+/* What is given to the bit lies within every bound. */
+static void judge_rounding(struct unit *u, const struct tile *t, struct scratch *s)
+{
+    size_t n = t->rows * t->cols;
+    diff_count_given(&u->sums, u->pair, s->a, s->b, s->tmp, s->raw_a, n);
+    u->sums.bounded += n;
+    if (u->sums.given == n)
+        return;
+    const float *a = read_bounds(u, &u->pair->a, t, s->bounds_a, s, s->raw_a);
+    const float *b = read_bounds(u, &u->pair->b, t, s->bounds_b, s, s->raw_b);
+    if (!u->failed)
+        diff_count_outside(&u->sums, u->pair, s->a, s->b, a, b, n);
+}
+
 static void run_values(struct unit *u, struct scratch *s)
 {
     const struct pair *p = u->pair;
@@ -336,6 +367,8 @@ static void run_values(struct unit *u, struct scratch *s)
     if (count_by_bytes(p))
         u->sums.changed =
             elements_differing(s->raw_a, s->raw_b, t.cols, dtypes[p->a.t->dtype].bytes);
+    if (diff_is_bounded(p))
+        judge_rounding(u, &t, s);
 }
 
 static void merge_values(struct pair *p, const struct unit *u)
@@ -346,6 +379,10 @@ static void merge_values(struct pair *p, const struct unit *u)
     p->sums.dd += u->sums.dd;
     p->sums.changed += u->sums.changed;
     p->sums.not_finite += u->sums.not_finite;
+    p->sums.bounded += u->sums.bounded;
+    p->sums.outside += u->sums.outside;
+    p->sums.tried += u->sums.tried;
+    p->sums.given += u->sums.given;
 }
 
 /* ---- bytes ---- */
@@ -497,12 +534,14 @@ static bool make_scratch(struct work *w, unsigned threads)
     w->scratch = calloc(threads, sizeof *w->scratch);
     for (unsigned i = 0; w->scratch && i < threads; i++) {
         struct scratch *s = &w->scratch[i];
-        s->a = malloc(3 * DIFF_CHUNK * sizeof(float));
+        s->a = malloc(5 * DIFF_CHUNK * sizeof(float));
         s->raw_a = malloc(2 * (size_t)RAW_BYTES);
         if (!s->a || !s->raw_a)
             return false;
         s->b = s->a + DIFF_CHUNK;
         s->tmp = s->b + DIFF_CHUNK;
+        s->bounds_a = s->tmp + DIFF_CHUNK;
+        s->bounds_b = s->bounds_a + DIFF_CHUNK;
         s->raw_b = s->raw_a + RAW_BYTES;
     }
     return w->scratch != NULL;

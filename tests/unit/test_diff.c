@@ -305,6 +305,36 @@ static void quantised_and_changed_is_fine_tuned_and_says_both(void **state)
     bench_finish(&x);
 }
 
+/* A twelfth of each weight moves less than Q4_0 rounds away, and still is no rounding. */
+static void a_fine_tune_below_the_rounding_is_told_by_its_blocks(void **state)
+{
+    static const enum dtype types[] = {DTYPE_Q4_0, DTYPE_Q8_0};
+    static const float drifts[] = {0.08f, 0.005f};
+    struct bench x;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        quantise(&x, types[i], drifts[i]);
+        bench_expect(&x, REL_FINE_TUNED);
+        assert_non_null(strstr(x.diff.because, "outside the bound"));
+        bench_finish(&x);
+        quantise(&x, types[i], 0);
+        bench_expect(&x, REL_QUANTISED);
+        assert_non_null(strstr(x.diff.because, "gives B to the bit"));
+        bench_finish(&x);
+    }
+}
+
+/* Rounded twice, as from an F16 file that was made of the F32 one: near, and not to the bit. */
+static void rounding_twice_stays_within_the_bounds(void **state)
+{
+    struct bench x;
+    (void)state;
+    quantise(&x, DTYPE_Q4_0, 0.0002f);
+    bench_expect(&x, REL_QUANTISED);
+    assert_null(strstr(x.diff.because, "to the bit"));
+    bench_finish(&x);
+}
+
 /* ---- hostile ---- */
 
 static void any_damage_is_survived_and_never_identical(void **state)
@@ -379,6 +409,8 @@ int main(void)
         cmocka_unit_test(a_truncated_copy_is_never_identical),
         cmocka_unit_test(quantisation_is_told_by_its_distance),
         cmocka_unit_test(quantised_and_changed_is_fine_tuned_and_says_both),
+        cmocka_unit_test(a_fine_tune_below_the_rounding_is_told_by_its_blocks),
+        cmocka_unit_test(rounding_twice_stays_within_the_bounds),
         cmocka_unit_test(any_damage_is_survived_and_never_identical),
         cmocka_unit_test(the_caller_can_stop_it),
     };

@@ -380,6 +380,75 @@ static void nan_from_a_scale_has_one_pattern(void **state)
     }
 }
 
+/* ---- bounds ---- */
+
+enum { BOUNDED_BLOCKS = 64 };
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+/* What the encoders make of any values lies within the bounds of what they made. */
+static void encoded_values_lie_within_their_bounds(void **state)
+{
+    static const enum dtype types[] = {DTYPE_Q4_0, DTYPE_Q4_1, DTYPE_Q5_0, DTYPE_Q5_1, DTYPE_Q8_0};
+    float x[32 * BOUNDED_BLOCKS], y[32 * BOUNDED_BLOCKS], bound[32 * BOUNDED_BLOCKS];
+    uint8_t bytes[40 * BOUNDED_BLOCKS];
+    uint32_t seed = 20261126;
+    (void)state;
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
+        float scale =
+            i < sizeof x / sizeof x[0] / 2 ? 1 : ldexpf(1, (int)(next_random(&seed) % 12));
+        x[i] = ((float)(next_random(&seed) % 20001) - 10000) / 10000 * scale;
+    }
+    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+        assert_true(dtype_bounds_known(types[t]));
+        dtype_encode(types[t], x, BOUNDED_BLOCKS, bytes);
+        dtype_decode(types[t], bytes, BOUNDED_BLOCKS, false, y);
+        dtype_bounds(types[t], bytes, BOUNDED_BLOCKS, false, bound);
+        for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
+            if (!(fabsf(x[i] - y[i]) <= bound[i]))
+                fail_msg("%s: %a became %a, beyond %a", dtype_name(types[t]), (double)x[i],
+                         (double)y[i], (double)bound[i]);
+    }
+}
+
+/* Quants 0 and 1 in turn: one step apart, the lower one at the end of the range. */
+static void bounds_are_half_a_step_and_a_whole_one_at_the_ends(void **state)
+{
+    static const struct {
+        enum dtype type;
+        size_t scale_at[2], high_from, high_to, from, to; /* F16 scales; quants */
+        uint8_t one;
+    } types[] = {{DTYPE_Q2_K, {80, 82}, 0, 0, 16, 80, 0x55},
+                 {DTYPE_Q3_K, {108, 108}, 0, 32, 32, 96, 0x55},
+                 {DTYPE_Q4_K, {0, 2}, 0, 0, 16, 144, 0x11},
+                 {DTYPE_Q5_K, {0, 2}, 16, 48, 48, 176, 0x11},
+                 {DTYPE_Q6_K, {208, 208}, 128, 192, 0, 128, 0x11}};
+    uint8_t block[BLOCK_MAX_BYTES];
+    float y[256], bound[256];
+    uint32_t seed = 7;
+    (void)state;
+    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+        for (size_t i = 0; i < sizeof block; i++)
+            block[i] = (uint8_t)next_random(&seed);
+        for (size_t i = 0; i < 2; i++) /* 1.0 */
+            memcpy(block + types[t].scale_at[i], (uint8_t[]){0, 0x3c}, 2);
+        memset(block + types[t].high_from, 0, types[t].high_to - types[t].high_from);
+        for (size_t i = types[t].from; i < types[t].to; i++)
+            block[i] = i % 2 ? types[t].one : 0;
+        dtype_decode(types[t].type, block, 1, false, y);
+        dtype_bounds(types[t].type, block, 1, false, bound);
+        for (size_t i = 0; i < 256; i += 2) {
+            float step = fabsf(y[i + 1] - y[i]), slack = (fabsf(y[i]) + fabsf(y[i + 1])) * 0.002f;
+            assert_true(fabsf(bound[i] - step) <= slack);
+            assert_true(fabsf(bound[i + 1] - step / 2) <= slack);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +456,8 @@ int main(void)
         cmocka_unit_test(f16_agrees_with_its_definition_for_every_code),
         cmocka_unit_test(bf16_agrees_with_its_definition_for_every_code),
         cmocka_unit_test(nan_from_a_scale_has_one_pattern),
+        cmocka_unit_test(encoded_values_lie_within_their_bounds),
+        cmocka_unit_test(bounds_are_half_a_step_and_a_whole_one_at_the_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
