@@ -3,9 +3,9 @@
  * below; unions are followed in every way that still fits. A frame is opened only where its
  * smallest value fits below FORM_DEPTH: from every state there is a way to the end.
  */
-#include "engine/form.h"
-
 #include <string.h>
+
+#include "engine/automaton.h"
 
 enum { DEAD = UINT8_MAX };
 
@@ -243,6 +243,18 @@ static enum taken in_number(const struct form_node *node, struct form_thread *t,
     }
 }
 
+static enum taken in_regular(const struct form_node *node, struct form_thread *t,
+                             struct form_frame *f, uint8_t c)
+{
+    if (f->state == BEGIN && is_space(c))
+        return space(t);
+    uint16_t next = automaton_next(node->automaton, f->count, c);
+    if (next == AUTOMATON_NONE)
+        return node->automaton->end[f->count] == AUTOMATON_MAY_END ? BEFORE : NOT;
+    f->count = next;
+    return node->automaton->end[next] == AUTOMATON_ENDS ? close(t) : go(f, OPEN);
+}
+
 /* ---- objects and arrays ---- */
 
 /* The next member whose name goes on with c; none that is required is passed over. */
@@ -290,6 +302,16 @@ static enum taken in_name(const struct engine_form *form, const struct form_node
     return go(f, said_of(f) == node->item[item_of(f)].text.n ? COLON : NAME);
 }
 
+/* Between a name and its value. */
+static enum taken colon(struct form_thread *t, struct form_frame *f, uint8_t c, uint32_t value)
+{
+    if (c != ':')
+        return NOT;
+    f->state = AFTER;
+    open(t, value);
+    return TAKEN;
+}
+
 static enum taken in_object(const struct engine_form *form, const struct form_node *node,
                             struct form_thread *t, struct form_frame *f, uint8_t c)
 {
@@ -302,11 +324,7 @@ static enum taken in_object(const struct engine_form *form, const struct form_no
     case BEGIN:
         return c == '{' ? go(f, OPEN) : NOT;
     case COLON:
-        if (c != ':')
-            return NOT;
-        f->state = AFTER;
-        open(t, node->item[j].value);
-        return TAKEN;
+        return colon(t, f, c, node->item[j].value);
     case AFTER:
         if (c != ',' || !may_follow(form, node, t, j + 1))
             return c == '}' && may_end(node, j + 1) ? close(t) : NOT;
@@ -322,18 +340,14 @@ static enum taken in_object(const struct engine_form *form, const struct form_no
 static enum taken in_map(const struct engine_form *form, const struct form_node *node,
                          struct form_thread *t, struct form_frame *f, uint8_t c)
 {
-    bool more = fits(form, t, 0) && fits(form, t, node->value);
+    bool more = fits(form, t, node->name) && fits(form, t, node->value);
     if (is_space(c))
         return space(t);
     switch (f->state) {
     case BEGIN:
         return c == '{' ? go(f, OPEN) : NOT;
     case COLON:
-        if (c != ':')
-            return NOT;
-        f->state = AFTER;
-        open(t, node->value);
-        return TAKEN;
+        return colon(t, f, c, node->value);
     case AFTER:
         return c == ',' && more ? go(f, NEXT) : c == '}' ? close(t) : NOT;
     default:
@@ -342,7 +356,7 @@ static enum taken in_map(const struct engine_form *form, const struct form_node 
         if (c != '"' || !more)
             return NOT;
         f->state = COLON;
-        open(t, 0);
+        open(t, node->name);
         return ENTER;
     }
 }
@@ -350,7 +364,8 @@ static enum taken in_map(const struct engine_form *form, const struct form_node 
 static enum taken in_array(const struct engine_form *form, const struct form_node *node,
                            struct form_thread *t, struct form_frame *f, uint8_t c)
 {
-    bool more = f->count < node->max && fits(form, t, node->value);
+    uint32_t value = f->count < node->count ? node->item[f->count].value : node->value;
+    bool more = f->count < node->max && fits(form, t, value);
     if (is_space(c))
         return space(t);
     if (f->state == BEGIN)
@@ -362,7 +377,7 @@ static enum taken in_array(const struct engine_form *form, const struct form_nod
     bool first = f->state == OPEN;
     f->state = AFTER;
     f->count++;
-    open(t, node->value);
+    open(t, value);
     return first ? ENTER : TAKEN;
 }
 
@@ -375,6 +390,8 @@ static bool may_begin(const struct form_node *node, uint8_t c)
         return c == '"';
     case FORM_NUMBER:
         return c == '-' || is_digit(c);
+    case FORM_REGULAR:
+        return automaton_next(node->automaton, 0, c) != AUTOMATON_NONE;
     case FORM_OBJECT:
     case FORM_MAP:
         return c == '{';
@@ -405,6 +422,8 @@ static enum taken in_frame(const struct engine_form *form, struct form_thread *t
         return in_string(node, t, f, c);
     case FORM_NUMBER:
         return in_number(node, t, f, c);
+    case FORM_REGULAR:
+        return in_regular(node, t, f, c);
     case FORM_OBJECT:
         return in_object(form, node, t, f, c);
     case FORM_MAP:
@@ -528,6 +547,16 @@ bool form_push(struct form_state *s, struct span bytes, bool framing)
         if (s->over || !octet(s, bytes.p[i], framing))
             return false;
     return true;
+}
+
+bool form_takes(const struct engine_form *f, uint32_t node, struct span text)
+{
+    struct form_thread t = {0};
+    open(&t, node);
+    for (size_t i = 0; i < text.n; i++)
+        if (t.depth == 0 || in_frame(f, &t, text.p[i]) != TAKEN)
+            return false;
+    return t.depth == 0 || in_frame(f, &t, ',') == BEFORE;
 }
 
 bool form_in_free_string(const struct form_state *s)

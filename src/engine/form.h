@@ -31,11 +31,12 @@ enum form_kind {
     FORM_LITERALS, /* one of the texts, in the order of their octets */
     FORM_TEXTUAL,  /* a string of min to max characters */
     FORM_NUMBER,   /* whole: an integer */
+    FORM_REGULAR,  /* a string or a number that the automaton takes */
     FORM_OBJECT,   /* these members, in their order; those that are not required may be missing */
-    FORM_MAP,      /* an object of any names, its values like `value` */
-    FORM_ARRAY,    /* min to max items like `value` */
-    FORM_ANY,      /* like one of the list's values, none of which is an ANY itself */
-    FORM_FRAMED    /* the first text of the list, `value`, its second text */
+    FORM_MAP,      /* an object of names like `name`, its values like `value` */
+    FORM_ARRAY, /* min to max items: the first like those of the list, further ones like `value` */
+    FORM_ANY,   /* like one of the list's values, none of which is an ANY itself */
+    FORM_FRAMED /* the first text of the list, `value`, its second text */
 };
 
 struct form_item {
@@ -47,11 +48,13 @@ struct form_item {
 struct form_node {
     enum form_kind kind;
     bool whole;
+    bool loose;    /* the schema that it is of allows values which it does not have */
     uint32_t need; /* frames that its smallest value takes; above FORM_DEPTH: there is none */
     uint32_t min, max;
-    uint32_t value;
+    uint32_t value, name;
     struct form_item *item;
     uint32_t count;
+    const struct automaton *automaton;
 };
 
 struct form_octet_set {
@@ -103,6 +106,8 @@ void form_copy(struct form_state *to, const struct form_state *from);
 /* Take the octets; false, and *s is of no use any more, when they cannot follow. `framing`: they
  * may stand in the texts around values alone, as control tokens do. */
 bool form_push(struct form_state *s, struct span bytes, bool framing);
+/* Whether a text is a string, number or word that the node has. */
+bool form_takes(const struct engine_form *f, uint32_t node, struct span text);
 /* Whether any character but quotes and backslashes may follow, and as many as one likes. */
 bool form_in_free_string(const struct form_state *s);
 

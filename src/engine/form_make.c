@@ -5,14 +5,14 @@
  */
 #include <string.h>
 
+#include "engine/automaton.h"
 #include "engine/schema.h"
 
 enum { ENDLESS = FORM_DEPTH + 1 };
 
 /* ---- references and unions ---- */
 
-/* What a node stands for; FORM_NODES: for itself, and so for nothing. */
-static uint32_t resolved(const struct engine_form *f, uint32_t node)
+uint32_t form_resolved(const struct engine_form *f, uint32_t node)
 {
     for (uint32_t steps = 0; steps <= f->count; steps++) {
         if (f->node[node].kind != FORM_ALIAS)
@@ -31,7 +31,7 @@ struct union_of {
 
 static void look_at(struct union_of *u, uint32_t node)
 {
-    node = resolved(u->form, node);
+    node = form_resolved(u->form, node);
     if (node == FORM_NODES || u->seen[node])
         return;
     u->seen[node] = 1;
@@ -87,11 +87,12 @@ static void follow(struct engine_form *f)
     for (uint32_t i = 0; i < f->count; i++) {
         struct form_node *n = &f->node[i];
         if (n->kind == FORM_MAP || n->kind == FORM_ARRAY || n->kind == FORM_FRAMED) {
-            uint32_t to = resolved(f, n->value);
+            uint32_t to = form_resolved(f, n->value);
             n->value = to == FORM_NODES ? i : to;
         }
-        for (uint32_t k = 0; n->kind == FORM_OBJECT && k < n->count; k++) {
-            uint32_t to = resolved(f, n->item[k].value);
+        bool listed = n->kind == FORM_OBJECT || n->kind == FORM_ARRAY;
+        for (uint32_t k = 0; listed && k < n->count; k++) {
+            uint32_t to = form_resolved(f, n->item[k].value);
             n->item[k].value = to == FORM_NODES ? i : to;
         }
     }
@@ -106,10 +107,14 @@ static uint32_t need_of(const struct engine_form *f, const struct form_node *n)
     case FORM_LITERALS:
     case FORM_TEXTUAL:
     case FORM_NUMBER:
+    case FORM_REGULAR:
     case FORM_MAP:
         return 1;
     case FORM_ARRAY:
-        below = n->min ? f->node[n->value].need : 0;
+        below = n->min > n->count ? f->node[n->value].need : 0;
+        for (uint32_t i = 0; i < n->count && i < n->min; i++)
+            if (f->node[n->item[i].value].need > below)
+                below = f->node[n->item[i].value].need;
         break;
     case FORM_FRAMED:
         below = f->node[n->value].need;
@@ -167,6 +172,8 @@ static void needs(struct engine_form *f)
             add_octets(&f->needs, span_str(marks[n->kind]));
         if (n->kind == FORM_TEXTUAL)
             add_octets(&f->needs, span_str(FORM_PARTS));
+        for (size_t k = 0; n->automaton && k < sizeof f->needs.bit / sizeof *f->needs.bit; k++)
+            f->needs.bit[k] |= n->automaton->needs.bit[k];
         for (uint32_t k = 0; k < n->count; k++)
             add_octets(&f->needs, n->item[k].text);
     }
@@ -174,7 +181,7 @@ static void needs(struct engine_form *f)
 
 bool form_settle(struct form_maker *m, struct err *e)
 {
-    if (!flatten_all(m, e))
+    if (!form_check_apart(m, e) || !flatten_all(m, e))
         return false;
     follow(m->form);
     measure(m->form);
@@ -236,7 +243,7 @@ static bool check_values(struct form_maker *m, const uint32_t *values, size_t n,
     buf_clear(m->where);
     buf_put_u8(m->where, '#');
     for (size_t i = 0; i < n; i++) {
-        uint32_t node = resolved(m->form, values[i]);
+        uint32_t node = form_resolved(m->form, values[i]);
         wrong->alternative = i;
         if (node == FORM_NODES || m->form->node[node].need > FORM_DEPTH)
             return err_set(e, ERR_UNSUPPORTED, "has no value of fewer than %d levels", FORM_DEPTH);
@@ -284,7 +291,8 @@ bool engine_form_read(const struct engine_form **out, struct json alternatives, 
         return err_set(e, ERR_MEMORY, "no memory for a form");
     buf_init(&where, sizeof wrong->where - 1);
     f->text = arena_span(a, json_text(alternatives));
-    bool ok = f->text.p != NULL || err_set(e, ERR_MEMORY, "no memory for a form");
+    bool ok = (f->text.p != NULL && map_init(&m.strings, a, 0)) ||
+              err_set(e, ERR_MEMORY, "no memory for a form");
     ok = ok && build(&m, alternatives, wrong, e);
     if (where.n)
         memcpy(wrong->where, where.p, where.n);

@@ -4,19 +4,13 @@
  * members come in the order of `properties` and no others are written. A keyword that would
  * be overlooked is refused by its place instead.
  */
-#include "engine/schema.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-enum { LITERAL_DEPTH = 32, SCHEMA_DEPTH = 256 }; /* of what is being read at once */
+#include "engine/automaton.h"
+#include "engine/schema.h"
 
-/* The way to a place in the schema. */
-struct way {
-    const struct way *up;
-    struct span key; /* of an item of an array: empty */
-    size_t index;
-};
+enum { LITERAL_DEPTH = 32, SCHEMA_DEPTH = 256 }; /* of what is being read at once */
 
 /* ---- what is refused ---- */
 
@@ -46,11 +40,11 @@ static bool refuse(struct form_maker *m, const struct way *at, const char *why, 
     return err_set(e, ERR_UNSUPPORTED, "%s", why);
 }
 
-static bool refuse_key(struct form_maker *m, const struct way *at, const char *key, const char *why,
-                       struct err *e)
+bool schema_refuse(struct form_maker *m, const struct way *at, const char *key, const char *why,
+                   struct err *e)
 {
-    struct way w = {at, span_str(key), 0};
-    return refuse(m, &w, why, e);
+    struct way w = {at, key ? span_str(key) : SPAN_EMPTY, 0};
+    return refuse(m, key ? &w : at, why, e);
 }
 
 /* ---- nodes ---- */
@@ -195,20 +189,44 @@ static unsigned type_of(struct json v)
     return 0;
 }
 
+/* Of what the keywords speak, which say nothing of values of other types. */
+static const struct {
+    const char *key;
+    unsigned type;
+} speaks[] = {{"properties", IS_OBJECT},
+              {"required", IS_OBJECT},
+              {"additionalProperties", IS_OBJECT},
+              {"patternProperties", IS_OBJECT},
+              {"propertyNames", IS_OBJECT},
+              {"items", IS_ARRAY},
+              {"prefixItems", IS_ARRAY},
+              {"minItems", IS_ARRAY},
+              {"maxItems", IS_ARRAY},
+              {"minLength", IS_STRING},
+              {"maxLength", IS_STRING},
+              {"pattern", IS_STRING},
+              {"format", IS_STRING},
+              {"minimum", IS_NUMBER},
+              {"maximum", IS_NUMBER},
+              {"exclusiveMinimum", IS_NUMBER},
+              {"exclusiveMaximum", IS_NUMBER},
+              {"multipleOf", IS_NUMBER}};
+enum { SPEAKS = sizeof speaks / sizeof *speaks };
+
+/* A keyword that the schema has of values of a type; SPEAKS: there is none. */
+static size_t spoken(struct json schema, unsigned type)
+{
+    size_t i = 0;
+    while (i < SPEAKS && !((speaks[i].type & type) && json_type(json_get(schema, speaks[i].key))))
+        i++;
+    return i;
+}
+
 /* Without a type, what the other keywords speak of: a value of it is allowed, whatever else is. */
 static unsigned implied(struct json schema)
 {
-    static const struct {
-        const char *key;
-        unsigned type;
-    } speaks[] = {
-        {"properties", IS_OBJECT}, {"required", IS_OBJECT}, {"additionalProperties", IS_OBJECT},
-        {"items", IS_ARRAY},       {"minItems", IS_ARRAY},  {"maxItems", IS_ARRAY},
-        {"minLength", IS_STRING},  {"maxLength", IS_STRING}};
-    for (size_t i = 0; i < sizeof speaks / sizeof *speaks; i++)
-        if (json_type(json_get(schema, speaks[i].key)))
-            return speaks[i].type;
-    return IS_ANY;
+    size_t i = spoken(schema, IS_ANY);
+    return i < SPEAKS ? speaks[i].type : IS_ANY;
 }
 
 static bool types(struct form_maker *m, struct json schema, const struct way *at, unsigned *out,
@@ -221,22 +239,20 @@ static bool types(struct form_maker *m, struct json schema, const struct way *at
          t = list ? json_next(t) : JSON_NOTHING) {
         unsigned type = type_named(t);
         if (type == 0)
-            return refuse_key(m, at, "type", "must be the name of a type, or several", e);
+            return schema_refuse(m, at, "type", "must be the name of a type, or several", e);
         *out |= type;
     }
-    return *out != 0 || refuse_key(m, at, "type", "must be the name of a type, or several", e);
+    return *out != 0 || schema_refuse(m, at, "type", "must be the name of a type, or several", e);
 }
 
 /* ---- keywords ---- */
 
 /* What says nothing of the value, and what is read. Everything else is refused. */
-static const char *const annotations[] = {"title",    "description", "default",    "examples",
-                                          "$schema",  "$comment",    "$defs",      "definitions",
-                                          "readOnly", "writeOnly",   "deprecated", NULL};
-static const char *const held_to[] = {
-    "type",  "enum",     "const",    "properties", "required",  "additionalProperties",
-    "items", "minItems", "maxItems", "minLength",  "maxLength", "anyOf",
-    "allOf", "$ref",     NULL};
+static const char *const annotations[] = {
+    "title",       "description", "default",   "examples",   "$schema",       "$comment", "$defs",
+    "definitions", "readOnly",    "writeOnly", "deprecated", "discriminator", NULL};
+static const char *const held_to[] = {"type",  "enum",  "const", "anyOf",
+                                      "oneOf", "allOf", "$ref",  NULL};
 
 static bool listed(const char *const *names, struct span key)
 {
@@ -256,15 +272,18 @@ static bool keywords(struct form_maker *m, struct json schema, const struct way 
         bool false_one = span_is(key, "uniqueItems") && json_type(k) == JSON_FALSE;
         if (listed(annotations, key) || false_one || (alone != NULL && span_is(key, alone)))
             continue;
-        if (!listed(held_to, key))
+        bool spoken_of = false;
+        for (size_t i = 0; i < SPEAKS; i++)
+            spoken_of = spoken_of || span_is(key, speaks[i].key);
+        if (!spoken_of && !listed(held_to, key))
             return refuse(m, &w, "is not among what answers can be held to", e);
         if (alone != NULL)
-            return refuse(m, &w, "cannot stand beside anyOf, allOf or $ref", e);
+            return refuse(m, &w, "cannot stand beside anyOf, oneOf, allOf or $ref", e);
     }
     return true;
 }
 
-static bool bound(struct form_maker *m, struct json schema, const struct way *at, const char *key,
+bool schema_count(struct form_maker *m, struct json schema, const struct way *at, const char *key,
                   uint32_t *out, struct err *e)
 {
     uint64_t n;
@@ -272,21 +291,8 @@ static bool bound(struct form_maker *m, struct json schema, const struct way *at
     if (!json_type(v))
         return true;
     if (!json_u64(v, &n) || n > FORM_STRING)
-        return refuse_key(m, at, key, "must be a whole number up to 16777216", e);
+        return schema_refuse(m, at, key, "must be a whole number up to 16777216", e);
     *out = (uint32_t)n;
-    return true;
-}
-
-static bool bounds(struct form_maker *m, struct json schema, const struct way *at, const char *min,
-                   const char *max, uint32_t node, struct err *e)
-{
-    struct form_node n = m->form->node[node];
-    if (!bound(m, schema, at, min, &n.min, e) || !bound(m, schema, at, max, &n.max, e))
-        return false;
-    if (n.min > n.max)
-        return refuse_key(m, at, max, "is below the least: there is no such value", e);
-    m->form->node[node].min = n.min;
-    m->form->node[node].max = n.max;
     return true;
 }
 
@@ -318,72 +324,168 @@ static bool any_value(struct form_maker *m, uint32_t *out, struct err *e)
     return true;
 }
 
+/* Whether a constant is among what the other keywords allow, of which `probe` is the node for its
+ * type, made when it is asked for. */
+static bool allowed_too(struct form_maker *m, struct json schema, const struct way *at,
+                        struct json v, struct span text, uint32_t probe[2], bool *out,
+                        struct err *e)
+{
+    unsigned type = type_of(v);
+    size_t key = spoken(schema, type);
+    uint32_t *node = &probe[(type & IS_STRING) != 0];
+    *out = true;
+    if (key == SPEAKS)
+        return true;
+    if (type & (IS_OBJECT | IS_ARRAY))
+        return schema_refuse(m, at, speaks[key].key, "cannot stand beside constants of its type",
+                             e);
+    if (*node == 0 && !(form_new(m, FORM_UNSET, node, e) &&
+                        (type & IS_STRING ? schema_string(m, schema, at, *node, e)
+                                          : schema_number(m, schema, at, false, *node, e))))
+        return false;
+    *out = form_takes(m->form, *node, text);
+    return true;
+}
+
+/* The constants of a list, those that are left when all else is asked. */
+static bool constants(struct form_maker *m, struct json schema, const struct way *at,
+                      struct json list, struct span only, uint32_t node, struct err *e)
+{
+    unsigned allowed = IS_ANY;
+    uint32_t n = 0, probe[2] = {0, 0};
+    const char *key = json_type(json_get(schema, "enum")) ? "enum" : "const";
+    bool several = strcmp(key, "enum") == 0, keep = true;
+    struct form_item *items = m->form->node[node].item;
+    if (json_type(json_get(schema, "type")) && !types(m, schema, at, &allowed, e))
+        return false;
+    for (struct json v = several ? json_first(list) : list; json_type(v);
+         v = several ? json_next(v) : JSON_NOTHING) {
+        struct span text = written(m, v, NULL);
+        if (text.n == 0)
+            return schema_refuse(m, at, key, "holds a value that is too long or too deep", e);
+        if ((type_of(v) & allowed) == 0 || (only.n && !span_eq(only, text)))
+            continue;
+        if (!allowed_too(m, schema, at, v, text, probe, &keep, e))
+            return false;
+        m->form->node[node].loose = m->form->node[node].loose || !keep;
+        if (keep)
+            items[n++].text = text;
+    }
+    for (size_t i = 0; i < 2; i++)
+        if (probe[i])
+            m->form->node[probe[i]] = (struct form_node){.kind = FORM_UNSET};
+    m->form->node[node].count = n;
+    qsort(items, n, sizeof *items, by_octets);
+    return n != 0 || schema_refuse(m, at, key, "holds no value that the rest allows", e);
+}
+
 static bool literals(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
                      struct err *e)
 {
     struct json list = json_get(schema, "enum"), one = json_get(schema, "const");
-    bool several = json_type(list) != JSON_MISSING;
-    const char *key = several ? "enum" : "const";
-    unsigned allowed = IS_ANY;
-    uint32_t n = 0;
-    if (several && json_type(one))
-        return refuse_key(m, at, "const", "cannot stand beside enum", e);
+    bool several = json_type(list) != JSON_MISSING, both = several && json_type(one);
     if (several && (json_type(list) != JSON_ARRAY || json_count(list) == 0))
-        return refuse_key(m, at, key, "must be an array that is not empty", e);
-    if ((json_type(json_get(schema, "type")) && !types(m, schema, at, &allowed, e)) ||
-        !form_list(m, node, several ? json_count(list) : 1, e))
-        return false;
-    struct form_item *items = m->form->node[node].item;
-    for (struct json v = several ? json_first(list) : one; json_type(v);
-         v = several ? json_next(v) : JSON_NOTHING) {
-        if ((type_of(v) & allowed) == 0)
-            continue;
-        items[n].text = written(m, v, NULL);
-        if (items[n++].text.n == 0)
-            return refuse_key(m, at, key, "holds a value that is too long or too deep", e);
-    }
+        return schema_refuse(m, at, "enum", "must be an array that is not empty", e);
+    struct span only = both ? written(m, one, NULL) : SPAN_EMPTY;
+    if (both && only.n == 0)
+        return schema_refuse(m, at, "const", "holds a value that is too long or too deep", e);
     m->form->node[node].kind = FORM_LITERALS;
-    m->form->node[node].count = n;
-    qsort(items, n, sizeof *items, by_octets);
-    return n != 0 || refuse_key(m, at, key, "holds no value of the type", e);
+    return form_list(m, node, several ? json_count(list) : 1, e) &&
+           constants(m, schema, at, several ? list : one, only, node, e);
 }
 
-static bool is_required(struct json list, struct span name)
-{
-    struct span s;
-    for (struct json r = json_first(list); json_type(r); r = json_next(r))
-        if (json_string(r, &s) && span_eq(s, name))
-            return true;
-    return false;
-}
-
-static bool required(struct form_maker *m, struct json schema, const struct way *at, struct err *e)
+/* The names of `required`, each of which must be one of the properties. */
+static bool required(struct form_maker *m, struct json schema, const struct way *at,
+                     struct map *names, struct err *e)
 {
     struct json list = json_get(schema, "required"), properties = json_get(schema, "properties");
     struct way w = {at, span_str("required"), 0}, item = {&w, {NULL, 0}, 0};
     struct span name;
+    uint32_t before;
     if (json_type(list) && (json_type(list) != JSON_ARRAY || json_count(list) > FORM_LIST))
         return refuse(m, &w, "must be an array of up to 4096 names", e);
+    if (!map_init(names, m->a, json_count(list)))
+        return err_set(e, ERR_MEMORY, "no memory for a form");
     for (struct json r = json_first(list); json_type(r); r = json_next(r), item.index++) {
         if (!json_string(r, &name) || !json_type(json_get_span(properties, name)))
             return refuse(m, &item, "must name one of the properties", e);
+        if (!map_put(names, name, 0, &before))
+            return err_set(e, ERR_MEMORY, "no memory for a form");
     }
     return true;
 }
 
-/* No properties: any names, unless no others are allowed. */
+/* Names like a schema's strings. */
+static bool names_like(struct form_maker *m, struct json schema, const struct way *at,
+                       uint32_t node, struct err *e)
+{
+    struct way w = {at, span_str("propertyNames"), 0};
+    uint32_t name = 0;
+    if (!make(m, json_get(schema, "propertyNames"), &w, &name, e))
+        return false;
+    uint32_t stands_for = form_resolved(m->form, name);
+    const struct form_node *n = stands_for == FORM_NODES ? NULL : &m->form->node[stands_for];
+    bool strings = n && (n->kind == FORM_TEXTUAL || n->kind == FORM_REGULAR ||
+                         (n->kind == FORM_LITERALS && n->count));
+    for (uint32_t i = 0; strings && i < (n->kind == FORM_LITERALS ? n->count : 0); i++)
+        strings = n->item[i].text.p[0] == '"';
+    if (strings && n->kind == FORM_REGULAR)
+        strings = automaton_next(n->automaton, 0, '"') != AUTOMATON_NONE;
+    if (!strings)
+        return refuse(m, &w, "must be of type string", e);
+    m->form->node[node].name = stands_for;
+    return true;
+}
+
+/* No properties: any names, or those of one expression, unless no others are allowed. */
 static bool map(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
                 struct err *e)
 {
-    struct json others = json_get(schema, "additionalProperties");
-    struct way w = {at, span_str("additionalProperties"), 0};
-    uint32_t value;
-    if (!(json_type(others) == JSON_OBJECT ? make(m, others, &w, &value, e)
+    struct json patterns = json_get(schema, "patternProperties"), others;
+    struct way w = {at, span_str("patternProperties"), 0}, value_at = w, *way = &value_at;
+    uint32_t value, name = 0;
+    if (json_type(patterns)) {
+        others = json_first(patterns);
+        value_at = (struct way){&w, json_key(others), 0};
+        if (!form_new(m, FORM_UNSET, &name, e) ||
+            !schema_pattern(m, json_key(others), &value_at, name, e))
+            return false;
+    } else {
+        others = json_get(schema, "additionalProperties");
+        w.key = span_str("additionalProperties");
+        way = &w;
+    }
+    if (!(json_type(others) == JSON_OBJECT ? make(m, others, way, &value, e)
                                            : any_value(m, &value, e)))
         return false;
     m->form->node[node].kind = FORM_MAP;
     m->form->node[node].value = value;
-    return true;
+    m->form->node[node].name = name;
+    return !json_type(json_get(schema, "propertyNames")) || names_like(m, schema, at, node, e);
+}
+
+/* What cannot be held to beside properties, or beside one another. */
+static bool check_names(struct form_maker *m, struct json schema, const struct way *at,
+                        struct err *e)
+{
+    struct json properties = json_get(schema, "properties");
+    struct json patterns = json_get(schema, "patternProperties");
+    struct json others = json_get(schema, "additionalProperties");
+    bool named = json_count(properties) != 0;
+    if (json_type(properties) && json_type(properties) != JSON_OBJECT)
+        return schema_refuse(m, at, "properties", "must be an object", e);
+    if (json_type(others) && json_type(others) != JSON_OBJECT && json_type(others) != JSON_TRUE &&
+        json_type(others) != JSON_FALSE)
+        return schema_refuse(m, at, "additionalProperties", "must be a schema", e);
+    if (named && json_type(others) == JSON_OBJECT)
+        return schema_refuse(m, at, "additionalProperties",
+                             "can only be a schema where there are no properties", e);
+    if (json_type(patterns) && (json_type(patterns) != JSON_OBJECT || json_count(patterns) != 1 ||
+                                named || json_type(json_get(schema, "propertyNames"))))
+        return schema_refuse(m, at, "patternProperties",
+                             "can only hold one pattern, without properties and propertyNames", e);
+    return !named || !json_type(json_get(schema, "propertyNames")) ||
+           schema_refuse(m, at, "propertyNames", "can only stand where there are no properties", e);
 }
 
 static bool object(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
@@ -392,21 +494,14 @@ static bool object(struct form_maker *m, struct json schema, const struct way *a
     struct json properties = json_get(schema, "properties");
     struct json others = json_get(schema, "additionalProperties");
     struct way w = {at, span_str("properties"), 0};
+    struct map names;
     uint32_t n = 0;
-    if (json_type(others) && json_type(others) != JSON_OBJECT && json_type(others) != JSON_TRUE &&
-        json_type(others) != JSON_FALSE)
-        return refuse_key(m, at, "additionalProperties", "must be a schema", e);
-    if (!required(m, schema, at, e))
+    if (!check_names(m, schema, at, e) || !required(m, schema, at, &names, e))
         return false;
     if (json_count(properties) == 0 &&
-        (json_type(others) == JSON_OBJECT ||
+        (json_type(others) == JSON_OBJECT || json_type(json_get(schema, "patternProperties")) ||
          (!json_type(properties) && json_type(others) != JSON_FALSE)))
         return map(m, schema, at, node, e);
-    if (json_type(properties) && json_type(properties) != JSON_OBJECT)
-        return refuse(m, &w, "must be an object", e);
-    if (json_count(properties) && json_type(others) == JSON_OBJECT)
-        return refuse_key(m, at, "additionalProperties",
-                          "can only be a schema where there are no properties", e);
     m->form->node[node].kind = FORM_OBJECT;
     if (!form_list(m, node, json_count(properties), e))
         return false;
@@ -414,7 +509,7 @@ static bool object(struct form_maker *m, struct json schema, const struct way *a
         struct span key = json_key(p);
         struct way here = {&w, key, 0};
         struct form_item item = {.text = written(m, JSON_NOTHING, &key),
-                                 .required = is_required(json_get(schema, "required"), key)};
+                                 .required = map_get(&names, key) != MAP_NONE};
         if (item.text.n == 0)
             return refuse(m, &here, "has too long a name", e);
         if (!make(m, p, &here, &item.value, e))
@@ -424,17 +519,49 @@ static bool object(struct form_maker *m, struct json schema, const struct way *a
     return true;
 }
 
+/* The first items, each like a schema of its own. */
+static bool prefix(struct form_maker *m, struct json list, const struct way *at, uint32_t node,
+                   struct err *e)
+{
+    struct way w = {at, span_str("prefixItems"), 0}, item = {&w, {NULL, 0}, 0};
+    if (json_type(list) && (json_type(list) != JSON_ARRAY || json_count(list) == 0))
+        return refuse(m, &w, "must be an array that is not empty", e);
+    if (!form_list(m, node, json_count(list), e))
+        return false;
+    for (struct json v = json_first(list); json_type(v); v = json_next(v), item.index++) {
+        uint32_t value;
+        if (!make(m, v, &item, &value, e))
+            return false;
+        m->form->node[node].item[item.index].value = value;
+    }
+    return true;
+}
+
 static bool array(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
                   struct err *e)
 {
-    struct json items = json_get(schema, "items");
+    struct json items = json_get(schema, "items"), list = json_get(schema, "prefixItems");
     struct way w = {at, span_str("items"), 0};
-    uint32_t value;
-    m->form->node[node].kind = FORM_ARRAY;
-    if (!bounds(m, schema, at, "minItems", "maxItems", node, e) ||
-        !(json_type(items) ? make(m, items, &w, &value, e) : any_value(m, &value, e)))
+    uint32_t value, min = 0, max = UINT32_MAX;
+    if (!schema_count(m, schema, at, "minItems", &min, e) ||
+        !schema_count(m, schema, at, "maxItems", &max, e))
         return false;
-    m->form->node[node].value = value;
+    bool none_behind = json_type(items) == JSON_FALSE && json_type(list);
+    if (none_behind && max > json_count(list))
+        max = (uint32_t)json_count(list);
+    if (min > max)
+        return schema_refuse(m, at,
+                             json_type(json_get(schema, "maxItems")) ? "maxItems" : "minItems",
+                             "allows fewer items than must be: there is no such array", e);
+    if (!prefix(m, list, at, node, e) ||
+        !(json_type(items) && !none_behind ? make(m, items, &w, &value, e)
+                                           : any_value(m, &value, e)))
+        return false;
+    struct form_node *n = &m->form->node[node];
+    n->kind = FORM_ARRAY;
+    n->min = min;
+    n->max = max;
+    n->value = value;
     return true;
 }
 
@@ -460,15 +587,11 @@ static bool typed(struct form_maker *m, struct json schema, const struct way *at
         return object(m, schema, at, node, e);
     if (type == IS_ARRAY)
         return array(m, schema, at, node, e);
-    if (type == IS_STRING) {
-        m->form->node[node].kind = FORM_TEXTUAL;
-        return bounds(m, schema, at, "minLength", "maxLength", node, e);
-    }
+    if (type == IS_STRING)
+        return schema_string(m, schema, at, node, e);
     if (type == IS_NULL || type == IS_BOOLEAN)
         return words(m, type, node, e);
-    m->form->node[node].kind = FORM_NUMBER;
-    m->form->node[node].whole = type == IS_INTEGER;
-    return true;
+    return schema_number(m, schema, at, type == IS_INTEGER, node, e);
 }
 
 /* A number may be whole, so that one kind is enough where both are named. */
@@ -481,6 +604,8 @@ static bool of_types(struct form_maker *m, struct json schema, const struct way 
         return false;
     if (all & IS_NUMBER)
         all &= ~(unsigned)IS_INTEGER;
+    m->form->node[node].loose =
+        !json_type(json_get(schema, "type")) && all != (IS_ANY & ~IS_INTEGER);
     if ((all & (all - 1)) == 0)
         return typed(m, schema, at, all, node, e);
     if (!form_list(m, node, 7, e))
@@ -498,14 +623,31 @@ static bool of_types(struct form_maker *m, struct json schema, const struct way 
     return true;
 }
 
-static bool any_of(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
-                   struct err *e)
+/* Alternatives that must be apart: whether they are is seen once all nodes are made. */
+static bool note_apart(struct form_maker *m, const struct way *at, uint32_t node, struct err *e)
 {
-    struct json list = json_get(schema, "anyOf");
-    struct way w = {at, span_str("anyOf"), 0}, here = {&w, {NULL, 0}, 0};
+    struct form_apart *grown =
+        arena_grow(m->a, m->apart, m->apart_count, &m->apart_room, sizeof *grown);
+    if (grown == NULL)
+        return err_set(e, ERR_MEMORY, "no memory for a form");
+    m->apart = grown;
+    buf_clear(m->where);
+    buf_put_u8(m->where, '#');
+    put_way(m->where, at);
+    struct span where = arena_span(m->a, buf_span(m->where));
+    grown[m->apart_count++] = (struct form_apart){node, where};
+    return where.p != NULL || err_set(e, ERR_MEMORY, "no memory for a form");
+}
+
+/* anyOf or oneOf. */
+static bool any_of(struct form_maker *m, struct json schema, const struct way *at, const char *key,
+                   uint32_t node, struct err *e)
+{
+    struct json list = json_get(schema, key);
+    struct way w = {at, span_str(key), 0}, here = {&w, {NULL, 0}, 0};
     if (json_type(list) != JSON_ARRAY || json_count(list) == 0)
         return refuse(m, &w, "must be an array that is not empty", e);
-    if (!keywords(m, schema, at, "anyOf", e) || !form_list(m, node, json_count(list), e))
+    if (!keywords(m, schema, at, key, e) || !form_list(m, node, json_count(list), e))
         return false;
     m->form->node[node].kind = FORM_ANY;
     for (struct json v = json_first(list); json_type(v); v = json_next(v), here.index++) {
@@ -514,7 +656,7 @@ static bool any_of(struct form_maker *m, struct json schema, const struct way *a
             return false;
         m->form->node[node].item[here.index].value = value;
     }
-    return true;
+    return strcmp(key, "oneOf") != 0 || note_apart(m, &w, node, e);
 }
 
 /* Where a pointer leads, RFC 6901 without the escapes of a URI. */
@@ -569,7 +711,9 @@ static bool make_new(struct form_maker *m, struct json schema, const struct way 
     if (json_type(json_get(schema, "allOf")))
         return alias(m, schema, at, "allOf", node, e);
     if (json_type(json_get(schema, "anyOf")))
-        return any_of(m, schema, at, node, e);
+        return any_of(m, schema, at, "anyOf", node, e);
+    if (json_type(json_get(schema, "oneOf")))
+        return any_of(m, schema, at, "oneOf", node, e);
     if (!keywords(m, schema, at, NULL, e))
         return false;
     if (json_type(json_get(schema, "enum")) || json_type(json_get(schema, "const")))

@@ -2,7 +2,21 @@
 #ifndef ENGINE_SCHEMA_H
 #define ENGINE_SCHEMA_H
 
+#include "assay/base/map.h"
 #include "engine/form.h"
+
+/* The way to a place in the schema. */
+struct way {
+    const struct way *up;
+    struct span key; /* of an item of an array: empty */
+    size_t index;
+};
+
+/* Alternatives of which no two may hold. */
+struct form_apart {
+    uint32_t node; /* FORM_ANY */
+    struct span where;
+};
 
 /* A form while it is made. */
 struct form_maker {
@@ -13,10 +27,32 @@ struct form_maker {
     uint32_t first;   /* its first node */
     size_t *made_of;  /* offset in the schema of what each node was made of */
     size_t made_room;
-    uint32_t free;     /* the node of any value; 0: not made yet */
-    unsigned depth;    /* of the schemas within one another that are being read */
-    struct buf *where; /* what an error is about, as a JSON pointer within the schema */
+    uint32_t free;      /* the node of any value; 0: not made yet */
+    unsigned depth;     /* of the schemas within one another that are being read */
+    struct buf *where;  /* what an error is about, as a JSON pointer within the schema */
+    uint32_t states;    /* of all automata */
+    struct map strings; /* what strings were held to, to the node that was made for it first */
+    struct form_apart *apart;
+    size_t apart_count, apart_room;
 };
+
+/* ERR_UNSUPPORTED, about a keyword of the schema at a place, or (NULL) the schema itself. */
+bool schema_refuse(struct form_maker *m, const struct way *at, const char *key, const char *why,
+                   struct err *e);
+/* What a bound of a count says; *out stays when there is none. */
+bool schema_count(struct form_maker *m, struct json schema, const struct way *at, const char *key,
+                  uint32_t *out, struct err *e) ASSAY_MUST_CHECK;
+/* The node of the schema's strings, and of its numbers. */
+bool schema_string(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
+                   struct err *e) ASSAY_MUST_CHECK;
+bool schema_pattern(struct form_maker *m, struct span text, const struct way *at, uint32_t node,
+                    struct err *e) ASSAY_MUST_CHECK; /* strings with it, whatever else */
+bool schema_number(struct form_maker *m, struct json schema, const struct way *at, bool whole,
+                   uint32_t node, struct err *e) ASSAY_MUST_CHECK;
+/* Whether alternatives that must be apart are, as far as their types and constants show. */
+bool form_check_apart(struct form_maker *m, struct err *e) ASSAY_MUST_CHECK;
+/* What a node stands for; FORM_NODES: for itself, and so for nothing. */
+uint32_t form_resolved(const struct engine_form *f, uint32_t node);
 
 /* A node of its own. */
 bool form_new(struct form_maker *m, enum form_kind kind, uint32_t *node,

@@ -134,7 +134,7 @@ def engine_chat_checks(client):
         held.finish_reason != "stop" or isinstance(json.loads(text), dict)))
     parsed = client.chat.completions.parse(**{**ask, "max_tokens": 300}, response_format=Visit).choices[0].message.parsed
     check("engine_parsed_answer", parsed.place in ("mill", "ford") and len(parsed.birds) == 2)
-    pattern = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^a"}}}
+    pattern = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(?=a)"}}}
     for param, more in (("tools", {"tools": [WEATHER]}),
                         ("response_format.json_schema.schema#/properties/a/pattern", {"response_format": {
                             "type": "json_schema", "json_schema": {"name": "x", "schema": pattern}}}),

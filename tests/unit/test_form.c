@@ -257,12 +257,33 @@ static void what_is_not_held_to_is_refused_by_its_place(void **state)
     static const struct {
         const char *schema, *where;
     } cases[] = {
-        {OBJECT("\"a\":{\"type\":\"string\",\"pattern\":\"^a\"}") "}", "#/properties/a/pattern"},
-        {OBJECT("\"a\":{\"type\":\"string\",\"format\":\"date\"}") "}", "#/properties/a/format"},
-        {OBJECT("\"a/b~c\":{\"type\":\"integer\",\"minimum\":1}") "}",
+        {OBJECT("\"a\":{\"type\":\"string\",\"pattern\":\"\\\\bx\"}") "}",
+         "#/properties/a/pattern"},
+        {OBJECT("\"a\":{\"type\":\"string\",\"pattern\":\"^a{3}$\",\"maxLength\":2}") "}",
+         "#/properties/a/pattern"},
+        {OBJECT("\"a\":{\"type\":\"string\",\"pattern\":1}") "}", "#/properties/a/pattern"},
+        {OBJECT("\"a\":{\"type\":\"string\",\"format\":\"iri\"}") "}", "#/properties/a/format"},
+        {OBJECT("\"a/b~c\":{\"type\":\"integer\",\"minimum\":1e300}") "}",
          "#/properties/a~1b~0c/minimum"},
+        {OBJECT("\"a\":{\"type\":\"number\",\"minimum\":2,\"exclusiveMaximum\":2}") "}",
+         "#/properties/a/exclusiveMaximum"},
+        {OBJECT("\"a\":{\"type\":\"integer\",\"multipleOf\":0}") "}", "#/properties/a/multipleOf"},
+        {OBJECT("\"a\":{\"type\":\"integer\",\"format\":\"date\"}") "}", "#/properties/a/format"},
         {OBJECT("\"a\":{\"oneOf\":[]}") "}", "#/properties/a/oneOf"},
+        {OBJECT("\"a\":{\"oneOf\":[{\"type\":\"string\"},{\"enum\":[1,\"x\"]}]}") "}",
+         "#/properties/a/oneOf"},
         {OBJECT("\"a\":{\"allOf\":[{},{}]}") "}", "#/properties/a/allOf"},
+        {OBJECT("\"a\":{\"patternProperties\":{\"^a\":{},\"^b\":{}}}") "}",
+         "#/properties/a/patternProperties"},
+        {OBJECT("\"a\":{\"patternProperties\":{\"(\":{}}}") "}",
+         "#/properties/a/patternProperties/("},
+        {OBJECT("\"a\":{\"propertyNames\":{\"type\":\"integer\"}}") "}",
+         "#/properties/a/propertyNames"},
+        {OBJECT("\"a\":{\"enum\":[{\"k\":1}],\"properties\":{}}") "}", "#/properties/a/properties"},
+        {OBJECT("\"a\":{\"enum\":[\"abc\"],\"maxLength\":2}") "}", "#/properties/a/enum"},
+        {OBJECT("\"a\":{\"enum\":[1],\"const\":2}") "}", "#/properties/a/enum"},
+        {OBJECT("\"a\":{\"prefixItems\":[{}],\"items\":false,\"minItems\":2}") "}",
+         "#/properties/a/minItems"},
         {OBJECT("\"a\":{\"anyOf\":[{},{\"not\":{}}]}") "}", "#/properties/a/anyOf/1/not"},
         {OBJECT("\"a\":{\"anyOf\":[{}],\"type\":\"null\"}") "}", "#/properties/a/type"},
         {OBJECT("\"a\":{\"type\":\"array\",\"items\":{\"if\":{}}}") "}", "#/properties/a/items/if"},
@@ -303,10 +324,18 @@ static const char *const endless[] = {
            "\"number\"}") ",\"required\":[\"a\",\"b\"]}",
     "{\"$ref\":\"#/$defs/t\",\"$defs\":{\"t\":" OBJECT(
         "\"left\":{\"$ref\":\"#/$defs/t\"},\"right\":{\"anyOf\":[{\"$ref\":\"#/$defs/t\"},"
-        "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"},\"minItems\":1},{\"enum\":[0,-1,"
+        "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/"
+        "t\"},\"minItems\":1},{\"enum\":[0,-1,"
         "\"\xc3\xa9\"]}]}") ",\"required\":[\"right\"]}}}",
-    OBJECT("\"l\":{\"type\":\"array\",\"items\":{},\"minItems\":2,\"maxItems\":3}") ",\"required\":"
-                                                                                    "[\"l\"]}"};
+    OBJECT("\"l\":{\"type\":\"array\",\"items\":{},\"minItems\":2,\"maxItems\":3}") ",\"requir"
+                                                                                    "ed\":"
+                                                                                    "[\"l\"]}",
+    OBJECT("\"d\":{\"format\":\"date-time\"},\"e\":{\"format\":\"email\"},\"n\":{"
+           "\"minimum\":-12.5,"
+           "\"multipleOf\":0.25},\"p\":{\"pattern\":\"^[\xc3\xa9-\xf0\x9f\x98\x80]{2}\\n$"
+           "\"}") ",\"required\":[\"d\",\"e\",\"n\",\"p\"]}",
+    "{\"patternProperties\":{\"^x+$\":{\"type\":\"array\",\"prefixItems\":[{\"const\":1},"
+    "{\"exclusiveMaximum\":0}],\"minItems\":3}}}"};
 
 static bool in_string(const struct form_state *s)
 {
