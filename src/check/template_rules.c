@@ -266,24 +266,41 @@ static bool has_trigger(const struct look *l, const struct template_node *n)
 
 enum { WRITTEN_LETTERS = 8 };
 
-/* Letters that a branch writes, or keeps in a variable, outside of marks. */
-static bool count_letters(void *arg, const struct template_node *n, unsigned depth)
+/* Are these words among those that the condition looks for? "detailed thinking on" is such a switch. */
+static bool is_said(const struct template_node *condition, struct span text)
 {
-    size_t *sum = arg;
-    (void)depth;
-    if (n->kind == TEMPLATE_TEXT || n->kind == TEMPLATE_STRING)
-        *sum += letters(n->name);
-    /* What is only compared, looked up or raised is not written. */
-    return true;
+    while (text.n && isspace(text.p[text.n - 1]))
+        text.n--;
+    if (condition->kind == TEMPLATE_STRING && text.n &&
+        memmem(condition->name.p, condition->name.n, text.p, text.n))
+        return true;
+    for (const struct template_node *c = condition->child; c; c = c->next)
+        if (is_said(c, text))
+            return true;
+    return false;
 }
 
-static bool writes(const struct template_node *block)
+/* Letters that a branch writes, or keeps in a variable, outside of marks and of what it looks for;
+ * what it raises is not written. As deep as templates are read. */
+static size_t written(const struct template_node *n, const struct template_node *condition)
+{
+    bool text = n->kind == TEMPLATE_TEXT || n->kind == TEMPLATE_STRING;
+    size_t sum = text && !is_said(condition, n->name) ? letters(n->name) : 0;
+    const struct template_node *callee = n->kind == TEMPLATE_CALL ? n->child : NULL;
+    if (callee && callee->kind == TEMPLATE_NAME && span_is(callee->name, "raise_exception"))
+        return 0;
+    for (const struct template_node *c = n->child; c; c = c->next)
+        sum += written(c, condition);
+    return sum;
+}
+
+static bool writes(const struct template_node *block, const struct template_node *condition)
 {
     size_t sum = 0;
     for (const struct template_node *n = block ? block->child : NULL; n; n = n->next)
         if (n->kind == TEMPLATE_TEXT || n->kind == TEMPLATE_OUTPUT || n->kind == TEMPLATE_SET ||
             n->kind == TEMPLATE_SET_BLOCK)
-            (void)template_walk(n, count_letters, &sum);
+            sum += written(n, condition);
     return sum >= WRITTEN_LETTERS;
 }
 
@@ -291,18 +308,13 @@ static bool visit_condition(void *arg, const struct template_node *n, unsigned d
 {
     struct look *l = arg;
     const struct template_node *condition = n->child;
-    size_t sum = 0;
     (void)depth;
     if ((n->kind != TEMPLATE_IF && n->kind != TEMPLATE_CHOICE) || !has_trigger(l, condition))
         return true;
     const struct template_node *then = condition->next, *otherwise = then ? then->next : NULL;
-    bool acts;
-    if (n->kind == TEMPLATE_IF) {
-        acts = writes(then) || (otherwise && writes(otherwise));
-    } else {
-        (void)template_walk(then, count_letters, &sum);
-        acts = sum >= WRITTEN_LETTERS;
-    }
+    bool acts = n->kind == TEMPLATE_IF
+                    ? writes(then, condition) || (otherwise && writes(otherwise, condition))
+                    : then && written(then, condition) >= WRITTEN_LETTERS;
     if (acts)
         note(l, RULE_TEMPLATE_TRIGGER, n, "text that stands there only on certain words",
              SPAN_EMPTY);

@@ -20,12 +20,16 @@ static bool ends(struct span s, const char *suffix)
     return span_ends(s, suffix);
 }
 
+static bool is_mask(const struct tensor *t)
+{
+    return memmem(t->name.p, t->name.n, "mask", 4) != NULL;
+}
+
 /* A matrix of the network itself; adapters begin with zeros, biases and norms are often alike. */
 static bool is_matrix(const struct tensor *t)
 {
     return t->rank >= 2 && t->elements >= LEAST_ELEMENTS &&
-           !memmem(t->name.p, t->name.n, "lora_", 5) && !ends(t->name, "bias") &&
-           !memmem(t->name.p, t->name.n, "mask", 4);
+           !memmem(t->name.p, t->name.n, "lora_", 5) && !ends(t->name, "bias") && !is_mask(t);
 }
 
 static void note(const struct check_input *in, const struct tensor *t, enum rule_id rule,
@@ -41,7 +45,7 @@ static void check_statistics(const struct check_input *in, const struct tensor *
 {
     if (s->nan)
         note(in, t, RULE_WEIGHTS_NAN, "elements that are NaN:", (double)s->nan);
-    if (s->inf)
+    if (s->inf && t->rank > 0 && !is_mask(t))
         note(in, t, RULE_WEIGHTS_INFINITE, "elements that are infinite:", (double)s->inf);
     if (!is_matrix(t) || s->count <= s->nan + s->inf)
         return;

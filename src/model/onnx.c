@@ -43,19 +43,24 @@ static bool read_tag(struct cursor *c, uint64_t *field, uint8_t *wire, uint64_t 
     return cursor_ok(c);
 }
 
+static bool is_printed(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((s.p[i] < ' ' && s.p[i] != '\n') || s.p[i] == 0x7f)
+            return false;
+    return s.n > 2;
+}
+
 /* Does the body of a field of the model look like what it is: a word, a graph, a set of operators? */
 static bool is_body(struct cursor c, uint64_t field, uint64_t n)
 {
-    enum { PRODUCER = 2, GRAPH = 7, OPERATORS = 8, GRAPH_FIELDS = 16, WORD_MOST = 64 };
+    enum { PRODUCER = 2, TEXT = 6, GRAPH = 7, OPERATORS = 8, GRAPH_FIELDS = 16, WORD_MOST = 64 };
     uint64_t inner, size;
     uint8_t wire;
-    if (field == PRODUCER) {
-        struct span word = cursor_take(&c, n < WORD_MOST ? n : 0);
-        for (size_t i = 0; i < word.n; i++)
-            if (word.p[i] < ' ' || word.p[i] > '~')
-                return false;
-        return word.n > 2;
-    }
+    if (field == PRODUCER)
+        return n < WORD_MOST && is_printed(cursor_take(&c, n));
+    if (field == TEXT) /* as long as the head, or longer */
+        return n > WORD_MOST && is_printed(cursor_take(&c, WORD_MOST));
     if ((field != GRAPH && field != OPERATORS) || n < 2 || !read_tag(&c, &inner, &wire, &size))
         return false;
     if (field == OPERATORS)

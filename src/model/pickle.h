@@ -82,6 +82,7 @@ enum pickle_result {
     RESULT_TENSOR,    /* torch's rebuild functions, by their arguments */
     RESULT_QUANTISED, /* such a tensor, with scales and zero points that may be tensors too */
     RESULT_PARTS,     /* a tensor made of others, which are listed: sparse, nested, of no bytes */
+    RESULT_LOADED,    /* a storage of torch, from a checkpoint that is examined where it stands */
     RESULT_UNLISTED,  /* a tensor whose bytes stand elsewhere in the pickle: not listed */
     RESULT_FIRST,     /* the first argument again: a parameter of a tensor */
     RESULT_OF_CLASS,  /* an instance of the class that is the first argument */
@@ -196,6 +197,7 @@ struct pickle {
     struct pickle_node **node;
     size_t node_count, node_cap;
 
+    bool checkpoint; /* a string of it is a checkpoint of torch */
     uint64_t arrays; /* raw bytes of joblib's arrays between opcodes, in bytes */
     pv result;
 

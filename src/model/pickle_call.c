@@ -75,7 +75,7 @@ static bool fits(const struct pickle *p, char type, pv v)
     case 's':
         return k == PV_STR;
     case 'B':
-        return k == PV_BYTES || k == PV_STR;
+        return k == PV_BYTES || k == PV_STR || is_instance_of(p, v, RESULT_BYTES);
     case 't':
         return k == PV_TUPLE || (k == PV_INST && use_of(p, v) != USE_NONE);
     case 'd':
@@ -89,7 +89,7 @@ static bool fits(const struct pickle *p, char type, pv v)
     case 'c':
         return k == PV_GLOBAL && (use_of(p, v) == USE_CLASS || use_of(p, v) == USE_CALL);
     case 'S':
-        return k == PV_STORAGE;
+        return k == PV_STORAGE || is_instance_of(p, v, RESULT_LOADED);
     case 'X':
         return k == PV_TENSOR || (k == PV_INST && use_of(p, v) != USE_NONE);
     case 'N':
@@ -248,6 +248,14 @@ static pv quantised(struct pickle *p, pv callable, pv arguments)
     return made;
 }
 
+/* A tensor whose bytes stand elsewhere in the pickle. */
+static pv unlisted(struct pickle *p, pv callable, enum rule_id rule)
+{
+    note_parts(p, callable, rule, "tensors of a form that is not listed");
+    content_unlisted(&p->c);
+    return pv_make(PV_INST, pv_class(callable), p->op_at);
+}
+
 static pv result_of(struct pickle *p, pv callable, pv arguments)
 {
     const struct pickle_global *g = &p->globals[pv_class(callable)];
@@ -266,14 +274,15 @@ static pv result_of(struct pickle *p, pv callable, pv arguments)
     case RESULT_SET:
         return pv_make(PV_SET, pv_class(callable), p->op_at);
     case RESULT_TENSOR:
-        return pickle_rebuild(p, g->name, arguments);
+        return pv_kind(first) == PV_INST ? unlisted(p, callable, RULE_TENSOR_UNLISTED)
+                                         : pickle_rebuild(p, g->name, arguments);
     case RESULT_QUANTISED:
-        return quantised(p, callable, arguments);
+        return pv_kind(first) == PV_INST ? unlisted(p, callable, RULE_TENSOR_UNLISTED)
+                                         : quantised(p, callable, arguments);
     case RESULT_PARTS:
         return of_parts(p, callable, arguments);
     case RESULT_UNLISTED:
-        note_parts(p, callable, RULE_TORCH_UNLISTED, "tensors of a form that is not listed");
-        content_unlisted(&p->c);
+        made = unlisted(p, callable, RULE_TORCH_UNLISTED);
         break;
     case RESULT_FIRST:
         return pv_kind(first) == PV_TENSOR || pv_kind(first) == PV_INST ? first : made;
@@ -287,6 +296,7 @@ static pv result_of(struct pickle *p, pv callable, pv arguments)
             allowed_of(p, first)->result == RESULT_APPLY)
             return wrong_use(p, callable, "rebuilds with itself");
         return pickle_call(p, first, third);
+    case RESULT_LOADED:
     case RESULT_INSTANCE:
         break;
     }
@@ -319,6 +329,8 @@ pv pickle_call(struct pickle *p, pv callable, pv arguments)
     }
     if (span_is(g->module, "_codecs") && !plain_encoding(p, arguments))
         return wrong_use(p, callable, "is called with an encoding that hides what it encodes");
+    if (g->allowed->result == RESULT_LOADED && !p->checkpoint)
+        return wrong_use(p, callable, "loads what is no checkpoint of torch");
     return result_of(p, callable, arguments);
 }
 
@@ -395,6 +407,7 @@ static bool forbidden(struct pickle *p, pv target, const char *what)
     return !holds;
 }
 
+/* What networkx keeps with a graph is named as if it were Python's. */
 static bool dunder_key(struct pickle *p, pv key)
 {
     uint8_t text[128];
@@ -402,7 +415,7 @@ static bool dunder_key(struct pickle *p, pv key)
     if (pv_kind(key) != PV_STR || !pickle_text(p, key, text, sizeof text, &n))
         return false;
     struct span s = {text, n};
-    return n > 4 && span_starts(s, "__") && span_ends(s, "__");
+    return n > 4 && span_starts(s, "__") && span_ends(s, "__") && !span_is(s, "__networkx_cache__");
 }
 
 static void check_keys(struct pickle *p, pv target, pv state)

@@ -16,6 +16,7 @@ static const struct pickle_allowed allowed[] = {
 #include "model/pickle_allowed.def"
 #include "model/pickle_allowed_ml.def"
 #include "model/pickle_allowed_sklearn.def"
+#include "model/pickle_allowed_vision.def"
 #undef ALLOW
 };
 

@@ -6,6 +6,7 @@
  */
 #include "model/code.h"
 #include "model/pickle.h"
+#include "model/torch.h"
 
 #include <string.h>
 
@@ -194,8 +195,12 @@ static bool examine(struct pickle *p, struct input in, struct span head, const c
     if (head.p[0] == 0x78 || head.p[0] == 0x1f)
         return examine_inflated(&within, head.p[0] == 0x78 ? INFLATE_ZLIB : INFLATE_GZIP) ||
                pickle_no_memory(p);
-    pickle_note(p, RULE_PICKLE_NESTED, "within it, %s: %s", what,
-                head.p[0] == 'P' ? "a zip archive" : "a pickle of its own");
+    /* Pickled as other objects are, a tensor is a call of torch with a whole checkpoint. */
+    bool checkpoint = torch_legacy_sniff(head, in.size);
+    p->checkpoint = p->checkpoint || checkpoint;
+    if (!checkpoint)
+        pickle_note(p, RULE_PICKLE_NESTED, "within it, %s: %s", what,
+                    head.p[0] == 'P' ? "a zip archive" : "a pickle of its own");
     return content_examine(&within) || pickle_no_memory(p);
 }
 

@@ -5,6 +5,7 @@ What they write of plain objects, arrays and fitted estimators must be clean,
 in every protocol and through joblib; opcodes of mutated pickles must be framed
 as pickletools frames them. Nothing that Assay is asked about is loaded here.
 """
+import base64
 import collections
 import datetime
 import decimal
@@ -64,6 +65,39 @@ def arrays():
     }
 
 
+def libraries():
+    """What other libraries leave in pickles: frames, graphs, interpolators, searches."""
+    import array
+    import ipaddress
+
+    import networkx
+    import pandas as pd
+    import scipy.interpolate
+    import scipy.spatial
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.preprocessing import FunctionTransformer
+
+    rng = np.random.RandomState(0)
+    x, y = rng.rand(30, 4), np.arange(30) % 2
+    frame = pd.DataFrame({"i": [1, 2], "s": ["x", "y"], "c": pd.Categorical(["u", "v"]), "d": pd.to_datetime(["2020-01-01", "2021-01-01"]),
+                          "f": [1.5, None], "n": pd.array([1, None], dtype="Int64"), "b": pd.array([True, None], dtype="boolean"),
+                          "t": pd.to_timedelta(["1d", "2d"]), "o": pd.array([1.5, None], dtype="Float64")})
+    words = "can cannot could do be cat dog cow horse bird car bus cos sin cosh tan".split()
+    return {
+        "frame": frame, "indexed": frame.set_index(["i", "s"]), "dates": frame.set_index("d"), "series": frame["c"],
+        "periods": pd.period_range("2020", "2021", freq="M"), "bins": pd.cut(pd.Series([1, 2, 3]), 2),
+        "moments": (pd.Timestamp("2020"), pd.Timedelta("1d"), pd.NaT, pd.NA, pd.Period("2020-01"), pd.Interval(0, 1), pd.offsets.Day(2)),
+        "graph": networkx.karate_club_graph(), "directed": networkx.MultiDiGraph([(1, 2)]),
+        "spline": scipy.interpolate.CubicSpline([1, 2, 3], [1, 2, 3]), "tree": scipy.spatial.KDTree(x),
+        "search": GridSearchCV(LogisticRegression(), {"C": [1, 2]}, scoring="f1", cv=StratifiedKFold(2)).fit(x, y),
+        "function": FunctionTransformer(np.log1p).fit(x), "polynomial": np.polynomial.Polynomial([1, 2]), "old": np.poly1d([1, 2]),
+        "array": array.array("d", [1, 2]), "address": ipaddress.ip_address("1.2.3.4"), "user": collections.UserDict(a=1),
+        "words": words, "lines": "\n".join(words) * 20, "scalars": [np.float64(v) for v in rng.rand(20000)],
+        "tokens": [rng.bytes(n).hex() for n in range(8, 64)] + [base64.b64encode(rng.bytes(n)).decode() for n in range(8, 200)],
+    }
+
+
 def estimators():
     from sklearn.utils import all_estimators
     np.random.seed(1)
@@ -87,6 +121,9 @@ def benign(folder):
     for protocol in range(6):
         put(f"plain{protocol}.pkl", pickle.dumps(plain(), protocol))
         put(f"arrays{protocol}.pkl", pickle.dumps(arrays(), protocol))
+    for name, value in libraries().items():
+        for protocol in (0, 2, 4, 5) if isinstance(value, (str, list)) else (2, 4, 5):
+            put(f"{name}{protocol}.pkl", pickle.dumps(value, protocol))
     joblib.dump(arrays(), os.path.join(folder, "arrays.joblib"))
     for kind in ("zlib", "gzip"):
         joblib.dump(arrays(), os.path.join(folder, f"arrays-{kind}.joblib"), compress=(kind, 3))

@@ -225,6 +225,11 @@ def save_benign(folder):
     exported = torch.export.export(net, (torch.randn(1, 8),))
     torch.export.save(exported, str(folder / "exported.pt2"))
     benign(folder / "exported.pt2", unlisted=True)
+    for name, value in (("dumped", states), ("dumped-types", {"b": x.bfloat16(), "q": torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), "p": nn.Parameter(x),
+                                                              "s": x.to_sparse(), "rng": torch.get_rng_state()}), ("dumped-module", net)):
+        for protocol in (2, 4):
+            (folder / f"{name}{protocol}.pkl").write_bytes(pickle.dumps(value, protocol))
+            benign(folder / f"{name}{protocol}.pkl")
     with torch.serialization.safe_globals([argparse.Namespace, collections.Counter]):
         torch.save({"n": argparse.Namespace(a=1), "c": collections.Counter("ab")}, folder / "safe-globals.pt")
         check(torch.load(folder / "safe-globals.pt", weights_only=True)["n"].a == 1, "safe globals do not load")
@@ -241,6 +246,13 @@ class Payload:
 class ByEval:
     def __reduce__(self):
         return eval, ("1 + 1",)
+
+
+def reduced(protocol, function, *arguments):
+    class Call:
+        def __reduce__(self):
+            return function, arguments
+    return pickle.dumps(Call(), protocol)
 
 
 def again(source, path, name, change):
@@ -278,6 +290,13 @@ def save_malicious(folder):
                 torch.save(held, path, _use_new_zipfile_serialization=form)
                 malicious(path)
     evil = pickle.dumps(Payload(), 2)
+    legacy = io.BytesIO()
+    torch.save(state, legacy, _use_new_zipfile_serialization=False)
+    for name, held in (("after", legacy.getvalue() + evil), ("within", legacy.getvalue().replace(b"\x80\x02ccollections", evil[:-1] + b"0\x80\x02ccollections", 1)), ("alone", evil)):
+        for protocol in (2, 4):
+            path = folder / f"storage-{name}{protocol}.pkl"
+            path.write_bytes(reduced(protocol, torch.storage._load_from_bytes, held))
+            malicious(path)
     torch.save(state, folder / "clean.pt")
     torch.jit.save(torch.jit.script(Scripted()), str(folder / "clean-script.pt"))
     for source, member in (("clean.pt", "data.pkl"), ("clean-script.pt", "data.pkl"), ("clean-script.pt", "constants.pkl")):
