@@ -2,15 +2,11 @@
 # make.sh ASSAY CORPUS [check]: writes the bundled model's reports from what is committed, or
 # compares them with those that are here. CORPUS is the program that writes the data.
 set -eu
-assay=$(realpath "$1") corpus=$(realpath "$2") mode=${3:-write}
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT INT TERM
+. "$here/../common.sh"
 cp -r "$root/models/bundled" "$work/bundled"
 install -m 600 "$root/reports/examples/input/published-example.pem" "$work/key.pem"
 cd "$work"
-export HOME="$work" XDG_CACHE_HOME="$work/cache" LC_ALL=C TZ=UTC
 "$corpus" bundled/data >/dev/null
 mkdir out
 
@@ -41,25 +37,11 @@ for path in $(grep -o '@[^@ ]*/[^@ ]*@' "$here/statements.yaml" | tr -d @ | sort
     sed -i "s,@$path@,SHA-256 $(digest "$path"),g" statements.yaml
 done
 key="--key key.pem --signer example.org/report"
-"$assay" attest statements.yaml $key --output statements.dsse.json >trust.txt
-trust=$(tr -d '\n' <trust.txt | sed 's/.*--trust *//')
+trust=$(attested statements.yaml statements.dsse.json $key)
 "$assay" report --framework mof --model bundled/model --datasets bundled/data \
     --tokenizer bundled/model --log bundled/log --no-record --attestation statements.dsse.json --trust "$trust" \
     --as-of 2026-11-25 $key --format html --format json --format markdown --format cyclonedx --format spdx \
     --output out >/dev/null || [ $? = 1 ]
 "$assay" lineage bundled/model --log bundled/log >out/lineage.txt
 "$assay" lineage bundled/model --log bundled/log --format svg >out/lineage.svg
-passed=0 failed=0
-for f in out/*; do
-    name=$(basename "$f")
-    if [ "$mode" = write ]; then
-        install -m 644 "$f" "$here/$name"
-    elif cmp -s "$f" "$here/$name"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "$name is not what is here: run make bundled-report and read the diff"
-    fi
-done
-[ "$mode" = write ] || echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+settle bundled-report

@@ -2,11 +2,9 @@
 # make.sh ASSAY CORPUS [check]: write the example reports, or compare them with those that are here.
 # CORPUS is the program that writes the bundled model's data set.
 set -eu
-assay=$(realpath "$1") corpus=$(realpath "$2") mode=${3:-write}
 here=$(cd "$(dirname "$0")" && pwd)
-bundled=$(cd "$here/../../models/bundled" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT INT TERM
+. "$here/../common.sh"
+bundled=$root/models/bundled
 cp -r "$here/input" "$work/input"
 cp -r "$here/log" "$work/log"
 chmod -R u+w "$work/input" "$work/log"
@@ -15,10 +13,8 @@ mkdir "$work/data"
 cp "$bundled/data/README.md" "$work/data/"
 "$corpus" "$work/data" >/dev/null
 cd "$work"
-export HOME="$work" XDG_CACHE_HOME="$work/cache" LC_ALL=C TZ=UTC
 key="--key input/published-example.pem --signer example.org/report"
-"$assay" attest input/provider.yaml $key --output provider.dsse.json >trust.txt
-trust=$(tr -d '\n' <trust.txt | sed 's/.*--trust *//')
+trust=$(attested input/provider.yaml provider.dsse.json $key)
 as_of=2026-11-20
 report() { # the exit status is 1: something is contradicted
     "$assay" report --model "$bundled/model" --log log --datasets data --training input/training.yaml \
@@ -45,18 +41,4 @@ report --framework eu-ai-act-annex-iv --output out/eu-ai-act-annex-iv-2028.md
 for f in out/report.json out/report-*.json out/activity-october.json; do # as whoever is handed one would
     "$assay" verify "$f" --key "$(cat input/published-example.vkey)" --log log --model "$bundled/model" >/dev/null
 done
-passed=0 failed=0
-for f in out/*; do
-    name=$(basename "$f")
-    if [ "$mode" = write ]; then
-        install -m 644 "$f" "$here/$name"
-    elif cmp -s "$f" "$here/$name"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "$name is not what is here: run make examples and read the diff"
-        diff "$here/$name" "$f" | head -n 4 | cut -c 1-300
-    fi
-done
-[ "$mode" = write ] || echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+settle examples
