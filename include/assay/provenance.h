@@ -66,8 +66,10 @@ bool dataset_card_read(struct dataset_card *out, const char *path, struct span b
 struct dataset_file {
     const char *name; /* below the folder, '/' between parts */
     uint64_t bytes, rows, tokens;
-    bool has_rows; /* its format has rows that are counted here */
-    bool read;     /* whole, and it stood still */
+    bool has_rows;  /* its format has rows that are counted here */
+    bool by_footer; /* Parquet: `footer_rows` is what its footer says, not counted */
+    uint64_t footer_rows, row_groups;
+    bool read; /* whole, and it stood still */
     struct digest digest;
 };
 
@@ -90,6 +92,9 @@ struct dataset {
     struct digest manifest_root;
     uint64_t bytes, rows, tokens, empty, duplicates, overlap;
     bool has_rows, has_tokens, has_overlap;
+    uint64_t footer_rows, row_groups; /* of Parquet files, in no count above */
+    size_t footer_files;
+    const char *columns;    /* of the first Parquet file, as its footer names them; NULL: none */
     uint64_t compared_rows; /* among which duplicates and overlap were looked for */
     bool all_compared;      /* false: more than a thousand million, or no room for their hashes */
     uint64_t uncounted;     /* texts not in UTF-8 or beyond DATASET_MAX_LINE: no tokens, or part */

@@ -124,6 +124,12 @@ static void say_counted(struct out *o, const struct dataset *d)
         out_field(o, "rows", "%s, %" PRIu64 " of them repeat another%s",
                   text_grouped(rows, sizeof rows, d->rows), d->duplicates,
                   d->all_compared ? "" : among);
+    if (d->footer_files)
+        out_field(o, "Parquet",
+                  "%s rows in %" PRIu64 " row groups, as the footers of %zu files say",
+                  text_grouped(rows, sizeof rows, d->footer_rows), d->row_groups, d->footer_files);
+    if (d->columns)
+        out_field(o, "columns", "%s", d->columns);
     if (d->has_tokens)
         out_field(o, "tokens", "%s", text_grouped(rows, sizeof rows, d->tokens));
     if (dataset_language_shares(shares, sizeof shares, d))
@@ -314,7 +320,8 @@ const struct command record_dataset_command = {
     "enrol a data set in an audit log",
     "Reads every file once, counts rows, duplicates, languages, dates and, with --tokenizer, "
     "tokens, and holds what its card declares against that. The entry has both.\n"
-    "Rows are counted in JSON lines, CSV, TSV and text; other files are hashed. A file that "
+    "Rows are counted in JSON lines, CSV, TSV and text; of Parquet the footers say how many; other "
+    "files are hashed. A file that "
     "changes while it is read is named, and the exit status is 3. Memory does not grow with the "
     "data: of more than a million rows, eight bytes a row are kept in a temporary file (TMPDIR, "
     "else /var/tmp).",

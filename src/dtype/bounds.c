@@ -83,7 +83,7 @@ static void batch_bounds(const struct quants *q, const uint8_t *src, size_t bloc
 void dtype_bounds(enum dtype t, const uint8_t *src, size_t blocks, bool big_endian, float *dst)
 {
     const struct quants *q = quants_of(t);
-    size_t most = q ? BATCH / dtypes[t].block : 0;
+    size_t most = q ? (size_t)BATCH / dtypes[t].block : 0;
     for (size_t i = 0; q && i < blocks; i += most) {
         size_t n = blocks - i < most ? blocks - i : most;
         batch_bounds(q, src + i * dtypes[t].bytes, n, big_endian, dst + i * dtypes[t].block);

@@ -46,20 +46,29 @@ static const char *number(struct arena *a, uint64_t n, const char *unit)
     return arena_printf(a, "%" PRIu64 "%s", n, unit);
 }
 
+/* Counted, and what footers say. */
+static const char *all_rows(const struct dataset *d, struct arena *a)
+{
+    return d->footer_files
+               ? arena_printf(a, "%" PRIu64 " rows, %" PRIu64 " of them as Parquet footers say",
+                              d->rows + d->footer_rows, d->footer_rows)
+               : number(a, d->rows, " rows");
+}
+
 static void compare_counts(struct dataset *d, struct arena *a)
 {
     const struct dataset_card *c = &d->card;
-    uint64_t data = 0, splits = 0;
+    uint64_t data = 0, splits = 0, rows = d->rows + d->footer_rows;
+    bool known = d->has_rows || d->footer_files;
     for (size_t i = 0; i < d->file_count; i++)
-        data += d->files[i].has_rows ? d->files[i].bytes : 0;
+        data += d->files[i].has_rows || d->files[i].by_footer ? d->files[i].bytes : 0;
     for (size_t i = 0; i < c->split_count; i++)
         splits += c->splits[i].rows;
-    if (c->rows && d->has_rows && c->rows != d->rows)
-        dataset_note(d, "dataset.rows", number(a, c->rows, " rows"), number(a, d->rows, " rows"),
-                     true);
-    if (splits && d->has_rows && splits != d->rows && c->rows != splits)
+    if (c->rows && known && c->rows != rows)
+        dataset_note(d, "dataset.rows", number(a, c->rows, " rows"), all_rows(d, a), true);
+    if (splits && known && splits != rows && c->rows != splits)
         dataset_note(d, "dataset.rows", number(a, splits, " rows in the splits together"),
-                     number(a, d->rows, " rows"), true);
+                     all_rows(d, a), true);
     if (c->bytes && c->bytes != d->bytes && c->bytes != data)
         dataset_note(d, "dataset.bytes", number(a, c->bytes, " bytes"),
                      number(a, data ? data : d->bytes, " bytes"), true);

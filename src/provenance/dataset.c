@@ -13,9 +13,10 @@
 #include "assay/base/text.h"
 #include "assay/source.h"
 #include "provenance/compare.h"
+#include "provenance/parquet.h"
 #include "provenance/rows.h"
 
-enum { CHUNK = 1 << 20 };
+enum { CHUNK = 1 << 20, COLUMNS_SHOWN = 400 };
 
 struct reading {
     struct dataset *d;
@@ -168,9 +169,45 @@ static bool report(struct reading *k, size_t n)
            err_set(k->e, ERR_INTERRUPTED, "interrupted: nothing was recorded");
 }
 
+/* "text, label": as many as fit. */
+static const char *column_names(const struct parquet *p, struct arena *a)
+{
+    struct buf b;
+    buf_init(&b, COLUMNS_SHOWN + 4 * PARQUET_COLUMN_NAME);
+    size_t i = 0;
+    for (; i < p->named && b.n < COLUMNS_SHOWN; i++)
+        buf_printf(&b, "%s%s", i ? ", " : "", p->columns[i]);
+    if (i < p->column_count)
+        buf_printf(&b, " and %" PRIu64 " more", p->column_count - i);
+    const char *names = arena_str(a, buf_span(&b));
+    buf_free(&b);
+    return names;
+}
+
+/* Parquet is hashed as a whole; its rows are as many as its footer says, and row groups must agree. */
+static bool take_footer(struct reading *k, struct dataset_file *f, const struct source *src)
+{
+    struct parquet p;
+    struct dataset *d = k->d;
+    if (!parquet_read(&p, src, k->a, k->e))
+        return false;
+    f->by_footer = true;
+    f->footer_rows = p.group_rows;
+    f->row_groups = p.groups;
+    if (p.rows != p.group_rows)
+        dataset_note(
+            d, "dataset.rows",
+            arena_printf(k->a, "%s: %" PRIu64 " rows, says its Parquet footer", f->name, p.rows),
+            arena_printf(k->a, "%" PRIu64 " in the row groups of that footer", p.group_rows), true);
+    if (!d->columns && p.column_count)
+        d->columns = column_names(&p, k->a);
+    return true;
+}
+
 static bool read_source(struct reading *k, struct dataset_file *f, struct source *src)
 {
     enum row_format format = row_format_of(f->name);
+    bool rows = format != ROWS_NONE && format != ROWS_PARQUET;
     struct splitter p = {.quoted = false};
     f->bytes = source_size(src);
     sha256_start(k->sha);
@@ -181,15 +218,15 @@ static bool read_source(struct reading *k, struct dataset_file *f, struct source
         if (!source_read(src, k->chunk, at, n, k->e) || !report(k, n))
             return false;
         sha256_update(k->sha, k->chunk, n);
-        if (format != ROWS_NONE)
+        if (rows)
             take_chunk(k, f, format, &p, (struct span){k->chunk, n});
         at += n;
     }
     if (k->row.n)
         take_row(k, f, format, buf_span(&k->row));
-    f->has_rows |= format != ROWS_NONE;
+    f->has_rows |= rows;
     sha256_finish(k->sha, &f->digest);
-    return source_unchanged(src, k->e);
+    return (format != ROWS_PARQUET || take_footer(k, f, src)) && source_unchanged(src, k->e);
 }
 
 /* A file that cannot be read is noted, and the rest is read all the same. */
@@ -207,7 +244,8 @@ static bool read_file(struct reading *k, const char *folder, struct dataset_file
     if (why.code == ERR_INTERRUPTED || why.code == ERR_MEMORY || !path)
         return err_set(k->e, path ? why.code : ERR_MEMORY, "%s", why.text);
     k->d->complete = false;
-    dataset_note(k->d, "dataset.files", NULL, arena_printf(k->a, "%s: %s", f->name, why.text),
+    const char *at = why.offset == ERR_NO_OFFSET ? "" : arena_printf(k->a, "@%" PRIu64, why.offset);
+    dataset_note(k->d, "dataset.files", NULL, arena_printf(k->a, "%s%s: %s", f->name, at, why.text),
                  false);
     return true;
 }
@@ -253,6 +291,9 @@ static void add_up(struct reading *k)
         d->rows += d->files[i].rows;
         d->tokens += d->files[i].tokens;
         d->has_rows |= d->files[i].has_rows;
+        d->footer_rows += d->files[i].footer_rows;
+        d->row_groups += d->files[i].row_groups;
+        d->footer_files += d->files[i].by_footer;
     }
 }
 
@@ -265,6 +306,13 @@ static void note_limits(struct reading *k)
             d, "dataset.files", NULL,
             arena_printf(k->a, "%zu of the files are links; what they lead to was read", k->links),
             false);
+    if (d->footer_files)
+        dataset_note(d, "dataset.rows", NULL,
+                     arena_printf(k->a,
+                                  "the rows of %zu Parquet files are as many as their footers say; "
+                                  "their texts were hashed with the files and not looked at",
+                                  d->footer_files),
+                     false);
     if (d->uncounted)
         dataset_note(d, "dataset.tokens", NULL,
                      arena_printf(k->a,

@@ -61,6 +61,8 @@ static void put_measured(struct json_writer *w, const struct dataset *d)
     }
     if (d->has_rows && !d->all_compared)
         put_count(w, "duplicates_among", d->compared_rows);
+    if (d->footer_files)
+        put_count(w, "footer_rows", d->footer_rows);
     if (d->has_overlap) {
         put_count(w, "overlap", d->overlap);
         jw_key(w, "overlap_with");

@@ -18,7 +18,7 @@ enum row_format row_format_of(const char *name)
         enum row_format format;
     } suffixes[] = {
         {".jsonl", ROWS_JSONL}, {".ndjson", ROWS_JSONL}, {".csv", ROWS_CSV},
-        {".tsv", ROWS_TSV},     {".txt", ROWS_LINES},
+        {".tsv", ROWS_TSV},     {".txt", ROWS_LINES},    {".parquet", ROWS_PARQUET},
     };
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
         if (span_ends(span_str(name), suffixes[i].suffix))

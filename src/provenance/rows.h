@@ -8,7 +8,7 @@
 #include "assay/provenance.h"
 #include "provenance/row_set.h"
 
-enum row_format { ROWS_NONE, ROWS_LINES, ROWS_JSONL, ROWS_CSV, ROWS_TSV };
+enum row_format { ROWS_NONE, ROWS_LINES, ROWS_JSONL, ROWS_CSV, ROWS_TSV, ROWS_PARQUET };
 
 struct rows {
     struct dataset *d;

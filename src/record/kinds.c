@@ -224,6 +224,7 @@ static const struct member dataset_members[] = {
     MUST("file_count", COUNT, "number of files"),
     MAY_OBJECTS("files", &file, "the files; absent when the leaf would be too long"),
     MAY("first_date", STRING, "first date that stands in the data"),
+    MAY("footer_rows", COUNT, "rows of Parquet files, as their footers say; not in rows"),
     MAY_LIST("languages", STRING, "languages measured, most first"),
     MAY("last_date", STRING, "last date that stands in the data"),
     MAY_OBJECTS("licences", &licence, "where licences are named"),

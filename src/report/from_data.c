@@ -73,6 +73,29 @@ static void declared(struct making *k, const struct dataset *d, const char *prop
     prove_card(k, d, c);
 }
 
+/* Of Parquet files: what they say of themselves, no row is decoded. */
+static void footer_claims(struct making *k, const struct dataset *d)
+{
+    const char *place = make_text(k, "footers of %zu Parquet files", d->footer_files);
+    const struct claim_source s = {.path = d->name, .place = place};
+    const struct {
+        const char *property, *value;
+    } said[] = {{"dataset.rows", make_text(k, "%" PRIu64, d->footer_rows)},
+                {"dataset.columns", d->columns}};
+    for (size_t i = 0; place && i < 2; i++) {
+        struct claim *c = said[i].value
+                              ? make_claim(k, said[i].property, CLAIM_DECLARED,
+                                           "as Parquet footers say, whose row groups were "
+                                           "added up; no row was decoded")
+                              : NULL;
+        if (!c)
+            continue;
+        c->value = said[i].value;
+        claim_says(k->s, c, &s);
+        prove_data(k, d, c, false);
+    }
+}
+
 static void counted_claims(struct making *k, const struct dataset *d)
 {
     char hex[DIGEST_HEX + 1], shares[600];
@@ -91,6 +114,8 @@ static void counted_claims(struct making *k, const struct dataset *d)
             counted(k, d, "dataset.languages", make_text(k, "%s", shares),
                     "script and common small words of each row, by bytes; und: none stood out");
     }
+    if (d->footer_files)
+        footer_claims(k, d);
     if (d->has_tokens)
         counted(k, d, "dataset.tokens", make_text(k, "%" PRIu64, d->tokens),
                 "encoded with the tokenizer given");

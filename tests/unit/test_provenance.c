@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "provenance/parquet.h"
 #include "provenance/rows.h"
 #include "support/documents.h"
 #include "support/folder.h"
@@ -47,6 +48,114 @@ static struct dataset counted(const char *name, const char *text)
     if (!dataset_read(&d, folder_path(&place, name), &o, arena, &e))
         fail_msg("%s", e.text);
     return d;
+}
+
+/* ---- Parquet ---- */
+
+/* FileMetaData: 1 version, 2 schema of a root and two columns, 3 rows, 4 two row groups. */
+static const uint8_t footer[] = {
+    0x15, 2,                                     /* version 1 */
+    0x19, 0x3c,                                  /* three schema elements */
+    0x48, 4,    'r',  'o', 'o', 't', 0x15, 4, 0, /* name, two children */
+    0x48, 4,    't',  'e', 'x', 't', 0,          /* a column */
+    0x48, 1,    'n',  0,                         /* another */
+    0x16, 20,                                    /* ten rows */
+    0x19, 0x2c,                                  /* two row groups */
+    0x36, 14,   0,                               /* seven rows */
+    0x26, 2,    0x16, 6,   0,                    /* a size, then three rows */
+    0x18, 3,    'm',  'e', '!',                  /* field 5: of another type than it has */
+    0,
+};
+
+static bool footer_read(struct parquet *p, size_t n, size_t changed, uint8_t to, struct err *e)
+{
+    uint8_t bytes[sizeof footer];
+    memcpy(bytes, footer, sizeof footer);
+    bytes[changed] = to;
+    return parquet_footer(p, (struct span){bytes, n}, "a.parquet", 100, arena, e);
+}
+
+static void a_parquet_footer_gives_rows_groups_and_columns(void **state)
+{
+    struct parquet p;
+    struct err e = ERR_INIT;
+    (void)state;
+    assert_true(footer_read(&p, sizeof footer, 0, footer[0], &e));
+    assert_int_equal(p.rows, 10);
+    assert_int_equal(p.groups, 2);
+    assert_int_equal(p.group_rows, 10);
+    assert_int_equal(p.column_count, 2);
+    assert_string_equal(p.columns[0], "text");
+    assert_string_equal(p.columns[1], "n");
+}
+
+static void every_cut_of_a_parquet_footer_is_refused_at_its_place(void **state)
+{
+    struct parquet p;
+    (void)state;
+    for (size_t n = 0; n < sizeof footer; n++) {
+        struct err e = ERR_INIT;
+        assert_false(footer_read(&p, n, 0, footer[0], &e));
+        assert_string_equal(e.file, "a.parquet");
+        assert_true(e.offset >= 100 && e.offset <= 100 + n);
+    }
+}
+
+static void counts_of_a_parquet_footer_are_bounded_by_its_bytes(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t to;
+        const char *why;
+    } changes[] = {{3, 0xfc, "bytes left"}, {25, 21, "negative"}, {3, 0x35, "not of structures"}};
+    struct parquet p;
+    struct err e = ERR_INIT;
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        e = (struct err)ERR_INIT;
+        assert_false(footer_read(&p, sizeof footer, changes[i].at, changes[i].to, &e));
+        if (!strstr(e.text, changes[i].why))
+            fail_msg("%s", e.text);
+    }
+    assert_true(footer_read(&p, sizeof footer, 25, 22, &e)); /* eleven */
+    assert_int_equal(p.rows, 11);
+    assert_int_equal(p.group_rows, 10);
+}
+
+/* The whole file: hashed, its rows the footer's and apart from those that are counted. */
+static void rows_of_parquet_are_the_footers_and_not_counted(void **state)
+{
+    struct buf file;
+    struct dataset d;
+    const struct dataset_options o = {.card = NULL};
+    struct err e = ERR_INIT;
+    (void)state;
+    buf_init(&file, 4096);
+    buf_put_str(&file, "PAR1");
+    buf_put(&file, footer, sizeof footer);
+    buf_put_u32le(&file, sizeof footer);
+    buf_put_str(&file, "PAR1");
+    assert_true(folder_put(&place, "d/train.parquet", buf_span(&file)));
+    assert_true(folder_put(&place, "d/more.jsonl", span_str("{\"a\":\"b\"}\n")));
+    assert_true(folder_put(
+        &place, "d/README.md",
+        span_str("---\ndataset_info: {splits: [{name: train, num_examples: 12}]}\n---\n")));
+    assert_true(dataset_read(&d, folder_path(&place, "d"), &o, arena, &e));
+    assert_int_equal(d.rows, 1);
+    assert_int_equal(d.footer_rows, 10);
+    assert_string_equal(d.columns, "text, n");
+    assert_true(d.complete);
+    bool said = false;
+    for (size_t i = 0; i < d.note_count; i++)
+        said |=
+            d.notes[i].contradicts && strstr(d.notes[i].counted, "11 rows, 10 of them as Parquet");
+    assert_true(said);
+    dataset_free(&d);
+    assert_true(folder_put(&place, "d/train.parquet", span_sub(buf_span(&file), 0, file.n - 1)));
+    assert_true(dataset_read(&d, folder_path(&place, "d"), &o, arena, &e));
+    assert_false(d.complete);
+    dataset_free(&d);
+    buf_free(&file);
 }
 
 /* ---- cards ---- */
@@ -433,6 +542,10 @@ static void a_trainers_state_and_an_adapters_configuration_are_joined(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_parquet_footer_gives_rows_groups_and_columns),
+        cmocka_unit_test(every_cut_of_a_parquet_footer_is_refused_at_its_place),
+        cmocka_unit_test(counts_of_a_parquet_footer_are_bounded_by_its_bytes),
+        cmocka_unit_test(rows_of_parquet_are_the_footers_and_not_counted),
         cmocka_unit_test(croissant_is_read_in_its_variant_spellings),
         cmocka_unit_test(members_that_croissant_requires_and_lacks_are_named),
         cmocka_unit_test(broken_and_exploding_yaml_is_named_and_the_rest_goes_on),
