@@ -371,8 +371,10 @@ void conn_sweep(struct conn *c, uint64_t now)
     if (c->deadline_ms == 0 || now < c->deadline_ms)
         return;
     c->deadline_ms = 0;
+    /* An incomplete message, as one that ends early is (RFC 9112, 6.3): no 408, which clients send
+     * again as it is. */
     if (c->state == CONN_BODY)
-        malformed(c, 408, "the body did not come in time");
+        malformed(c, 400, "the body did not come in its whole length in time");
     else if (c->state == CONN_HEAD && c->scanned)
         malformed(c, 408, "the head did not come in time");
     else
