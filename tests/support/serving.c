@@ -354,7 +354,7 @@ void told_read(struct told *t, const struct folder *f)
 
 void told_wait(struct told *t, const struct folder *f)
 {
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 2000; i++) { /* a loaded machine takes its time */
         told_read(t, f);
         if (t->intents && t->has_outcome)
             return;

@@ -15,7 +15,7 @@
 
 #include "assay/base/clock.h"
 
-enum { OUT_MAX = 32 << 20, IN_MAX = 64 << 20, BIG = 10 << 20, TICK_MS = 5 };
+enum { OUT_MAX = 32 << 20, IN_MAX = 64 << 20, BIG = 10 << 20, WIDE = 1 << 20, TICK_MS = 5 };
 
 struct peer {
     struct peer *next, *previous;
@@ -131,6 +131,20 @@ static void whole_stream(struct peer *p, unsigned events)
     begin_stream(p);
     for (unsigned i = 0; i < events; i++)
         put_event(p);
+    end_stream(p);
+}
+
+/* One event that is larger than what limits allow. */
+static void wide_stream(struct peer *p)
+{
+    static const char begin[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"",
+                      end[] = "\"}}]}\n\n";
+    begin_stream(p);
+    put_event(p);
+    buf_printf(&p->out, "%zx\r\n%s", sizeof begin - 1 + WIDE + sizeof end - 1, begin);
+    for (size_t i = 0; i < WIDE; i++)
+        buf_put_u8(&p->out, 'a');
+    buf_printf(&p->out, "%s\r\n", end);
     end_stream(p);
 }
 
@@ -307,6 +321,8 @@ static bool streams(struct peer *p, const char *model)
         put_event(p);
         put_event(p);
         p->close_after = true;
+    } else if (strcmp(model, "wide") == 0) {
+        wide_stream(p);
     } else if (strcmp(model, "responses") == 0) {
         responses_stream(p);
     } else if (strcmp(model, "messages") == 0) {

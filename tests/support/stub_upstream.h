@@ -7,6 +7,7 @@
  *   slow-N-MS     N events, one every MS milliseconds, then [DONE]
  *   split         a stream whose events and UTF-8 are cut at every byte
  *   noend         a stream that ends without [DONE]
+ *   wide          a stream with an event of 1 MiB
  *   cut           a stream whose connection ends in the middle
  *   responses, messages   streams of these APIs
  *                 the streams of chats have a usage, 21 and 8 tokens, where include_usage asks for it

@@ -264,6 +264,39 @@ static void stream_that_waited_for_the_queue_goes_on_and_loses_nothing(void **st
     buf_free(&got);
 }
 
+/* An event is judged by its end, so it must fit as a whole; both views of what came before stay. */
+static void stream_with_an_event_beyond_the_limit_is_ended_on_record(void **state)
+{
+    (void)state;
+    struct buf answer, body, theirs, ours;
+    struct told t;
+    assert_true(serving_stop(&server));
+    start("limits: {answer: 64 KiB}\n");
+    client_post(server.port, "/v1/chat/completions", "",
+                "{\"model\":\"wide\",\"messages\":[],\"stream\":true}", &answer);
+    assert_int_equal(answer_status(&answer), 200);
+    assert_false(has(&answer, "[DONE]") || has(&answer, "\r\n0\r\n\r\n"));
+    answer_body(&answer, &body);
+    told_wait(&t, &place);
+    assert_string_equal(t.outcome, "error");
+    assert_string_equal(t.error, "answer_too_large");
+    assert_int_equal(t.released, body.n);
+    assert_true(has(&body, "w\xC3\xB6rd0 ") && body.n < 1024);
+    assert_true(serving_stop(&server));
+    buf_init(&theirs, 1 << 20);
+    buf_init(&ours, 1 << 20);
+    told_content(&place, t.intent, "upstream_response", &theirs);
+    told_content(&place, t.intent, "response", &ours);
+    assert_true(ours.n == body.n && theirs.n >= ours.n && theirs.n <= 128 << 10);
+    assert_memory_equal(ours.p, body.p, body.n);
+    assert_memory_equal(theirs.p, ours.p, ours.n);
+    start("");
+    buf_free(&answer);
+    buf_free(&body);
+    buf_free(&theirs);
+    buf_free(&ours);
+}
+
 /* ---- by itself ---- */
 
 static void option_goes_where_it_stands_or_would_stand(void **state)
@@ -376,6 +409,7 @@ int main(void)
         cmocka_unit_test(upstream_that_is_not_said_to_is_not_asked),
         cmocka_unit_test(answer_that_is_no_stream_is_relayed),
         cmocka_unit_test(stream_that_waited_for_the_queue_goes_on_and_loses_nothing),
+        cmocka_unit_test(stream_with_an_event_beyond_the_limit_is_ended_on_record),
         cmocka_unit_test(option_goes_where_it_stands_or_would_stand),
         cmocka_unit_test(only_the_event_of_the_usage_is_left_out),
         cmocka_unit_test(event_beyond_the_limit_is_refused),
