@@ -38,6 +38,7 @@ struct engine_answer {
     size_t shown;            /* bytes of the text that the stream has */
     size_t characters;       /* of the text */
     bool opened;             /* the stream has its beginning */
+    bool called;             /* it ended with its first call: no other was asked for */
     struct engine_result result;
     uint64_t number; /* the engine's */
     bool submitted;
@@ -86,6 +87,7 @@ struct engine_job {
     enum engine_tools form; /* of calls of tools; NONE: none were offered */
     bool must_call;         /* a tool: */
     struct span chosen;     /* of this name; empty: any */
+    bool one_call;          /* at most, where none must be made */
     struct span model;
     uint8_t random[JOB_RANDOM];
     char id[JOB_ID], fingerprint[JOB_FINGERPRINT];

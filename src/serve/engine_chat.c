@@ -302,7 +302,7 @@ static bool judge_choice(struct engine_job *j, bool *none, struct err *e)
     return named_choice(j, v, e);
 }
 
-/* One call at a time is what a form lets through; a free answer may have several. */
+/* One call is what a form lets through; a free answer ends with its first where no more are asked for. */
 static bool judge_parallel(struct engine_job *j, struct err *e)
 {
     bool serial = false, parallel = true;
@@ -310,10 +310,8 @@ static bool judge_parallel(struct engine_job *j, struct err *e)
     if (is_there(j->parallel) && !json_bool(j->parallel, &parallel))
         return complain(&j->call->wrong, e, "invalid_type", "parallel_tool_calls",
                         "must be a boolean");
-    return (!serial && parallel) || j->must_call ||
-           complain(&j->call->wrong, e, "unsupported_value",
-                    serial ? "tool_choice" : "parallel_tool_calls",
-                    "can ask for one call at a time only where a call must be made");
+    j->one_call = (serial || !parallel) && !j->must_call;
+    return true;
 }
 
 static bool no_tools(struct engine_job *j, struct err *e)

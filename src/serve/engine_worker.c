@@ -10,7 +10,7 @@
 #include "assay/base/text.h"
 #include "serve/engine.h"
 
-enum { READERS = 2, SEQUENCES = 4, QUEUE_MAX = EXCHANGE_OPEN_MAX };
+enum { READERS = 2, CALL_ARENA = 64 << 20, SEQUENCES = 4, QUEUE_MAX = EXCHANGE_OPEN_MAX };
 
 /* ---- in the engine's thread ---- */
 
@@ -60,6 +60,20 @@ static void stream_piece(struct engine_answer *a, const struct engine_piece *p)
     pthread_mutex_unlock(&j->worker->lock);
 }
 
+/* Whether the answer ends here because it has the one call that it may have; a call ends with a brace. */
+static bool ends_with_call(struct engine_answer *a, struct span text)
+{
+    struct engine_job *j = a->job;
+    if (!j->one_call || text.n == 0 || !memchr(text.p, '}', text.n))
+        return false;
+    struct arena *scratch = arena_new(CALL_ARENA);
+    a->called =
+        scratch && tool_calls_first(&a->calls, j->form, buf_span(&a->marked), j->tools, scratch);
+    a->calls.count = 0;
+    arena_free(scratch);
+    return a->called;
+}
+
 bool engine_on_token(void *arg, const struct engine_token *t)
 {
     struct engine_answer *a = arg;
@@ -75,7 +89,8 @@ bool engine_on_token(void *arg, const struct engine_token *t)
         a->characters += (t->text.p[i] & 0xc0) != 0x80;
     add_mark(a, t->id);
     tape_token(&a->tape, t);
-    return tape_ok(&a->tape) && buf_ok(&a->marked) && buf_ok(&a->logprobs);
+    return tape_ok(&a->tape) && buf_ok(&a->marked) && buf_ok(&a->logprobs) &&
+           !ends_with_call(a, t->text);
 }
 
 /* What it says and which calls it makes, now that nothing follows. */
@@ -86,7 +101,9 @@ static bool conclude(struct engine_answer *a)
     a->content = text;
     if (j->form == ENGINE_TOOLS_NONE)
         return true;
-    if (!tool_calls_read(&a->calls, j->form, buf_span(&a->marked), j->tools, j->arena))
+    struct span marked = buf_span(&a->marked);
+    bool one = a->called && tool_calls_first(&a->calls, j->form, marked, j->tools, j->arena);
+    if (!one && !tool_calls_read(&a->calls, j->form, marked, j->tools, j->arena))
         return false;
     if (a->calls.count)
         a->content = a->calls.content;
@@ -125,13 +142,16 @@ void engine_on_done(void *arg, const struct engine_result *r)
     struct engine_answer *a = arg;
     struct engine_job *j = a->job;
     a->result = *r;
+    if (a->called && r->finish == ENGINE_CANCELLED)
+        a->result.finish = ENGINE_END;
     if (j->form != ENGINE_TOOLS_NONE)
         buf_put_span(&a->marked, r->text);
     if (r->embedding)
         buf_put(&a->vector, r->embedding, r->embedding_size * sizeof *r->embedding);
+    tape_end(&a->tape, &a->result);
     a->result.embedding = NULL;
-    tape_end(&a->tape, r);
-    bool good = r->finish != ENGINE_FAILED && r->finish != ENGINE_CANCELLED && conclude(a);
+    bool good =
+        a->result.finish != ENGINE_FAILED && a->result.finish != ENGINE_CANCELLED && conclude(a);
     pthread_mutex_lock(&j->worker->lock);
     bool last = --j->left == 0;
     j->broken = j->broken || !good;

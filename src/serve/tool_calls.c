@@ -210,6 +210,30 @@ static bool read_llama(struct reading *r, struct span text, struct buf *content)
     return true;
 }
 
+bool tool_calls_first(struct tool_calls *out, enum engine_tools form, struct span text,
+                      struct json tools, struct arena *a)
+{
+    struct reading r = {out, tools, a, form == ENGINE_TOOLS_LLAMA};
+    bool marked = form == ENGINE_TOOLS_HERMES || form == ENGINE_TOOLS_MISTRAL;
+    const char *mark = marked ? mark_of(form) : llama_begin;
+    size_t at = marked ? find(text, mark) : 0;
+    struct span rest = trimmed(after(text, at));
+    struct json call;
+    out->count = 0;
+    out->content = span_sub(text, 0, at);
+    while (out->content.n && is_space(out->content.p[out->content.n - 1]))
+        out->content.n--;
+    if (span_starts(rest, mark))
+        rest = trimmed(after(rest, strlen(mark)));
+    else if (form != ENGINE_TOOLS_LLAMA)
+        return false;
+    if (form == ENGINE_TOOLS_MISTRAL && rest.n && rest.p[0] == '[')
+        rest = trimmed(after(rest, 1));
+    else if (form == ENGINE_TOOLS_MISTRAL && rest.n && rest.p[0] != '{')
+        return read_named(&r, &rest);
+    return take_value(&r, &rest, &call) && add_object(&r, call);
+}
+
 bool tool_calls_read(struct tool_calls *out, enum engine_tools form, struct span text,
                      struct json tools, struct arena *a)
 {

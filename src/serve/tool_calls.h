@@ -28,6 +28,10 @@ size_t tool_calls_before(enum engine_tools form, struct span text);
  * memory. */
 bool tool_calls_read(struct tool_calls *out, enum engine_tools form, struct span text,
                      struct json tools, struct arena *a) ASSAY_MUST_CHECK;
+/* The first call of a text that goes on, once it is whole, and what stands before it. False: there
+ * is none yet, and *out is of no use. */
+bool tool_calls_first(struct tool_calls *out, enum engine_tools form, struct span text,
+                      struct json tools, struct arena *a) ASSAY_MUST_CHECK;
 /* Whether a control token's text is one of the marks of calls, which texts do not show. */
 bool tool_calls_mark(struct span token);
 

@@ -14,6 +14,7 @@
 
 /* Tokens 3 and 4 are what a model that calls tools would write; a bias has them chosen. */
 #define CALL "<tool_call>{\"name\":\"weather\",\"arguments\":{\"city\":\"Orrin\"}}</tool_call>"
+#define BIAS_CALLS "\"logit_bias\":{\"3\":100},\"max_tokens\":3"
 #define BIAS_CALL "\"logit_bias\":{\"3\":100},\"max_tokens\":1"
 #define BIAS_TEXT "\"logit_bias\":{\"4\":100},\"max_tokens\":1"
 #define TOOLS                                                                                      \
@@ -184,6 +185,30 @@ static void call_of_a_tool_is_told_as_one(void **state)
     is_text(json_path(call, "function", "arguments", NULL), "{\"city\":\"Orrin\"}");
     assert_int_equal(text_at(json_get(call, "id")).n, 9);
     assert_int_equal(replayed(), 1);
+}
+
+/* A model that would go on and on: with its first call the answer ends. */
+static void answer_that_may_have_one_call_ends_with_it(void **state)
+{
+    (void)state;
+    struct json e[EVENTS];
+    size_t calls = 0;
+    struct json root = ask("/v1/chat/completions", CHAT TOOLS "," BIAS_CALLS "}");
+    assert_int_equal(json_count(json_path(choice_of(root), "message", "tool_calls", NULL)), 3);
+    root = ask("/v1/chat/completions", CHAT TOOLS "," BIAS_CALLS ",\"parallel_tool_calls\":false}");
+    struct json c = choice_of(root);
+    assert_int_equal(json_count(json_path(c, "message", "tool_calls", NULL)), 1);
+    is_text(json_get(c, "finish_reason"), "tool_calls");
+    assert_int_equal(number_at(json_path(root, "usage", "completion_tokens", NULL)), 1);
+    assert_int_equal(replayed(), 1);
+    size_t n =
+        events_of(post("/v1/chat/completions", 200,
+                       CHAT TOOLS "," BIAS_CALLS ",\"parallel_tool_calls\":false,\"stream\":true}"),
+                  e);
+    for (size_t i = 0; i < n; i++)
+        calls += json_count(json_path(choice_of(e[i]), "delta", "tool_calls", NULL));
+    assert_int_equal(calls, 1);
+    is_text(json_get(choice_of(e[n - 1]), "finish_reason"), "tool_calls");
 }
 
 static void streamed_call_of_a_tool_is_never_shown_as_text(void **state)
@@ -484,7 +509,7 @@ static void what_is_wrong_is_named(void **state)
          "tool_choice"},
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]," TOOLS
-         ",\"parallel_tool_calls\":false",
+         ",\"parallel_tool_calls\":\"no\"",
          "parallel_tool_calls"},
         {"/v1/responses", "\"input\":\"a3\",\"previous_response_id\":\"resp_1\"",
          "previous_response_id"},
@@ -575,6 +600,7 @@ int main(void)
         TEST(streamed_log_probabilities_come_with_their_tokens),
         TEST(bias_has_a_token_chosen_and_replays),
         TEST(call_of_a_tool_is_told_as_one),
+        TEST(answer_that_may_have_one_call_ends_with_it),
         TEST(streamed_call_of_a_tool_is_never_shown_as_text),
         TEST(text_beside_tools_stays_text),
         TEST(templates_get_tools_calls_and_results),

@@ -17,7 +17,7 @@ static int setup(void **state)
 {
     struct err e = ERR_INIT;
     (void)state;
-    arena = arena_new(1 << 20);
+    arena = arena_new(64 << 20);
     return arena && json_parse(&tools,
                                span_str("[{\"type\":\"function\",\"function\":{\"name\":\"f\"}},"
                                         "{\"type\":\"function\",\"function\":{\"name\":\"g\"}}]"),
@@ -111,6 +111,36 @@ static void what_does_not_hold_stays_text(void **state)
     }
 }
 
+/* Octet by octet: none before it is whole, and then what the whole text has first. */
+static void first_call_is_there_once_it_is_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        enum engine_tools form;
+        const char *text;
+        size_t whole; /* octets */
+    } cases[] = {
+        {ENGINE_TOOLS_HERMES,
+         "I see <tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call><tool_call>{}", 44},
+        {ENGINE_TOOLS_MISTRAL, "[TOOL_CALLS] [{\"name\":\"f\",\"arguments\":{}},{\"name\":\"g\"}]",
+         41},
+        {ENGINE_TOOLS_MISTRAL, "[TOOL_CALLS]f[ARGS]{\"a\":1}[TOOL_CALLS]g{}", 26},
+        {ENGINE_TOOLS_LLAMA, "<|python_tag|>{\"name\":\"f\",\"parameters\":{}};{", 42},
+        {ENGINE_TOOLS_LLAMA, "{\"name\":\"other\",\"parameters\":{}}", SIZE_MAX},
+        {ENGINE_TOOLS_HERMES, "{\"name\":\"f\",\"arguments\":{}}", SIZE_MAX},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct span text = span_str(cases[i].text);
+        for (size_t n = 0; n <= text.n; n++) {
+            bool found =
+                tool_calls_first(&calls, cases[i].form, span_sub(text, 0, n), tools, arena);
+            if (found != (n >= cases[i].whole))
+                fail_msg("%s: %zu", cases[i].text, n);
+            assert_true(!found || (calls.count == 1 && span_is(calls.call[0].name, "f")));
+        }
+    }
+}
+
 /* Whatever was let go stays the beginning of the content when more comes. */
 static void stream_lets_go_of_nothing_that_becomes_a_call(void **state)
 {
@@ -147,6 +177,7 @@ int main(void)
         cmocka_unit_test(mistral_calls_are_read_in_both_forms),
         cmocka_unit_test(llama_calls_are_read_when_they_name_an_offered_tool),
         cmocka_unit_test(what_does_not_hold_stays_text),
+        cmocka_unit_test(first_call_is_there_once_it_is_whole),
         cmocka_unit_test(stream_lets_go_of_nothing_that_becomes_a_call),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
