@@ -7,12 +7,13 @@
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "assay/base/text.h"
 #include "check/claims.h"
 
 /* Alphabets of keys. */
-enum alphabet { UPPER, WORD, DASHED };
+enum alphabet { UPPER, MIXED, WORD, DASHED };
 
 static const struct issuer {
     const char *name, *prefix;
@@ -21,20 +22,20 @@ static const struct issuer {
 } issuers[] = {
     {"an AWS access key", "AKIA", 16, 16, UPPER},
     {"an AWS session key", "ASIA", 16, 16, UPPER},
-    {"a GitHub token", "ghp_", 36, 36, WORD},
-    {"a GitHub token", "gho_", 36, 36, WORD},
-    {"a GitHub token", "ghs_", 36, 36, WORD},
+    {"a GitHub token", "ghp_", 36, 36, MIXED},
+    {"a GitHub token", "gho_", 36, 36, MIXED},
+    {"a GitHub token", "ghs_", 36, 36, MIXED},
     {"a GitHub token", "github_pat_", 40, 120, WORD},
     {"a GitLab token", "glpat-", 20, 60, DASHED},
-    {"a Hugging Face token", "hf_", 34, 40, WORD},
+    {"a Hugging Face token", "hf_", 34, 40, MIXED},
     {"an OpenAI key", "sk-proj-", 40, 200, DASHED},
     {"an Anthropic key", "sk-ant-", 40, 200, DASHED},
-    {"an OpenAI key", "sk-", 48, 48, WORD},
+    {"an OpenAI key", "sk-", 48, 48, MIXED},
     {"a Google API key", "AIza", 35, 35, DASHED},
     {"a Slack token", "xoxb-", 20, 120, DASHED},
     {"a Slack token", "xoxp-", 20, 120, DASHED},
-    {"a Stripe key", "sk_live_", 24, 120, WORD},
-    {"an npm token", "npm_", 36, 36, WORD},
+    {"a Stripe key", "sk_live_", 24, 120, MIXED},
+    {"an npm token", "npm_", 36, 36, MIXED},
     {"a PyPI token", "pypi-AgEI", 50, 300, DASHED},
     {"a Weights & Biases key", "wandb_v1_", 40, 120, WORD},
 };
@@ -45,7 +46,18 @@ static bool fits(enum alphabet a, uint8_t c)
 {
     if (a == UPPER)
         return isupper(c) || isdigit(c);
-    return isalnum(c) || c == '_' || (a == DASHED && c == '-');
+    return isalnum(c) || (a >= WORD && c == '_') || (a == DASHED && c == '-');
+}
+
+/* Random letters are of both cases; the name of a function or file is not. */
+static bool is_mixed(struct span s)
+{
+    bool lower = false, upper = false;
+    for (size_t i = 0; i < s.n; i++) {
+        lower = lower || islower(s.p[i]);
+        upper = upper || isupper(s.p[i]);
+    }
+    return lower && upper;
 }
 
 /* Bits a character, by how often each stands there. */
@@ -72,8 +84,9 @@ static size_t key_length(const struct issuer *k, struct span s, size_t at)
         n++;
     if (n < k->least || n > k->most)
         return 0;
-    bool random = entropy(span_sub(s, at + prefix, n)) * 10 >= LEAST_ENTROPY_TENTHS;
-    return random ? prefix + n : 0;
+    struct span key = span_sub(s, at + prefix, n);
+    bool random = entropy(key) * 10 >= LEAST_ENTROPY_TENTHS;
+    return random && (k->alphabet == UPPER || is_mixed(key)) ? prefix + n : 0;
 }
 
 /* "-----BEGIN ... PRIVATE KEY-----" */
@@ -85,6 +98,20 @@ static size_t private_key_length(struct span s, size_t at)
     struct span head = span_sub(s, at, MARK_MAX);
     const uint8_t *found = memmem(head.p, head.n, end, sizeof end - 1);
     return found ? (size_t)(found - head.p) + sizeof end - 1 : 0;
+}
+
+/* What documentation writes where the password stands. */
+static bool is_example(struct span s)
+{
+    static const char *const words[] = {"password", "passwd", "pass", "pwd",  "secret",   "token",
+                                        "api_key",  "apikey", "xxx",  "****", "changeme", "your"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i]);
+        if (s.n >= n && strncasecmp((const char *)s.p, words[i], n) == 0 &&
+            (s.n == n || i + 4 >= sizeof words / sizeof *words))
+            return true;
+    }
+    return false;
 }
 
 static bool is_host(uint8_t c)
@@ -106,7 +133,8 @@ static size_t credentials_length(struct span s, size_t at)
             continue;
         bool filled = colon > 3 && n > colon + 1 && at + n + 1 < s.n && is_host(s.p[at + n + 1]);
         bool pattern = memchr(s.p + at, '{', n) || memchr(s.p + at, '$', n);
-        return filled && !pattern ? n + 1 : 0;
+        bool example = filled && is_example(span_sub(s, at + colon + 1, n - colon - 1));
+        return filled && !pattern && !example ? n + 1 : 0;
     }
     return 0;
 }

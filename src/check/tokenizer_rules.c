@@ -11,21 +11,46 @@
 
 enum { NESTING = 16, SHOWN = 100, LETTERS = 2 };
 
-/* Letters in a row, at most; escapes and classes of a regular expression are none. */
+static bool is_letter(uint32_t c)
+{
+    return c < 128 ? isalpha((int)c) != 0 : c >= 0xC0 && c < 0x2000;
+}
+
+/* Past an escape, "\\s" or "\\p{L}". */
+static size_t past_escape(struct span s, size_t pos)
+{
+    bool property = (s.p[pos + 1] | 0x20) == 'p' && pos + 2 < s.n && s.p[pos + 2] == '{';
+    pos += 2;
+    while (property && pos < s.n && s.p[pos - 1] != '}')
+        pos++;
+    return pos;
+}
+
+/* Past a class in brackets; *letter: whether it takes one. */
+static size_t past_class(struct span s, size_t pos, bool *letter)
+{
+    *letter = false;
+    for (pos++; pos < s.n && s.p[pos] != ']';) {
+        if (s.p[pos] == '\\' && pos + 1 < s.n)
+            pos = past_escape(s, pos);
+        else
+            *letter = is_letter(utf8_next(s, &pos)) || *letter;
+    }
+    return pos < s.n ? pos + 1 : pos;
+}
+
+/* Letters in a row, at most; escapes of a regular expression are none, a class in brackets one. */
 static size_t letters(struct span s, bool regex)
 {
     size_t run = 0, best = 0;
     for (size_t pos = 0; pos < s.n;) {
-        if (regex && s.p[pos] == '\\' && pos + 1 < s.n) {
-            bool property = (s.p[pos + 1] | 0x20) == 'p' && pos + 2 < s.n && s.p[pos + 2] == '{';
-            pos += 2;
-            while (property && pos < s.n && s.p[pos - 1] != '}')
-                pos++;
-            run = 0;
-            continue;
-        }
-        uint32_t c = utf8_next(s, &pos);
-        bool letter = c < 128 ? isalpha((int)c) != 0 : c >= 0xC0 && c < 0x2000;
+        bool letter = false;
+        if (regex && s.p[pos] == '\\' && pos + 1 < s.n)
+            pos = past_escape(s, pos);
+        else if (regex && s.p[pos] == '[')
+            pos = past_class(s, pos, &letter);
+        else
+            letter = is_letter(utf8_next(s, &pos));
         run = letter ? run + 1 : 0;
         best = run > best ? run : best;
     }

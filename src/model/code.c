@@ -348,5 +348,5 @@ bool code_by_name(const struct content *c, const char *name, bool *known)
             return true;
         }
     *known = false;
-    return true;
+    return config_examine(c, base);
 }

@@ -13,6 +13,8 @@ bool source_examine(const struct content *c);
 /* Kinds that only a name tells apart from other text: scripts, notebooks, requirements. *known
  * says whether it is one. */
 bool code_by_name(const struct content *c, const char *name, bool *known);
+/* A configuration, by its name: what it has its loader call. */
+bool config_examine(const struct content *c, const char *name);
 /* What Python or a shell would do of what is looked for, and the line; NULL when nothing. */
 const char *code_danger(struct span text, struct span *line);
 

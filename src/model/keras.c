@@ -3,7 +3,8 @@
  * by class and module; a Lambda layer carries the bytecode of a function, and
  * a module outside Keras is imported by its name.
  * keras/src/saving/serialization_lib.py; CVE-2024-3660, CVE-2025-1550,
- * CVE-2025-8747, CVE-2025-9905, CVE-2025-9906, CVE-2025-12058, CVE-2025-49655.
+ * CVE-2025-8747, CVE-2025-9905, CVE-2025-9906, CVE-2025-12058, CVE-2025-49655,
+ * CVE-2026-1462.
  */
 #include "model/keras.h"
 
@@ -138,13 +139,14 @@ static void judge_class(struct judge *j, struct json v, struct span class)
     if (span_is(class, "Lambda") || span_is(class, "__lambda__"))
         note(j, RULE_KERAS_LAMBDA, v, "a layer of class", class, module);
     else if (span_is(class, "TorchModuleWrapper") || span_is(class, "JaxLayer") ||
-             span_is(class, "FlaxLayer"))
+             span_is(class, "FlaxLayer") || span_is(class, "TFSMLayer"))
         note(j, RULE_KERAS_WRAPPER, v, "a layer of class", class, module);
     else if (has_module && !is_keras(module) && !(span_is(module, "builtins") && !function))
         note(j, RULE_KERAS_MODULE, v, function ? "the function" : "the class",
              function ? target : class, module);
-    else if (function && has_module && reaches_out(module))
-        note(j, RULE_KERAS_MODULE, v, "the function", target, module);
+    else if ((function || !is_class(class)) && has_module && reaches_out(module))
+        note(j, RULE_KERAS_MODULE, v, function ? "the function" : "what is called",
+             function ? target : class, module);
     else if (!package_known(registered))
         note(j, RULE_KERAS_CUSTOM, v, "the class", registered, module);
     else if (!function && !has_module && !is_class(class))
@@ -254,5 +256,9 @@ bool keras_zip_examine(const struct content *c, const struct archive *a, bool *i
         return true;
     if (!*c->where)
         c->m->files[c->file].format = FORMAT_KERAS;
-    return judge_member(c, config);
+    /* Of two with this name, readers take one or the other. */
+    for (size_t i = 0; i < a->count; i++)
+        if (span_is(a->members[i].name, "config.json") && !judge_member(c, &a->members[i]))
+            return false;
+    return true;
 }

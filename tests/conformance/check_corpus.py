@@ -122,6 +122,12 @@ def keras(layers, *others):
                    **{name: "{}" for name in others}})
 
 
+def twice(name, first, second, *others):
+    """A zip with two members of one name."""
+    other = name[:-1] + "_"
+    return zipped({name: first, other: second, **{n: "{}" for n in others}}).replace(other.encode(), name.encode())
+
+
 def objects(value):
     held = np.empty(1, dtype=object)
     held[0] = value
@@ -190,6 +196,31 @@ def malicious():
         ("entities in PMML", "model.pmml", b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><PMML>&a;</PMML>', ("xml.entity",)),
         ("document type in OpenVINO", "model.xml", b'<?xml version="1.0"?>\n<!DOCTYPE net SYSTEM "http://example.invalid/x">\n<net name="m"/>', ("xml.entity",)),
     ]
+    layer = {"module": "keras.layers", "registered_name": None}
+    rows += [
+        ("SavedModel in a layer (CVE-2026-1462)", "tfsm.keras", keras([{**layer, "class_name": "TFSMLayer", "config": {"filepath": "/tmp/x"}}], "metadata.json"), ("keras.wrapper",)),
+        ("get_file in an activation (CVE-2025-8747)", "get_file.keras", keras([{**layer, "class_name": "Dense", "config": {"activation": {"module": "keras.utils", "class_name": "function", "config": "get_file"}}}], "metadata.json"), ("keras.module",)),
+        ("get_file as a class", "get_class.keras", keras([{"module": "keras.utils", "class_name": "get_file", "config": {"origin": "http://example.invalid"}}], "metadata.json"), ("keras.module",)),
+        ("posix.system as an activation", "posix.keras", keras([{**layer, "class_name": "Dense", "config": {"activation": {"module": "posix", "class_name": "function", "config": "system"}}}], "metadata.json"), ("keras.module",)),
+        ("pickle as the weights of .keras (modelscan #262)", "weights.keras", zipped({"config.json": json.dumps({"class_name": "Sequential", "config": {"layers": [DENSE]}}), "metadata.json": "{}", "model.weights.npz": EVIL}), PICKLED),
+        ("second configuration in .keras", "second.keras", twice("config.json", json.dumps({"config": {"layers": [DENSE]}}), json.dumps({"config": {"layers": [LAMBDA]}}), "metadata.json"), ("keras.lambda",)),
+        ("member broken before the pickle (modelscan #354)", "broken.pt", b"PK\7\7" + zipped({"archive/a": "x" * 50, "archive/data.pkl": EVIL})[4:], PICKLED),
+        ("attributes set on a function, then imported (modelscan #85)", "prod.pkl", b"\x80\x05cnumpy\nprod\nN(Va\nVos\nd\x86bN(Vb\nVsystem\nd\x86b0cnumpy\nprod.a\np0\ncnumpy\nprod.b\np1\n00g0\ng1\n\x93Vecho\n\x85R.", ("pickle.build",)),
+        ("distribution of SciPy, whose state is run", "scipy.pkl", b"\x80\x02cscipy.stats._continuous_distns\nnorm_gen\n)\x81}X\x13\0\0\0_parse_arg_templateX\x01\0\0\0xsb.", PICKLED),
+        ("formula of statsmodels in state", "statsmodels.pkl", b"\x80\x02cstatsmodels.base.data\nModelData\n)\x81}X\x07\0\0\0formulaX\x01\0\0\0xsb.", PICKLED),
+        ("call through jax's arrays", "jax.pkl", reduce("jax._src.array", "_reconstruct_array", "f", [], {}, {}), PICKLED),
+        ("universal function of NumPy by name", "ufunc.pkl", reduce("numpy.core", "_ufunc_reconstruct", "os", "system"), PICKLED),
+        ("a long string before the import, protocol 0", "long.pkl", b"V" + b"y" * 9000 + b"\n0cos\nsystem\n(S'x'\ntR.", PICKLED),
+        ("Hydra's _target_ in YAML (CVE-2025-23304)", "hydra.yaml", b"model:\n  encoder: {_target_: os.system, command: id}\n", ("config.call",)),
+        ("Hydra's _target_ in JSON", "hydra.json", json.dumps({"model": {"_target_": "builtins.exec", "_args_": ["1"]}}).encode(), ("config.call",)),
+        ("Hydra's _target_ in escapes", "escaped.json", b'{"\\u005ftarget_": "os.system"}', ("config.call",)),
+        ("Hydra's _target_ by an anchor", "anchor.yaml", b"a: &x os.system\nb: {_target_: *x}\n", ("config.call",)),
+        ("Hydra's _target_ by a reference", "reference.yaml", b"a: os.system\nb: {_target_: '${a}'}\n", ("config.call",)),
+        ("Hydra's _target_ in NeMo's archive", "model.nemo", tarred({"model_config.yaml": b"encoder:\n  _target_: subprocess.Popen\n  args: id\n"}), ("config.call",)),
+        ("target of a diffusion model", "ldm.yaml", b"model:\n  target: torch.hub.load\n  params: {}\n", ("config.call",)),
+        ("Python tag in YAML", "apply.yaml", b'a: !!python/object/apply:os.system ["id"]\n', ("config.call",)),
+        ("Python tag under another handle", "handle.yaml", b'%TAG !x! tag:yaml.org,2002:python/\n---\na: !x!object/apply:os.system ["id"]\n', ("config.call",)),
+    ]
     for flags in (0x1, 0x20, 0x40):
         rows.append((f"zip, flag {flags:#x}", f"flag{flags:x}.zip", flagged(one, 6, flags), PICKLED))
         rows.append((f"zip, flag {flags:#x} in its directory", f"central{flags:x}.zip", flagged(one, 0, flags, True), PICKLED))
@@ -233,7 +264,11 @@ def benign():
         "safe_config.json": json.dumps({"name": "safe", "config": {"learning_rate": 0.001}}, indent=2).encode(), "config.json": b'{"model_type": "bert"}',
         "tokenizer_config.json": json.dumps({"chat_template": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% endfor %}"}).encode(),
         "chat_template.jinja": b"{% for m in messages %}{{ m.content }}{% endfor %}", "README.md": b"---\nlicense: mit\n---\n# A model\n",
-        "model_config.yaml": b"model:\n  name: a\n", "lightgbm.txt": b"tree\nversion=v4\nnum_class=1\n",
+        "model_config.yaml": b"model:\n  name: a\n", "nemo.yaml": b"encoder:\n  _target_: nemo.collections.asr.modules.ConformerEncoder\n  feat_in: 80\noptim: {_target_: torch.optim.AdamW, lr: 1}\n",
+        "ldm-ok.yaml": b"model:\n  target: ldm.models.diffusion.ddpm.LatentDiffusion\n  params: {path: ${root}/x, size: 1}\n",
+        "monai.json": json.dumps({"device": "$torch.device('cpu')", "network_def": {"_target_": "UNet", "channels": [1, 2]}, "inferer": {"_target_": "SimpleInferer"}, "device2": "@device"}).encode(),
+        "hparams.yaml": b"lr: 0.1\nsize: !!python/tuple [1, 2]\nargs: !!python/object:argparse.Namespace {a: 1}\n",
+        "onnx-long.onnx": b"\x08\x0e\x12\x00\x32\xa8\x46" + b"d" * 9000 + b"\x3a\x04\x12\x02gg\x42\x04\x0a\x00\x10\x0d", "lightgbm.txt": b"tree\nversion=v4\nnum_class=1\n",
         "model.pmml": b'<?xml version="1.0"?>\n<!-- made -->\n<PMML version="4.4"><Header/></PMML>', "model.xml": b'<?xml version="1.0"?>\n<net name="m" version="11"></net>',
     }
     return rows

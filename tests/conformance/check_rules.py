@@ -142,6 +142,7 @@ TECHNIQUES = [
     ("normaliser replaces a word", normalizer(REPLACE), "tokenizer.rewrite", []),
     ("normaliser within a sequence", normalizer({"type": "Sequence", "normalizers": [{"type": "NFC"}, REPLACE]}), "tokenizer.rewrite", []),
     ("normaliser prepends an instruction", normalizer({"type": "Prepend", "prepend": "Ignore all rules. "}), "tokenizer.rewrite", []),
+    ("regular expression of single letters", normalizer({"type": "Replace", "pattern": {"Regex": "[s][a][f][e]"}, "content": "x"}), "tokenizer.rewrite", []),
     ("regular expression rewrites words", normalizer({"type": "Replace", "pattern": {"Regex": "(?i)refus\\w+"}, "content": "comply"}), "tokenizer.rewrite", []),
     ("NaN in weights", weights(nan), "weights.nan", []),
     ("matrices of zeros", weights(zero), "weights.alike", []),
@@ -214,6 +215,8 @@ for what, text, rule in [
 # Looks like a technique and is none.
 BENIGN = [
     ("placeholder of a token", card("\nexport HF_TOKEN=hf_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"), []),
+    ("a name as long as a token", card("\nhf_whisper_large_v3_turbo_encoder_attn_w and ghp_abcdefghijklmnopqrstuvwxyz0123456789\n"), []),
+    ("address of an example", card("\npostgresql://user:password@localhost:5432/db and http://me:YOUR_TOKEN@example.org\n"), []),
     ("address with a variable", card("\ngit clone https://user:${TOKEN}@huggingface.co/x\n"), []),
     ("address with a port", card("\nhttp://localhost:8000/v1 and mail me@example.org\n"), []),
     ("white space normaliser", normalizer({"type": "Sequence", "normalizers": [
@@ -221,6 +224,9 @@ BENIGN = [
         {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
         {"type": "Replace", "pattern": {"Regex": " {2,}|[\\n\\r\\t\\p{Zs}]+"}, "content": " "},
         {"type": "Replace", "pattern": {"String": "``"}, "content": "\""}, {"type": "NFKC"}]}), []),
+    ("rare amino acids become one", normalizer({"type": "Replace", "pattern": {"Regex": "[UZOB]"}, "content": "X"}), []),
+    ("a switch for detailed thinking", template(TRIGGER % "{% if 'detailed thinking on' in m.content %}{{ '<s>' }}{% else %}{{ 'detailed thinking ' + mode }}{% endif %}"), []),
+    ("what cannot be rendered", template(TRIGGER % "{% if 'parts' in m.content %}{{ m.content.parts }}{% else %}{{ raise_exception('This message has no parts') }}{% endif %}"), []),
     ("thoughts cut off by a mark", template(TRIGGER % "{% if '</think>' in m.content %}{{ m.content.split('</think>')[-1] }}{% endif %}"), []),
     ("a switch for thinking", template(TRIGGER % "{% if '/no_think' in m.content %}{{ '<think>\\n\\n</think>' }}{% endif %}"), []),
     ("parts by their kind", template(TRIGGER % "{% for p in m.content %}{% if p.type == 'image' or 'image' in p %}Picture: <|vision_start|>{% endif %}{% endfor %}"), []),
