@@ -76,7 +76,7 @@ static bool is_among(struct span s, const char *words)
 {
     for (const char *at = words; *at;) {
         size_t n = strcspn(at, " ");
-        if (n == s.n && memcmp(at, s.p, n) == 0)
+        if (s.p && n == s.n && memcmp(at, s.p, n) == 0)
             return true;
         at += n + (at[n] == ' ');
     }

@@ -16,6 +16,7 @@ enum message {
     MESSAGE_LINK = 0x06,
     MESSAGE_EXTERNAL = 0x07,
     MESSAGE_LAYOUT = 0x08,
+    MESSAGE_FILTERS = 0x0b,
     MESSAGE_ATTRIBUTE = 0x0c,
     MESSAGE_CONTINUATION = 0x10,
     MESSAGE_TABLE = 0x11,
@@ -23,7 +24,7 @@ enum message {
     MESSAGE_LAST = 0x18
 };
 
-enum { SIGNATURE = 8, BLOCKS = 64, HEADER_MOST = 1 << 20, SHARED = 2 };
+enum { SIGNATURE = 8, BLOCKS = 64, HEADER_MOST = 1 << 20 };
 
 bool hdf5_sniff(struct span head, uint64_t size)
 {
@@ -63,11 +64,14 @@ void hdf5_content(struct hdf5 *h, uint64_t at, uint64_t n, const char *name)
 
 /* ---- messages ---- */
 
-/* The address at `skip` of an info message says whether there is a heap with more. */
-static void read_info(struct hdf5 *h, struct span s, size_t skip, uint64_t at, const char *what)
+/* The addresses at `skip` of an info message: of a heap with more, and of its index by name. */
+static void read_info(struct hdf5 *h, const struct hdf5_object *o, struct span s, size_t skip,
+                      bool links)
 {
-    if (s.n < skip + HDF5_ADDRESS || load_u64le(s.p + skip) != HDF5_NOWHERE)
-        hdf5_unread(h, at, what);
+    if (s.n < skip + 2 * HDF5_ADDRESS)
+        hdf5_unread(h, o->at, links ? "links in a heap" : "attributes in a heap");
+    else if (load_u64le(s.p + skip) != HDF5_NOWHERE)
+        hdf5_dense(h, o, load_u64le(s.p + skip), load_u64le(s.p + skip + HDF5_ADDRESS), links);
 }
 
 static void read_message(struct hdf5 *h, struct hdf5_object *o, uint16_t type, struct span body,
@@ -89,6 +93,9 @@ static void read_message(struct hdf5 *h, struct hdf5_object *o, uint16_t type, s
         content_note(h->c, RULE_HDF5_EXTERNAL, at, body.n,
                      "a dataset takes its bytes from other files");
         break;
+    case MESSAGE_FILTERS:
+        o->filtered = true;
+        break;
     case MESSAGE_LINK:
         hdf5_link(h, o, body, at);
         break;
@@ -99,10 +106,10 @@ static void read_message(struct hdf5 *h, struct hdf5_object *o, uint16_t type, s
         hdf5_attribute(h, body, at);
         break;
     case MESSAGE_LINK_INFO:
-        read_info(h, body, flags & 1 ? 10 : 2, at, "a group whose links stand in a heap");
+        read_info(h, o, body, flags & 1 ? 10 : 2, true);
         break;
     case MESSAGE_ATTRIBUTE_INFO:
-        read_info(h, body, flags & 1 ? 4 : 2, at, "attributes that stand in a heap");
+        read_info(h, o, body, flags & 1 ? 4 : 2, false);
         break;
     default:
         if (type > MESSAGE_LAST)
@@ -111,9 +118,12 @@ static void read_message(struct hdf5 *h, struct hdf5_object *o, uint16_t type, s
 }
 
 /* A message that stands elsewhere, once for several objects. */
-static void read_shared(struct hdf5 *h, uint16_t type, uint64_t at)
+static void read_shared(struct hdf5 *h, struct hdf5_object *o, uint16_t type, struct span body,
+                        uint64_t at)
 {
-    if (type != MESSAGE_TYPE && type != MESSAGE_SPACE)
+    if (type == MESSAGE_TYPE)
+        hdf5_shared_type(h, &o->type, body, at);
+    else if (type != MESSAGE_SPACE)
         hdf5_unread(h, at, "a message that stands elsewhere");
 }
 
@@ -181,33 +191,52 @@ static void read_block(struct hdf5 *h, struct hdf5_object *o, struct header *x, 
                 add_block(h, x, load_u64le(m.p), load_u64le(m.p + HDF5_ADDRESS));
             else
                 hdf5_unread(h, body, "where a header goes on");
-        } else if (flags & SHARED) {
-            read_shared(h, type, body);
+        } else if (o->type_only && (type != MESSAGE_TYPE || (flags & HDF5_SHARED))) {
+            continue;
+        } else if (flags & HDF5_SHARED) {
+            read_shared(h, o, type, m, body);
         } else {
             read_message(h, o, type, m, body);
         }
     }
 }
 
-static void read_object(struct hdf5 *h, struct hdf5_object *o)
+static bool read_object(struct hdf5 *h, struct hdf5_object *o)
 {
     struct header x;
     struct span block;
     if (!read_head(h, o->at, &x)) {
         hdf5_unread(h, o->at, "an object's header");
-        return;
+        return false;
     }
     for (unsigned i = 0; i < x.count && !h->no_memory; i++) {
         uint64_t at = x.block[i].at, n = x.block[i].n;
         size_t around = !x.old && i ? 4 : 0; /* OCHK, and its checksum */
         if (n > HEADER_MOST || !hdf5_load(h, at, n, &block) || block.n < 2 * around) {
             hdf5_unread(h, at, "a header's block");
-            return;
+            return false;
         }
         read_block(h, o, &x, span_sub(block, around, block.n - 2 * around), at + around);
     }
     if (o->layout)
         hdf5_dataset(h, o);
+    return true;
+}
+
+/* IV.A.2 "shared message": by the address of the object that has the type, in three versions. */
+void hdf5_shared_type(struct hdf5 *h, struct hdf5_type *out, struct span message, uint64_t at)
+{
+    enum { IN_HEAP = 1 };
+    struct cursor c = cursor_over(message);
+    uint8_t version = cursor_u8(&c), kind = cursor_u8(&c);
+    cursor_skip(&c, version == 1 ? 6 : 0);
+    struct hdf5_object named = {.at = cursor_u64(&c), .path = "", .type_only = true};
+    *out = (struct hdf5_type){.known = false};
+    if (cursor_ok(&c) && version >= 1 && version <= 3 && !(version == 3 && kind == IN_HEAP) &&
+        read_object(h, &named))
+        *out = named.type;
+    if (!out->known)
+        hdf5_unread(h, at, "a type that stands elsewhere");
 }
 
 /* ---- the file ---- */
@@ -266,7 +295,7 @@ bool hdf5_examine(const struct content *c)
         hdf5_unread(&h, 0, "its superblock");
     for (size_t i = 0; i < h.queue_count && !h.no_memory; i++) {
         struct hdf5_object o = h.queue[i]; /* the queue grows, and moves, meanwhile */
-        read_object(&h, &o);
+        (void)read_object(&h, &o);
     }
     note_what_was_read(&h);
     arena_free(h.a);

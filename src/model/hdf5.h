@@ -15,6 +15,7 @@ enum {
     HDF5_TEXT = 64 << 20,    /* bytes of one of them */
     HDF5_PATH = 1024,        /* bytes of a name with those of its groups */
     HDF5_LOOKUPS = 1 << 22,  /* objects of heaps that are passed on the way to texts */
+    HDF5_SHARED = 2,         /* flag of a message that stands elsewhere */
     HDF5_ADDRESS = 8         /* bytes of an address and of a length; files of others are not read */
 };
 
@@ -48,7 +49,10 @@ struct hdf5_object {
     bool layout;       /* it has one: it is a dataset */
     uint8_t storage;   /* class of the layout */
     uint64_t data, bytes;
+    unsigned dimensions; /* of chunks whose B-tree is at `data`; 0: of another index */
     bool external;
+    bool type_only; /* nothing but its type is read */
+    bool filtered;  /* compressed, or otherwise changed */
 };
 
 struct hdf5 {
@@ -72,8 +76,21 @@ void hdf5_unread(struct hdf5 *h, uint64_t at, const char *what);
 /* Bytes that may be a pickle or an archive. */
 void hdf5_content(struct hdf5 *h, uint64_t at, uint64_t n, const char *name);
 
+/* The type of elements that a message names, by the object that has it. */
+void hdf5_shared_type(struct hdf5 *h, struct hdf5_type *out, struct span message, uint64_t at);
+
 /* hdf5_attribute.c: an attribute message; `at` is its place in the file. */
 void hdf5_attribute(struct hdf5 *h, struct span message, uint64_t at);
+/* A text under its name; and an array of texts that stand in global heaps. */
+void hdf5_text(struct hdf5 *h, struct span name, struct span text, uint64_t at);
+void hdf5_variable(struct hdf5 *h, struct span name, struct span data, uint64_t at);
+
+/* hdf5_heap.c: object `index` of the global heap at `at`, of n bytes; links or
+ * attributes of `o` in a fractal heap, by the B-tree of their names. */
+bool hdf5_heap_item(struct hdf5 *h, uint64_t at, uint32_t index, uint32_t n, struct span *out,
+                    uint64_t *where);
+void hdf5_dense(struct hdf5 *h, const struct hdf5_object *o, uint64_t heap, uint64_t index,
+                bool links);
 
 /* hdf5_group.c: what groups lead to. */
 bool hdf5_enter(struct hdf5 *h, uint64_t at, const char *path, struct span name);

@@ -77,6 +77,32 @@ static void read_old_layout(struct hdf5 *h, struct hdf5_object *o, struct span s
     }
 }
 
+/* A B-tree of version 1 until version 3; then one of five indices, of which a single chunk is read. */
+static void read_chunks(struct hdf5_object *o, struct cursor *c, uint8_t version)
+{
+    enum { SINGLE = 1, FILTERED = 2 };
+    uint8_t flags = version > 3 ? cursor_u8(c) : 0, dimensions = cursor_u8(c);
+    if (version == 3) {
+        o->data = cursor_u64(c);
+        o->dimensions = dimensions;
+        return;
+    }
+    uint8_t width = cursor_u8(c);
+    o->bytes = 1;
+    for (unsigned i = 0; i < dimensions; i++) {
+        struct span s = cursor_take(c, width);
+        uint64_t n = 0;
+        for (size_t k = s.n; k-- > 0;)
+            n = n << 8 | s.p[k];
+        if (!size_mul(&o->bytes, o->bytes, n))
+            o->bytes = HDF5_NOWHERE;
+    }
+    if (cursor_u8(c) == SINGLE && !(flags & FILTERED)) {
+        o->data = cursor_u64(c);
+        o->storage = STORED_WHOLE; /* in one piece, of at least the bytes of the shape */
+    }
+}
+
 void hdf5_layout(struct hdf5 *h, struct hdf5_object *o, struct span message, uint64_t at)
 {
     struct cursor c = cursor_over(message);
@@ -94,11 +120,13 @@ void hdf5_layout(struct hdf5 *h, struct hdf5_object *o, struct span message, uin
     } else if (o->storage == STORED_WHOLE) {
         o->data = cursor_u64(&c);
         o->bytes = cursor_u64(&c);
+    } else if (o->storage == STORED_CHUNKS) {
+        read_chunks(o, &c, version);
     } else if (o->storage == STORED_VIRTUAL) {
         content_note(h->c, RULE_HDF5_EXTERNAL, at, message.n,
                      "a virtual dataset takes its bytes from other datasets or files");
         hdf5_unread(h, at, "a virtual dataset");
-    } else if (o->storage != STORED_CHUNKS) {
+    } else {
         hdf5_unread(h, at, "a dataset's place");
     }
     if (!cursor_ok(&c) || version > 5)
@@ -159,22 +187,85 @@ static bool is_the_model(const struct content *c)
                                             c->depth == 1 && strcmp(c->where, KERAS_WEIGHTS) == 0));
 }
 
+/* Items of texts or bytes, one after another. */
+static void judge_items(struct hdf5 *h, const struct hdf5_object *o, uint64_t at, uint64_t n)
+{
+    struct span s, name = span_str(o->path);
+    if (!hdf5_load(h, at, n, &s)) {
+        hdf5_unread(h, at, "a dataset of texts");
+        return;
+    }
+    if (o->type.class == HDF5_VARIABLE)
+        hdf5_variable(h, name, s, at);
+    for (size_t i = 0, size = o->type.size;
+         o->type.class != HDF5_VARIABLE && size && i + size <= s.n && !h->no_memory; i += size)
+        hdf5_text(h, name, span_sub(s, i, size), at + i);
+}
+
+/* III.A.1, nodes of kind 1: keys of size, filters and place, then children and keys in turn. Levels
+ * go down by one, so that no tree leads back into itself. */
+static bool judge_chunks(struct hdf5 *h, const struct hdf5_object *o, uint64_t at, unsigned level,
+                         bool top)
+{
+    enum { HEAD = 24, CHUNKS = 1, LEVELS = 16 };
+    size_t key = 8 + 8 * (size_t)o->dimensions;
+    struct span head, s;
+    bool ok = hdf5_load(h, at, HEAD, &head) && memcmp(head.p, "TREE", 4) == 0 &&
+              head.p[4] == CHUNKS && (top || head.p[5] == level) && head.p[5] < LEVELS;
+    size_t used = ok ? load_u16le(head.p + 6) : 0;
+    if (!ok || !hdf5_load(h, at + HEAD, used * (key + HDF5_ADDRESS) + key, &s))
+        return false;
+    level = head.p[5];
+    for (size_t i = 0; ok && i < used && !h->no_memory; i++) {
+        const uint8_t *p = s.p + i * (key + HDF5_ADDRESS);
+        uint64_t child = load_u64le(p + key);
+        if (level)
+            ok = judge_chunks(h, o, child, level - 1, false);
+        else
+            judge_items(h, o, child, load_u32le(p));
+    }
+    return ok;
+}
+
+/* Texts in chunks: what their readers unpickle stands there as well (PyTables' objects do). */
+static void judge_chunked(struct hdf5 *h, const struct hdf5_object *o)
+{
+    bool texts = o->type.class == HDF5_STRING || o->type.class == HDF5_OPAQUE ||
+                 o->type.class == HDF5_VARIABLE;
+    if (texts && o->data != HDF5_NOWHERE &&
+        (!o->dimensions || o->filtered || !judge_chunks(h, o, o->data, 0, true)))
+        hdf5_unread(h, o->at, "texts in chunks");
+}
+
+static void judge_variable(struct hdf5 *h, const struct hdf5_object *o)
+{
+    struct tensor t;
+    uint64_t bytes = o->bytes;
+    bool shaped = read_shape(&t, o->space) && size_mul(&bytes, t.elements, o->type.size);
+    if (!shaped || (o->bytes != HDF5_NOWHERE && o->bytes < bytes))
+        bytes = o->bytes;
+    if (bytes)
+        judge_items(h, o, o->data, bytes);
+}
+
 void hdf5_dataset(struct hdf5 *h, const struct hdf5_object *o)
 {
     bool whole = o->storage == STORED_WHOLE || o->storage == STORED_COMPACT;
     char shown[SHOWN];
     h->datasets++;
-    if (!o->type.known)
-        return; /* a type that stands elsewhere; data all the same */
-    if (o->type.class == HDF5_VARIABLE)
-        hdf5_unread(h, o->at, "a dataset whose items stand in a heap");
-    if (!whole || o->external || o->data == HDF5_NOWHERE)
+    if (!o->type.known || o->external)
+        return; /* which was said */
+    if (o->storage == STORED_CHUNKS)
+        judge_chunked(h, o);
+    if (!whole || o->data == HDF5_NOWHERE)
         return;
     if (o->bytes != HDF5_NOWHERE && !in_file(h, o->data, o->bytes)) {
         hdf5_unread(h, o->at, "a dataset that reaches beyond the end");
         return;
     }
-    if (o->type.class == HDF5_STRING || o->type.class == HDF5_OPAQUE)
+    if (o->type.class == HDF5_VARIABLE)
+        judge_variable(h, o);
+    else if (o->type.class == HDF5_STRING || o->type.class == HDF5_OPAQUE)
         hdf5_content(h, o->data, o->bytes == HDF5_NOWHERE ? UINT64_MAX : o->bytes,
                      text_shown(shown, sizeof shown, span_str(o->path)));
     else if (is_the_model(h->c) && *o->path)
