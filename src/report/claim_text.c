@@ -5,17 +5,9 @@
  */
 #include <string.h>
 
-#include "assay/claim.h"
+#include "report/put.h"
 
-static void put_str(struct json_writer *w, const char *key, const char *s)
-{
-    if (!s)
-        return;
-    jw_key(w, key);
-    jw_str(w, s);
-}
-
-static void put_list(struct json_writer *w, const char *key, const char *const *list, size_t n)
+static void put_texts(struct json_writer *w, const char *key, const char *const *list, size_t n)
 {
     if (n == 0)
         return;
@@ -24,12 +16,6 @@ static void put_list(struct json_writer *w, const char *key, const char *const *
     for (size_t i = 0; i < n; i++)
         jw_str(w, list[i]);
     jw_end_array(w);
-}
-
-static void put_digest(struct json_writer *w, const char *key, const struct digest *d)
-{
-    char hex[DIGEST_HEX + 1];
-    put_str(w, key, digest_hex(hex, d));
 }
 
 static void put_sources(struct json_writer *w, const struct claim *c)
@@ -45,7 +31,7 @@ static void put_sources(struct json_writer *w, const struct claim *c)
         put_str(w, "place", s->place);
         put_str(w, "says", s->says);
         if (s->has_digest)
-            put_digest(w, "sha256", &s->digest);
+            put_hex(w, "sha256", &s->digest);
         jw_end_object(w);
     }
     jw_end_array(w);
@@ -58,7 +44,7 @@ static void put_subject(struct json_writer *w, const struct claim *c)
     jw_key(w, "subject");
     jw_object(w);
     if (c->has_subject_digest)
-        put_digest(w, "digest", &c->subject_digest);
+        put_hex(w, "digest", &c->subject_digest);
     put_str(w, "name", c->subject);
     jw_end_object(w);
 }
@@ -68,15 +54,15 @@ static void put_claim(struct json_writer *w, const struct claims *s, const struc
     jw_object(w);
     put_str(w, "about", c->about);
     put_str(w, "covers", c->covers);
-    put_list(w, "counter_evidence", c->counter, c->counter_count);
-    put_list(w, "evidence", c->evidence, c->evidence_count);
+    put_texts(w, "counter_evidence", c->counter, c->counter_count);
+    put_texts(w, "evidence", c->evidence, c->evidence_count);
     put_str(w, "expires", c->expires);
     put_str(w, "id", c->id);
     put_str(w, "observed", c->observed);
     put_str(w, "observed_at", s->observed_at);
     put_str(w, "property", c->property);
     put_str(w, "reason", c->reason);
-    put_list(w, "requirements", c->requirements, c->requirement_count);
+    put_texts(w, "requirements", c->requirements, c->requirement_count);
     put_str(w, "rule", c->rule);
     put_sources(w, c);
     put_str(w, "status", claim_status_name(c->status));

@@ -4,6 +4,7 @@
  * that names the id commits to the evidence.
  */
 #include "report/making.h"
+#include "report/put.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -95,27 +96,6 @@ static void start(struct json_writer *w, struct buf *text)
     jw_object(w);
 }
 
-static void put_count(struct json_writer *w, const char *key, uint64_t n)
-{
-    char digits[24];
-    snprintf(digits, sizeof digits, "%" PRIu64, n);
-    jw_key(w, key);
-    jw_str(w, digits);
-}
-
-static void put_digest(struct json_writer *w, const char *key, const struct digest *d)
-{
-    char hex[DIGEST_HEX + 1];
-    jw_key(w, key);
-    jw_str(w, digest_hex(hex, d));
-}
-
-static void put_text(struct json_writer *w, const char *key, const char *s)
-{
-    jw_key(w, key);
-    jw_str(w, s);
-}
-
 const char *prove_place(struct making *k, const struct report_model *m, struct origin at)
 {
     struct buf text;
@@ -129,9 +109,9 @@ const char *prove_place(struct making *k, const struct report_model *m, struct o
         put_count(&w, "length", at.length);
         put_count(&w, "offset", at.offset);
     }
-    put_text(&w, "path", f->name);
-    put_digest(&w, "sha256", &m->scan->file[at.file]);
-    put_text(&w, "type", "file");
+    put_str(&w, "path", f->name);
+    put_hex(&w, "sha256", &m->scan->file[at.file]);
+    put_str(&w, "type", "file");
     jw_end_object(&w);
     return keep(k, EVIDENCE_FILE, &text);
 }
@@ -143,9 +123,9 @@ const char *prove_bytes(struct making *k, const char *path, uint64_t bytes,
     struct json_writer w;
     start(&w, &text);
     put_count(&w, "bytes", bytes);
-    put_text(&w, "path", path);
-    put_digest(&w, "sha256", sha256);
-    put_text(&w, "type", "file");
+    put_str(&w, "path", path);
+    put_hex(&w, "sha256", sha256);
+    put_str(&w, "type", "file");
     jw_end_object(&w);
     return keep(k, EVIDENCE_FILE, &text);
 }
@@ -163,13 +143,13 @@ const char *prove_tensor(struct making *k, const struct report_model *m, size_t 
         return NULL;
     const struct tensor *t = &m->model->tensors[i];
     start(&w, &text);
-    put_text(&w, "dtype", t->dtype == DTYPE_NONE ? "unknown" : dtypes[t->dtype].name);
+    put_str(&w, "dtype", t->dtype == DTYPE_NONE ? "unknown" : dtypes[t->dtype].name);
     put_count(&w, "length", t->data.length);
     jw_key(&w, "name");
     jw_string(&w, t->name);
     put_count(&w, "offset", t->data.offset);
-    put_text(&w, "path", m->model->files[t->data.file].name);
-    put_digest(&w, "sha256", &m->scan->tensor[i]);
+    put_str(&w, "path", m->model->files[t->data.file].name);
+    put_hex(&w, "sha256", &m->scan->tensor[i]);
     jw_key(&w, "shape");
     jw_array(&w);
     for (uint32_t d = 0; d < t->rank; d++) {
@@ -178,7 +158,7 @@ const char *prove_tensor(struct making *k, const struct report_model *m, size_t 
         jw_str(&w, digits);
     }
     jw_end_array(&w);
-    put_text(&w, "type", "tensor");
+    put_str(&w, "type", "tensor");
     jw_end_object(&w);
     return keep(k, EVIDENCE_TENSOR, &text);
 }
@@ -212,7 +192,7 @@ const char *prove_leaf(struct making *k, uint64_t seq)
     put_count(&w, "index", seq);
     jw_key(&w, "leaf");
     put_base64(&w, leaf);
-    put_digest(&w, "leaf_hash", &hash);
+    put_hex(&w, "leaf_hash", &hash);
     jw_key(&w, "log");
     jw_string(&w, k->r->head.origin);
     jw_key(&w, "proof");
@@ -221,7 +201,7 @@ const char *prove_leaf(struct making *k, uint64_t seq)
         put_base64(&w, (struct span){p.hash[i].b, DIGEST_SIZE});
     jw_end_array(&w);
     put_count(&w, "size", k->r->head.size);
-    put_text(&w, "type", "leaf");
+    put_str(&w, "type", "leaf");
     jw_end_object(&w);
     return keep(k, EVIDENCE_LEAF, &text);
 }
@@ -234,15 +214,15 @@ const char *prove_range(struct making *k, const char *measure, const char *resul
     if (!y)
         return NULL;
     start(&w, &text);
-    put_digest(&w, "calls", &y->found);
+    put_hex(&w, "calls", &y->found);
     put_count(&w, "from", 0);
     jw_key(&w, "log");
     jw_string(&w, k->r->head.origin);
-    put_text(&w, "query", activity_query(y, measure, k->a));
-    put_text(&w, "result", result);
-    put_digest(&w, "root", &k->r->head.root);
+    put_str(&w, "query", activity_query(y, measure, k->a));
+    put_str(&w, "result", result);
+    put_hex(&w, "root", &k->r->head.root);
     put_count(&w, "to", k->r->head.size);
-    put_text(&w, "type", "range");
+    put_str(&w, "type", "range");
     jw_end_object(&w);
     return keep(k, EVIDENCE_RANGE, &text);
 }

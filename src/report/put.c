@@ -1,6 +1,7 @@
 /* Short writers for JSON that others define. */
 #include "report/put.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,11 @@ void put_fmt(struct json_writer *w, const char *key, const char *fmt, ...)
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     put_str(w, key, text);
+}
+
+void put_count(struct json_writer *w, const char *key, uint64_t n)
+{
+    put_fmt(w, key, "%" PRIu64, n);
 }
 
 void put_hex(struct json_writer *w, const char *key, const struct digest *d)

@@ -7,6 +7,7 @@
 void put_str(struct json_writer *w, const char *key, const char *s);  /* NULL: nothing */
 void put_span(struct json_writer *w, const char *key, struct span s); /* empty: nothing */
 void put_fmt(struct json_writer *w, const char *key, const char *fmt, ...) ASSAY_PRINTF(3, 4);
+void put_count(struct json_writer *w, const char *key, uint64_t n); /* as a string: canonical */
 void put_hex(struct json_writer *w, const char *key, const struct digest *d);
 void put_open(struct json_writer *w, const char *key); /* "key": { */
 void put_list(struct json_writer *w, const char *key); /* "key": [ */

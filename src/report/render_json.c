@@ -4,6 +4,7 @@
  * a line of its own, byte for byte as it was hashed. An edition shows the claims
  * that go to its recipient, and of the others the commitments.
  */
+#include "report/put.h"
 #include "report/render.h"
 
 #include <inttypes.h>
@@ -52,28 +53,6 @@ const char *edition_name(unsigned edition)
            : edition == FOR_NCA ? "NCA"
            : edition == FOR_DP  ? "DP"
                                 : "full";
-}
-
-static void put_str(struct json_writer *w, const char *key, const char *s)
-{
-    if (!s)
-        return;
-    jw_key(w, key);
-    jw_str(w, s);
-}
-
-static void put_span(struct json_writer *w, const char *key, struct span s)
-{
-    if (s.n == 0)
-        return;
-    jw_key(w, key);
-    jw_string(w, s);
-}
-
-static void put_hex(struct json_writer *w, const char *key, const struct digest *d)
-{
-    char hex[DIGEST_HEX + 1];
-    put_str(w, key, digest_hex(hex, d));
 }
 
 static void put_period(struct json_writer *w, const struct report *r)

@@ -3,6 +3,7 @@
  * subjects are the model's files, and its predicate names the root, the counts of
  * claims and clauses, the frameworks with their digests, and the head of the log.
  */
+#include "report/put.h"
 #include "report/seal.h"
 
 #include <inttypes.h>
@@ -74,26 +75,6 @@ static bool commit(struct report *r, struct err *e)
 
 /* ---- the statement ---- */
 
-static void put_hex(struct json_writer *w, const char *key, const struct digest *d)
-{
-    char hex[DIGEST_HEX + 1];
-    jw_key(w, key);
-    jw_str(w, digest_hex(hex, d));
-}
-
-static void put_text(struct json_writer *w, const char *key, const char *s)
-{
-    jw_key(w, key);
-    jw_str(w, s);
-}
-
-static void put_count(struct json_writer *w, const char *key, uint64_t n)
-{
-    char digits[24];
-    snprintf(digits, sizeof digits, "%" PRIu64, n);
-    put_text(w, key, digits);
-}
-
 static void put_one_subject(struct json_writer *w, const char *name, const struct digest *sha256)
 {
     jw_object(w);
@@ -101,7 +82,7 @@ static void put_one_subject(struct json_writer *w, const char *name, const struc
     jw_object(w);
     put_hex(w, "sha256", sha256);
     jw_end_object(w);
-    put_text(w, "name", name);
+    put_str(w, "name", name);
     jw_end_object(w);
 }
 
@@ -129,10 +110,10 @@ static void put_frameworks(struct json_writer *w, const struct report *r)
     for (size_t i = 0; i < r->in->framework_count; i++) {
         const struct framework *f = &r->in->frameworks[i];
         jw_object(w);
-        put_text(w, "dated", f->dated);
-        put_text(w, "id", f->id);
+        put_str(w, "dated", f->dated);
+        put_str(w, "id", f->id);
         put_hex(w, "sha256", &f->digest);
-        put_text(w, "version", f->version);
+        put_str(w, "version", f->version);
         jw_end_object(w);
     }
     jw_end_array(w);
@@ -171,19 +152,19 @@ static bool make_statement(struct report *r, struct err *e)
     buf_init(&text, STATEMENT_MAX);
     jw_init(&w, json_sink_buf, &text, false);
     jw_object(&w);
-    put_text(&w, "_type", "https://in-toto.io/Statement/v1");
+    put_str(&w, "_type", "https://in-toto.io/Statement/v1");
     jw_key(&w, "predicate");
     jw_object(&w);
-    put_text(&w, "as_of", r->in->as_of);
+    put_str(&w, "as_of", r->in->as_of);
     put_count(&w, "claims", r->claims.count);
     put_hex(&w, "claims_root", &r->root);
     put_counts(&w, "clauses", r->clauses_by);
     put_counts(&w, "counts", r->counts);
     put_frameworks(&w, r);
     put_log(&w, r);
-    put_text(&w, "software", "assay " ASSAY_VERSION);
+    put_str(&w, "software", "assay " ASSAY_VERSION);
     jw_end_object(&w);
-    put_text(&w, "predicateType", REPORT_PREDICATE);
+    put_str(&w, "predicateType", REPORT_PREDICATE);
     put_subjects(&w, r);
     jw_end_object(&w);
     r->statement = arena_span(r->arena, buf_span(&text));

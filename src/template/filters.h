@@ -15,6 +15,9 @@ bool string_argument(struct interpreter *x, const struct arguments *a, size_t i,
 bool whole_argument(struct interpreter *x, const struct arguments *a, size_t i, int64_t missing,
                     int64_t *out) ASSAY_MUST_CHECK;
 
+/* Pairs of a dictionary given, then those named, as dict(), namespace() and update() take them. */
+bool dict_take(struct interpreter *x, struct dict *d, const struct arguments *a) ASSAY_MUST_CHECK;
+
 extern const struct function string_filter_methods[];
 
 #endif

@@ -355,20 +355,23 @@ static bool g_raise(struct interpreter *x, struct arguments *a, struct value *ou
                          text_shown(shown, sizeof shown, s->text));
 }
 
-static bool g_namespace(struct interpreter *x, struct arguments *a, struct value *out)
+bool dict_take(struct interpreter *x, struct dict *d, const struct arguments *a)
 {
-    struct dict *d = dict_new(x);
     struct value from = argument(a, 1);
-    if (!d)
-        return false;
     for (size_t i = 0; from.type == V_DICT && i < from.as.dict->count; i++)
         if (!dict_set(x, d, from.as.dict->pairs[i].key, from.as.dict->pairs[i].value))
             return false;
     for (size_t i = 0; i < a->named_count; i++)
         if (!dict_set(x, d, a->named[i].key, a->named[i].value))
             return false;
-    *out = (struct value){.type = V_NAMESPACE, .as.dict = d};
     return true;
+}
+
+static bool g_namespace(struct interpreter *x, struct arguments *a, struct value *out)
+{
+    struct dict *d = dict_new(x);
+    *out = (struct value){.type = V_NAMESPACE, .as.dict = d};
+    return d && dict_take(x, d, a);
 }
 
 static bool g_dict(struct interpreter *x, struct arguments *a, struct value *out)

@@ -463,16 +463,8 @@ static bool d_pop(struct interpreter *x, struct arguments *a, struct value *out)
 
 static bool d_update(struct interpreter *x, struct arguments *a, struct value *out)
 {
-    struct dict *d = a->items[0].as.dict;
-    struct value from = argument(a, 1);
     *out = NONE;
-    for (size_t i = 0; from.type == V_DICT && i < from.as.dict->count; i++)
-        if (!dict_set(x, d, from.as.dict->pairs[i].key, from.as.dict->pairs[i].value))
-            return false;
-    for (size_t i = 0; i < a->named_count; i++)
-        if (!dict_set(x, d, a->named[i].key, a->named[i].value))
-            return false;
-    return true;
+    return dict_take(x, a->items[0].as.dict, a);
 }
 
 static bool d_setdefault(struct interpreter *x, struct arguments *a, struct value *out)
