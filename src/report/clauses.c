@@ -24,7 +24,7 @@ static const char *why_not(struct making *k, const struct requirement *q)
     if (!in_scope(k->in, q->when))
         return make_text(k, "only for %s; --scope %s says that it is", q->when, q->when);
     if (!requirement_applies(q, day))
-        return q->from && strcmp(day, q->from) < 0 ? make_text(k, "applies from %s", q->from)
+        return q->from && strcmp(day, q->from) < 0 ? make_text(k, "not before %s", q->from)
                                                    : make_text(k, "applied until %s", q->until);
     return NULL;
 }
@@ -40,10 +40,15 @@ static const char *remedy(struct making *k, const char *property)
         return "no log was given (--log)";
     if (strchr(fill, 'W') && !k->in->model)
         return "no model was given (--model)";
+    if (strcmp(property, "dataset.tokens") == 0 && k->in->dataset_count)
+        return "no tokenizer was given to count them with (--tokenizer)";
     if (strchr(fill, 'D'))
-        return "no data set was given (--datasets), or it does not say it";
+        return k->in->dataset_count ? "the data sets that were given do not say it"
+                                    : "no data set was given (--datasets)";
     if (strchr(fill, 'T'))
-        return "no training run is recorded (assay record training), or it does not say it";
+        return k->in->training
+                   ? "the training run that was given does not say it"
+                   : "no training run was given (--training) or is in the log that says it";
     if (strchr(fill, 'C'))
         return "neither card nor metadata say it";
     return "nothing that was given says it";

@@ -196,8 +196,8 @@ static void say_end(struct making *k, struct claim *c)
                         r->anchor_size);
     else if (r->anchor.n && r->anchored_by)
         end = make_text(k,
-                        "anchored up to entry %" PRIu64 " alone: calls after it are vouched for "
-                        "by the log's own key",
+                        "anchored for the first %" PRIu64 " entries alone: calls after them are "
+                        "vouched for by the log's own key",
                         r->anchor_size);
     c->reason = c->reason ? make_text(k, "%s; %s", c->reason, end) : end;
 }

@@ -15,7 +15,7 @@
 
 enum { SHOWN_MAX = 4096 };
 
-/* "human.provider-name" is "Provider name, as a person states". */
+/* "human.provider-name" is "Provider name, as a person states it". */
 static const char *human_title(struct making *k, const char *property)
 {
     char *title = arena_printf(k->a, "%s, as a person states it", property + strlen("human."));
@@ -24,6 +24,8 @@ static const char *human_title(struct making *k, const char *property)
             *c = ' ';
     if (title && title[0] >= 'a' && title[0] <= 'z')
         title[0] = (char)(title[0] - 'a' + 'A');
+    if (title && strncmp(title, "Ai ", 3) == 0)
+        title[1] = 'I';
     k->s->failed |= !title;
     return title ? title : property;
 }

@@ -187,9 +187,7 @@ static void figures(struct json_writer *w, const struct report *r)
 {
     if (!view_has_charts(r))
         return;
-    open_section(w, "figures", "Figures",
-                 "Drawn from what the claims below count; hover over a bar for its number.", "",
-                 "");
+    open_section(w, "figures", "Figures", "Drawn from what the claims below count.", "", "");
     view_flag(w, "has_parts", false);
     view_charts(w, r);
     jw_end_object(w);
@@ -276,7 +274,7 @@ static void frameworks(struct json_writer *w, const struct report *r)
         const struct framework *f = &r->in->frameworks[i];
         char anchor[24], source[1200];
         snprintf(anchor, sizeof anchor, "f-%zu", i);
-        snprintf(source, sizeof source, "%s. Compared with its source on %s: %s.", f->version,
+        snprintf(source, sizeof source, "Version: %s. Data of %s. Source: %s.", f->version,
                  f->dated, f->source);
         open_section(w, anchor, f->title, "", source, f->note);
         put_parts(w, r, f, i);
@@ -325,9 +323,13 @@ static void log_facts(struct json_writer *w, const struct report *r)
              clock_text(until, y->last_us));
     fact(w, "Log", text, false);
     fact(w, "Log root", digest_hex(hex, &r->head.root), true);
+    if (r->anchor.n)
+        snprintf(text, sizeof text,
+                 "a witness’s checkpoint covers the first %" PRIu64 " of %" PRIu64
+                 " entries; whether its key is one to trust stands in the claim",
+                 r->anchor_size, r->head.size);
     fact(w, "Anchored",
-         r->anchor.n ? "by witnesses; see the claim"
-                     : "no: self-attested, nobody but the log’s own key vouches for it",
+         r->anchor.n ? text : "no: self-attested, nobody but the log’s own key vouches for it",
          false);
     if (r->in->since || r->in->until != UINT64_MAX) {
         snprintf(text, sizeof text, "calls from %s until before %s",

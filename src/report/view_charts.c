@@ -181,7 +181,7 @@ static struct stack calls_of(const struct bucket *b)
     uint64_t bad = b->errors + b->refused;
     return (struct stack){{b->calls > bad ? b->calls - bad : 0, b->refused, b->errors},
                           {"a", "warn", "bad"},
-                          {"calls", "refused", "errors"}};
+                          {"answered", "refused", "errors"}};
 }
 
 static struct stack tokens_of(const struct bucket *b)
@@ -286,16 +286,18 @@ static void element_chart(struct json_writer *w, const struct report *r)
         all += m->facts->types[i].elements;
     for (int i = 0; i < DTYPE_COUNT && all; i++) {
         const struct dtype_use *u = &m->facts->types[i];
-        char label[100], n[40], bytes[32];
+        char label[120], n[40], bytes[32];
         if (u->tensors == 0 || d.height > 400)
             continue;
         double share = (double)u->elements / (double)all;
         text_bytes(bytes, sizeof bytes, u->bytes);
-        snprintf(label, sizeof label, "%s elements in %" PRIu64 " tensors, %s, %.1f %%",
-                 text_grouped(n, sizeof n, u->elements), u->tensors, bytes, 100.0 * share);
+        snprintf(label, sizeof label, "%s: %s elements in %" PRIu64 " tensors, %s, %.1f %%",
+                 dtypes[i].name, text_grouped(n, sizeof n, u->elements), u->tensors, bytes,
+                 100.0 * share);
         text(&d, LEFT - 8, d.height + 13, "end", dtypes[i].name);
         rect(&d, "a", LEFT, d.height + 2, (uint64_t)(share * 300) + 1, 14, label);
-        text(&d, LEFT + (uint64_t)(share * 300) + 9, d.height + 13, "start", label);
+        text(&d, LEFT + (uint64_t)(share * 300) + 9, d.height + 13, "start",
+             label + strlen(dtypes[i].name) + 2);
         d.height += 24;
     }
     if (d.rect_count)
