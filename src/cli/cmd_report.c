@@ -133,12 +133,23 @@ static void say_contradictions(struct out *o, const struct report *r)
     }
 }
 
-/* Of the frameworks' files. */
-static void say_faults(struct out *o, const struct report *r)
+/* A framework's file, or statements of a person, that could not be read. */
+static bool is_fault(const struct claim *c)
 {
+    return c->status == CLAIM_MISSING && (strcmp(c->property, "framework.file") == 0 ||
+                                          strcmp(c->property, "human.attestation") == 0);
+}
+
+static size_t say_faults(struct out *o, const struct report *r)
+{
+    size_t n = 0;
     for (size_t i = 0; i < r->claims.count; i++)
-        if (strcmp(r->claims.claim[i]->property, "framework.file") == 0)
-            out_field_styled(o, STYLE_WARN, "not read", r->claims.claim[i]->reason);
+        if (is_fault(r->claims.claim[i])) {
+            n++;
+            if (o)
+                out_field_styled(o, STYLE_WARN, "not read", r->claims.claim[i]->reason);
+        }
+    return n;
 }
 
 static void say_frameworks(struct out *o, const struct report *r)
@@ -150,7 +161,7 @@ static void say_frameworks(struct out *o, const struct report *r)
             if (r->clauses[n].framework == f)
                 counts[r->clauses[n].status]++;
         out_heading(o, f->title);
-        out_field(o, "text", "%s, as compared on %s", f->version, f->dated);
+        out_field(o, "text", "%s, data of %s", f->version, f->dated);
         say_counts(o, "clauses", counts);
     }
 }
@@ -169,7 +180,7 @@ static void say(struct work *w, const struct log_receipt *receipt)
     out_field(o, "as of", "%s", r->in->as_of);
     if (!r->in->key)
         out_field(o, "signed by", "nobody, so it is on no record: --key and --signer say who");
-    say_faults(o, r);
+    (void)say_faults(o, r);
     say_contradictions(o, r);
     say_frameworks(o, r);
     out_put(o, "\n");
@@ -250,6 +261,8 @@ static int run_report(const struct call *call)
         say(&w, &receipt);
     if (ok && w.report->counts[CLAIM_CONTRADICTED])
         status = exit_graver(status, EXIT_DIFFERENT);
+    if (ok && say_faults(NULL, w.report))
+        status = exit_graver(status, EXIT_INCOMPLETE);
     buf_free(&w.json);
     report_free(w.report);
     report_given_free(&w.given);

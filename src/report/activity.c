@@ -4,6 +4,7 @@
  */
 #include "report/activity_walk.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,13 +99,16 @@ static bool on_leaf(void *arg, uint64_t seq, struct span leaf)
     struct progress p = k->w->progress;
     if (seq % LOOK_EVERY == 0 && p.report && !p.report(p.arg, "reading the log", seq, k->w->size))
         return k->ok = err_set(k->e, ERR_INTERRUPTED, "interrupted: no report was made");
-    if (!record_check(&h, &body, leaf, k->e) || h.seq != seq)
-        return k->ok = err_set(k->e, ERR_INTEGRITY, "entry %llu is no entry, or another's",
-                               (unsigned long long)seq);
     hash = record_hash(leaf);
     merkle_append(&k->tree, &hash);
     if (k->tree.size == k->w->anchor_size)
         *k->anchor = merkle_root(&k->tree);
+    if (!k->broken && (!record_check(&h, &body, leaf, &k->why) || h.seq != seq)) {
+        k->broken = true;
+        k->broken_at = seq;
+    }
+    if (k->broken)
+        return true;
     on_clock(k, &h);
     k->y->entries++;
     k->y->kinds[h.kind]++;
@@ -163,17 +167,31 @@ static bool start(struct walk *k, struct arena *a)
     return true;
 }
 
+/* Changed since, if the root says so; else written by what this version does not know. */
+static bool judge_broken(const struct walk *k)
+{
+    struct digest root = merkle_root(&k->tree);
+    if (k->tree.size < k->w->size || !digest_eq(&root, &k->w->root))
+        return err_set(k->e, ERR_INTEGRITY,
+                       "entry %" PRIu64 " was changed: it cannot be read, and the entries do not "
+                       "give the root that the checkpoint of %" PRIu64 " entries signs",
+                       k->broken_at, k->w->size);
+    return err_set(k->e, k->why.code ? k->why.code : ERR_INTEGRITY, "entry %" PRIu64 ": %s",
+                   k->broken_at, k->why.code ? k->why.text : "it has the number of another");
+}
+
 bool activity_read(struct activity *out, struct digest *root, struct digest *anchor,
                    struct log_reader *r, const struct activity_wanted *w, struct arena *a,
                    struct err *e)
 {
-    struct walk k = {.y = out, .w = w, .anchor = anchor, .e = e, .ok = true};
+    struct walk k = {.y = out, .w = w, .anchor = anchor, .e = e, .ok = true, .why = ERR_INIT};
     *out = (struct activity){.arena = a,
                              .since = w->since,
                              .until = w->until,
                              .of = w->subjects,
                              .of_count = w->subject_count};
     bool ok = start(&k, a) && log_reader_walk(r, 0, on_leaf, &k, e) && k.ok &&
+              (!k.broken || judge_broken(&k)) &&
               (out->entries == w->size ||
                err_set(e, ERR_USAGE, "the log has %llu entries, fewer than the %llu asked for",
                        (unsigned long long)out->entries, (unsigned long long)w->size));

@@ -99,7 +99,8 @@ struct activity {
 
 /* Which models may answer: the one examined; others when enrolled and checked, in the log, before. */
 struct activity_wanted {
-    uint64_t size; /* entries to read */
+    uint64_t size;      /* entries to read */
+    struct digest root; /* that they are to give: says what an entry is that cannot be read */
     uint64_t since, until;
     const struct digest *tensor_root, *manifest_root; /* of the model examined; NULL: none */
     const struct seal_id *subjects; /* pseudonyms of the one whose calls are counted; NULL: all */

@@ -29,6 +29,9 @@ struct walk {
     const char *found_text; /* as an entry has the finding asked for; NULL: none is */
     struct err *e;
     bool ok;
+    bool broken; /* an entry cannot be read; what follows is hashed all the same */
+    uint64_t broken_at;
+    struct err why;
 };
 
 /* What is known of a root that entries name. */

@@ -93,6 +93,7 @@ static bool read_log(struct making *k, struct err *e)
         return false;
     struct activity_wanted w = {
         .size = r->head.size,
+        .root = r->head.root,
         .since = k->in->since,
         .until = k->in->until,
         .subjects = k->in->subjects,
