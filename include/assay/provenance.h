@@ -195,10 +195,11 @@ struct lineage_base {
 };
 
 /* What the model's documents claim (card, GGUF metadata, adapter and mergekit configurations), what
- * those of ancestors at hand claim of theirs, and what the tensors say to each of these steps. */
+ * those of ancestors at hand claim of theirs, and what the tensors say to each of these steps; with
+ * the threads and the progress of `o`. */
 bool lineage_make(struct lineage *out, struct model *m, const struct facts *f,
                   const struct identity *identity, const struct lineage_base *bases, size_t count,
-                  struct arena *a, struct err *e) ASSAY_MUST_CHECK;
+                  const struct diff_options *o, struct arena *a, struct err *e) ASSAY_MUST_CHECK;
 /* What to call an ancestor by its path: the repository of a Hugging Face cache, else the last part. */
 const char *lineage_base_name(const char *path, struct arena *a);
 

@@ -6,6 +6,7 @@
 #include "assay/recorded.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/subject.h"
 
 enum { LINEAGE_ARENA = 512 << 20, LINEAGE_TEXT = 64 << 20 };
@@ -66,8 +67,12 @@ static bool make(struct work *w, struct buf *out, const char *path, struct err *
         if (!bases[i].name)
             return err_set(e, ERR_MEMORY, "out of memory for a lineage");
     }
-    if (!lineage_make(&l, w->model.model, &w->model.facts, &w->model.identity, bases,
-                      w->args->bases.count, w->a, e))
+    struct progress_bar bar;
+    const struct diff_options o = {w->args->threads, progress_start(&bar)};
+    bool ok = lineage_make(&l, w->model.model, &w->model.facts, &w->model.identity, bases,
+                           w->args->bases.count, &o, w->a, e);
+    progress_stop(&bar);
+    if (!ok)
         return false;
     w->trouble = l.trouble != NULL;
     return add_recorded(w, &l, e) && renders[w->args->format](out, &l, e);

@@ -11,6 +11,7 @@
 #include "assay/config.h"
 #include "cli/cli.h"
 #include "cli/log_filter.h"
+#include "cli/progress.h"
 
 enum { GIVEN_ARENA = 128 << 20, ATTESTATION_MAX = 8 << 20, DOCUMENT_MAX = 32 << 20 };
 
@@ -48,7 +49,7 @@ bool report_judge(struct subject *s, const struct subject *b, struct arena *a, s
     struct check done;
     struct check_base base = {.model = NULL};
     struct diff d;
-    const struct diff_options o = {.threads = 0};
+    struct progress_bar bar;
     policy_default(&policy);
     struct check_input in = {.model = s->model,
                              .facts = &s->facts,
@@ -57,7 +58,10 @@ bool report_judge(struct subject *s, const struct subject *b, struct arena *a, s
                              .complete = s->complete,
                              .policy = &policy};
     if (b) {
-        if (!inspect_diff(&d, b->model, s->model, a, &o, e))
+        const struct diff_options o = {.progress = progress_start(&bar)};
+        bool ok = inspect_diff(&d, b->model, s->model, a, &o, e);
+        progress_stop(&bar);
+        if (!ok)
             return false;
         base = (struct check_base){b->model, &b->facts, &b->identity, &d};
         in.base = &base;
@@ -106,8 +110,12 @@ static bool set_lineage(struct report_given *g, const struct report_sources *s, 
             return err_set(e, ERR_MEMORY, "out of memory for a lineage");
     }
     g->input.lineage = &g->lineage;
-    if (!lineage_make(&g->lineage, g->subject.model, &g->subject.facts, &g->subject.identity, bases,
-                      g->base_count, g->a, e))
+    struct progress_bar bar;
+    const struct diff_options o = {s->threads, progress_start(&bar)};
+    bool ok = lineage_make(&g->lineage, g->subject.model, &g->subject.facts, &g->subject.identity,
+                           bases, g->base_count, &o, g->a, e);
+    progress_stop(&bar);
+    if (!ok)
         return false;
     if (g->lineage.trouble)
         g->status = exit_graver(g->status, EXIT_INCOMPLETE);
@@ -126,8 +134,12 @@ static bool set_datasets(struct report_given *g, const struct report_sources *s,
     if (!g->datasets)
         return err_set(e, ERR_MEMORY, "out of memory for data sets");
     for (size_t i = 0; i < s->datasets.count; i++) {
+        struct progress_bar bar;
         o.other = i ? &g->datasets[0] : NULL;
-        if (!dataset_read(&g->datasets[i], s->datasets.text[i], &o, g->a, e))
+        o.progress = progress_start(&bar);
+        bool ok = dataset_read(&g->datasets[i], s->datasets.text[i], &o, g->a, e);
+        progress_stop(&bar);
+        if (!ok)
             return false;
         g->dataset_count++;
         if (!g->datasets[i].complete)

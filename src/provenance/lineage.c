@@ -179,8 +179,7 @@ static bool agrees(const char *declared, const char *found)
 static bool compare(struct making *k, const struct lineage_base *from,
                     const struct lineage_base *to, struct diff *d)
 {
-    const struct diff_options o = {.threads = 0};
-    return inspect_diff(d, from->model, to->model, k->a, &o, k->e);
+    return inspect_diff(d, from->model, to->model, k->a, k->options, k->e);
 }
 
 /* The model at hand that a node is; NULL: it is not at hand. */
@@ -278,11 +277,11 @@ static bool judge_all(struct making *k)
 
 bool lineage_make(struct lineage *out, struct model *m, const struct facts *f,
                   const struct identity *identity, const struct lineage_base *bases, size_t count,
-                  struct arena *a, struct err *e)
+                  const struct diff_options *o, struct arena *a, struct err *e)
 {
     const struct lineage_base self = {"", m, f, identity};
     struct making k = {
-        .l = out, .self = &self, .bases = bases, .base_count = count, .a = a, .e = e};
+        .l = out, .self = &self, .bases = bases, .base_count = count, .options = o, .a = a, .e = e};
     *out = (struct lineage){.node_count = 0};
     if (count > LINEAGE_BASES)
         return err_set(e, ERR_LIMIT, "more than %d ancestors at hand", LINEAGE_BASES);

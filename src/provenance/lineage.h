@@ -14,6 +14,7 @@ struct making {
     struct lineage *l;
     const struct lineage_base *self, *bases; /* the model, and ancestors at hand */
     size_t base_count;
+    const struct diff_options *options; /* threads and progress */
     struct arena *a;
     struct err *e;
     /* The last merge that was computed again: all edges to one node are judged by it. */

@@ -78,7 +78,7 @@ static bool compute(struct making *k, size_t to)
         plan_line(k, to);
     for (size_t i = 0; i < k->plan.model_count; i++)
         at_hand[i] = called(k, k->plan.models[i]);
-    return merge_check(&k->result, &k->plan, m, at_hand, k->a, k->e);
+    return merge_check(&k->result, &k->plan, m, at_hand, k->options, k->a, k->e);
 }
 
 /* ---- words ---- */
@@ -186,12 +186,11 @@ static bool share_of(double *out, const struct lineage_base *parent,
                      const struct lineage_base *other, const struct lineage_base *model,
                      struct making *k)
 {
-    const struct diff_options o = {.threads = 0};
     struct diff with_parent, with_other, apart;
     double weight = 0, sum = 0;
-    if (!inspect_diff(&with_parent, model->model, parent->model, k->a, &o, k->e) ||
-        !inspect_diff(&with_other, model->model, other->model, k->a, &o, k->e) ||
-        !inspect_diff(&apart, parent->model, other->model, k->a, &o, k->e))
+    if (!inspect_diff(&with_parent, model->model, parent->model, k->a, k->options, k->e) ||
+        !inspect_diff(&with_other, model->model, other->model, k->a, k->options, k->e) ||
+        !inspect_diff(&apart, parent->model, other->model, k->a, k->options, k->e))
         return false;
     for (size_t i = 0; i < apart.tensor_count; i++) {
         const struct tensor_diff *z = &apart.tensors[i];

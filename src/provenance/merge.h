@@ -146,6 +146,6 @@ struct merge_result {
 
 /* `at_hand`: by the plan's models; NULL: not at hand. */
 bool merge_check(struct merge_result *out, const struct merge_plan *p, const struct lineage_base *m,
-                 const struct lineage_base *const *at_hand, struct arena *a,
-                 struct err *e) ASSAY_MUST_CHECK;
+                 const struct lineage_base *const *at_hand, const struct diff_options *o,
+                 struct arena *a, struct err *e) ASSAY_MUST_CHECK;
 #endif

@@ -28,9 +28,10 @@ struct checking {
     const struct lineage_base *const *at_hand;
     struct map names[MERGE_MODELS];
     struct task *tasks;
-    size_t count;
+    size_t count, done; /* done: those of earlier waves */
     bool bad; /* a parameter that must be there is not, or is of a form that is not followed */
     struct merge_scratch **scratch;
+    const struct diff_options *options;
     struct merge_result *out;
     struct arena *a;
     struct err *e;
@@ -239,7 +240,7 @@ static bool make_task(struct checking *k, struct task *x, const struct tensor *t
 static void run(void *arg, size_t i, unsigned worker)
 {
     struct checking *k = arg;
-    struct task *x = &k->tasks[i];
+    struct task *x = &k->tasks[k->done + i];
     struct err e = ERR_INIT;
     x->failed = !merge_recompute(&x->outcome, &x->recipe, k->scratch[worker], &e);
     if (x->failed || x->recipe.method != MERGE_LINEAR || x->recipe.cast == DTYPE_F32 ||
@@ -274,16 +275,30 @@ static void add_outcome(struct merge_result *out, const struct task *x)
     }
 }
 
+/* A few tensors at a time, so that it can be stopped between them. */
+static bool run_in_waves(struct checking *k, struct pool *pool)
+{
+    const struct progress *p = &k->options->progress;
+    size_t wave = 2 * (size_t)pool_threads(pool);
+    for (k->done = 0; k->done < k->count; k->done += wave) {
+        size_t left = k->count - k->done;
+        if (p->report && !p->report(p->arg, "computing a merge again", k->done, k->count))
+            return err_set(k->e, ERR_INTERRUPTED, "stopped while a merge was computed again");
+        pool_run(pool, left < wave ? left : wave, run, k);
+    }
+    return true;
+}
+
 static bool run_all(struct checking *k)
 {
-    struct pool *pool = pool_new(0);
+    struct pool *pool = pool_new(k->options->threads);
     unsigned threads = pool ? pool_threads(pool) : 0, made = 0;
     k->scratch = calloc(threads + 1, sizeof *k->scratch);
     while (k->scratch && made < threads && (k->scratch[made] = merge_scratch_new()))
         made++;
-    bool ok = pool && k->scratch && made == threads;
-    if (ok)
-        pool_run(pool, k->count, run, k);
+    bool ok = (pool && k->scratch && made == threads) ||
+              err_set(k->e, ERR_MEMORY, "out of memory while a merge is computed again");
+    ok = ok && run_in_waves(k, pool);
     for (size_t i = 0; ok && i < k->count; i++) {
         if (k->tasks[i].failed)
             k->out->apart++;
@@ -297,7 +312,7 @@ static bool run_all(struct checking *k)
     for (size_t i = 0; i < MERGE_MODELS; i++)
         if (k->out->told[i])
             k->out->density[i] /= (double)k->out->told[i];
-    return ok || err_set(k->e, ERR_MEMORY, "out of memory while a merge is computed again");
+    return ok;
 }
 
 static bool index_names(struct checking *k)
@@ -322,9 +337,11 @@ static bool start(struct checking *k, size_t tensors)
 }
 
 bool merge_check(struct merge_result *out, const struct merge_plan *p, const struct lineage_base *m,
-                 const struct lineage_base *const *at_hand, struct arena *a, struct err *e)
+                 const struct lineage_base *const *at_hand, const struct diff_options *o,
+                 struct arena *a, struct err *e)
 {
-    struct checking k = {.p = p, .m = m, .at_hand = at_hand, .out = out, .a = a, .e = e};
+    struct checking k = {
+        .p = p, .m = m, .at_hand = at_hand, .options = o, .out = out, .a = a, .e = e};
     *out = (struct merge_result){.why = p->unclear, .least = INFINITY, .most = -INFINITY};
     for (size_t i = 0; i < p->model_count && !out->why; i++)
         if (!at_hand[i])
