@@ -85,9 +85,11 @@ struct engine_job {
     bool stream, include_usage, logprobs, token_ids, base64;
     struct json tools, tool_choice, parallel, chat_variables;
     enum engine_tools form; /* of calls of tools; NONE: none were offered */
-    bool must_call;         /* a tool: */
-    struct span chosen;     /* of this name; empty: any */
-    bool one_call;          /* at most, where none must be made */
+    struct span schema;     /* JSON, of the object that the answer is; empty: it may be anything */
+    const char *schema_param; /* where it stands */
+    bool must_call;           /* a tool: */
+    struct span chosen;       /* of this name; empty: any */
+    bool one_call;            /* at most, where none must be made */
     struct span model;
     uint8_t random[JOB_RANDOM];
     char id[JOB_ID], fingerprint[JOB_FINGERPRINT];
@@ -171,11 +173,9 @@ bool engine_tools_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- engine_form.c: what the answer is held to ---- */
 
-/* A schema, as JSON; `param` is what a complaint names, the place within the schema behind it. */
-bool engine_form_schema(struct engine_job *j, const char *param, struct span schema,
-                        struct err *e) ASSAY_MUST_CHECK;
-/* The call of a tool, whose arguments are as its parameters say. */
-bool engine_form_calls(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
+/* An object of the job's schema, or the call of a tool that is offered; the call alone where one must be
+ * made. Its arguments are as its parameters say. Neither: anything. */
+bool engine_form_answer(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- dialects ---- */
 

@@ -35,23 +35,29 @@ static bool wrong(const struct place *p, const char *where, const char *why, str
     return complain(p->c->wrong, e, "invalid_value", param, "%s", why);
 }
 
-/* Parts that are text, a line each; nothing else is read by a language model alone. */
+/* Parts that are text, or said why there is none, a line each; nothing else is read by a language
+ * model alone. */
 static bool put_parts(struct json_writer *w, const struct place *p, struct json parts,
                       struct err *e)
 {
     struct buf text;
     bool ok = true;
+    size_t i = 0;
     buf_init(&text, VARIABLES_MAX);
     for (struct json part = json_first(parts); ok && json_type(part); part = json_next(part)) {
         struct span type = SPAN_EMPTY, words;
+        char where[PARAM_MAX];
         (void)json_string(json_get(part, "type"), &type);
-        ok = (span_is(type, "text") || span_is(type, "input_text") ||
+        bool refusal = span_is(type, "refusal");
+        ok = (refusal || span_is(type, "text") || span_is(type, "input_text") ||
               span_is(type, "output_text")) &&
-             json_string(json_get(part, "text"), &words);
+             json_string(json_get(part, refusal ? "refusal" : "text"), &words);
         if (!ok) {
-            wrong(p, "content", "may hold parts of type text alone", e);
+            (void)snprintf(where, sizeof where, "content[%zu]", i);
+            wrong(p, where, "must be of text: images, files and sounds are not read", e);
             break;
         }
+        i++;
         if (text.n)
             buf_put_u8(&text, '\n');
         buf_put_span(&text, words);
@@ -109,6 +115,39 @@ static bool put_calls(struct json_writer *w, const struct place *p, struct json 
     return ok || wrong(p, "tool_calls", "must be an array of calls", e);
 }
 
+static bool is_role(struct span role)
+{
+    static const char *const roles[] = {"system",    "developer", "user",
+                                        "assistant", "tool",      "function"};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (span_is(role, roles[i]))
+            return true;
+    return false;
+}
+
+/* A message without text is an assistant's: it called tools, or refused. Templates take an empty
+ * text where not all take none. */
+static bool put_content(struct json_writer *w, const struct place *p, struct json message,
+                        bool assistant, struct err *e)
+{
+    struct json content = json_get(message, "content"), refusal = json_get(message, "refusal");
+    struct span why = SPAN_EMPTY;
+    enum json_type type = json_type(content);
+    if (type == JSON_ARRAY) {
+        jw_key(w, "content");
+        return put_parts(w, p, content, e);
+    }
+    if (type != JSON_STRING && !(assistant && type <= JSON_NULL))
+        return wrong(p, "content", "must be a string or an array of parts", e);
+    (void)json_string(refusal, &why);
+    jw_key(w, "content");
+    if (type == JSON_STRING)
+        jw_raw(w, json_text(content));
+    else
+        jw_string(w, why);
+    return true;
+}
+
 static bool put_message(struct json_writer *w, const struct place *p, struct json message,
                         struct err *e)
 {
@@ -116,28 +155,23 @@ static bool put_message(struct json_writer *w, const struct place *p, struct jso
     bool ok = true;
     if (json_type(message) != JSON_OBJECT)
         return wrong(p, "", "must be an object", e);
-    if (!json_string(json_get(message, "role"), &role))
-        return wrong(p, "role", "must be a string", e);
+    if (!json_string(json_get(message, "role"), &role) || !is_role(role))
+        return wrong(p, "role", "must be system, developer, user, assistant, tool or function", e);
     jw_object(w);
     jw_key(w, "role");
     jw_string(w, span_is(role, "developer") ? span_str("system") : role);
+    ok = put_content(w, p, message, span_is(role, "assistant"), e);
     for (struct json m = json_first(message); ok && json_type(m); m = json_next(m)) {
         struct span key = json_key(m);
-        bool calls = span_is(key, "tool_calls") && is_there(m);
-        bool parts = span_is(key, "content") && json_type(m) == JSON_ARRAY;
-        if (span_is(key, "content") && !parts && json_type(m) > JSON_NULL &&
-            json_type(m) != JSON_STRING)
-            return wrong(p, "content", "must be a string or an array of parts", e);
-        if (span_is(key, "role") || (span_is(key, "tool_calls") && !is_there(m)))
+        bool calls = span_is(key, "tool_calls");
+        if (span_is(key, "role") || span_is(key, "content") || (calls && !is_there(m)))
             continue;
-        if (calls || parts)
-            jw_key_span(w, key);
-        if (calls)
-            ok = put_calls(w, p, m, e);
-        else if (parts)
-            ok = put_parts(w, p, m, e);
-        else
+        if (!calls) {
             put_member(w, m);
+            continue;
+        }
+        jw_key_span(w, key);
+        ok = put_calls(w, p, m, e);
     }
     jw_end_object(w);
     return ok;

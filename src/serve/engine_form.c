@@ -1,7 +1,7 @@
 /*
  * What an answer of the engine is held to: the schema of a response format, or the call of a tool
- * that must be made. Both become a form, and the form is part of the recorded parameters. Runs
- * in a reader's thread.
+ * that must be made or may be made instead. They become a form, which is part of the recorded
+ * parameters. Runs in a reader's thread.
  */
 #include <stdio.h>
 #include <string.h>
@@ -71,18 +71,6 @@ static bool complain_of(struct engine_job *j, const char *param, const struct en
     return complain(&j->call->wrong, e, "unsupported_value", place, "%s", why->text);
 }
 
-bool engine_form_schema(struct engine_job *j, const char *param, struct span schema, struct err *e)
-{
-    struct form_text f;
-    struct engine_form_wrong wrong = {0};
-    struct err why = ERR_INIT;
-    begin(&f);
-    add(&f, SPAN_EMPTY, schema, SPAN_EMPTY);
-    if (!end(&f, j, &wrong, &why))
-        return complain_of(j, param, &wrong, &why, e);
-    return writable(j, param, e);
-}
-
 /* ---- calls ---- */
 
 /* How a family writes a call, around the name and around the arguments (tool_calls.c reads it). */
@@ -119,32 +107,47 @@ static const char *schema_of_tools(enum exchange_api api)
                                       : "parameters";
 }
 
-bool engine_form_calls(struct engine_job *j, struct err *e)
+/* The tools that may be called; *named: the one, when it is one. */
+static size_t add_calls(struct form_text *f, const struct engine_job *j, size_t *named)
 {
-    struct form_text f;
-    struct engine_form_wrong wrong = {0};
-    struct err why = ERR_INIT;
-    char param[PARAM_MAX];
-    size_t count = 0, i = 0, named = 0;
-    begin(&f);
+    size_t count = 0, i = 0;
     for (struct json t = json_first(j->tools); json_type(t); t = json_next(t), i++) {
         struct json function = json_get(t, "function");
         struct span name = SPAN_EMPTY;
         (void)json_string(json_get(function, "name"), &name);
         if (j->chosen.n && !span_eq(name, j->chosen))
             continue;
-        add_call(&f, j->form, function);
-        named = i;
+        add_call(f, j->form, function);
+        *named = i;
         count++;
     }
-    if (count == 0) {
+    return count;
+}
+
+bool engine_form_answer(struct engine_job *j, struct err *e)
+{
+    struct form_text f;
+    struct engine_form_wrong wrong = {0};
+    struct err why = ERR_INIT;
+    char param[PARAM_MAX];
+    size_t named = 0;
+    bool schema = j->schema.n && !j->must_call;
+    bool tools = j->form != ENGINE_TOOLS_NONE && (j->must_call || schema);
+    if (!schema && !tools)
+        return true;
+    begin(&f);
+    if (schema)
+        add(&f, SPAN_EMPTY, j->schema, SPAN_EMPTY);
+    if (tools && add_calls(&f, j, &named) == 0) {
         buf_free(&f.text);
         return complain(&j->call->wrong, e, "invalid_value", "tool_choice",
                         "names none of the tools");
     }
     if (end(&f, j, &wrong, &why))
-        return writable(j, "tools", e);
-    (void)snprintf(param, sizeof param, "tools[%zu].%s", j->chosen.n ? named : wrong.alternative,
-                   schema_of_tools(j->api));
+        return writable(j, schema ? j->schema_param : "tools", e);
+    if (schema && wrong.alternative == 0)
+        return complain_of(j, j->schema_param, &wrong, &why, e);
+    (void)snprintf(param, sizeof param, "tools[%zu].%s",
+                   j->chosen.n ? named : wrong.alternative - schema, schema_of_tools(j->api));
     return complain_of(j, param, &wrong, &why, e);
 }

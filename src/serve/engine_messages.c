@@ -177,9 +177,15 @@ static bool put_messages(struct input *in, struct json root, struct err *e)
             return complain(&in->j->call->wrong, e, "invalid_type", "system",
                             "must be a string or blocks of text");
     }
-    for (struct json m = json_first(messages); json_type(m); m = json_next(m), in->message++)
+    for (struct json m = json_first(messages); json_type(m); m = json_next(m), in->message++) {
+        struct span role = SPAN_EMPTY;
+        (void)json_string(json_get(m, "role"), &role);
         if (!put_message(in, m, e))
             return false;
+        if (span_is(role, "assistant") && in->message + 1 == json_count(messages))
+            return wrong(in, "role", "must be user: an answer that is begun is not gone on with",
+                         e);
+    }
     jw_end_array(&in->w);
     return buf_ok(&in->text) || err_set(e, ERR_MEMORY, "out of memory for a request");
 }

@@ -26,7 +26,7 @@ struct parameter {
     bool (*read)(struct engine_job *j, const struct parameter *p, struct json v, struct err *e);
     size_t at; /* in struct engine_job */
     double min, max;
-    const char *word; /* the only one that is taken */
+    const char *word, *other; /* the only ones that are taken */
 };
 
 static struct complaint *wrong(struct engine_job *j)
@@ -116,9 +116,60 @@ static bool only_false(struct engine_job *j, const struct parameter *p, struct j
 static bool only_word(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
 {
     struct span s;
-    return (json_string(v, &s) && span_is(s, p->word)) ||
-           complain(wrong(j), e, "unsupported_value", p->name,
-                    "can only be \"%s\" with the bundled engine", p->word);
+    bool named = json_string(v, &s);
+    if (named && (span_is(s, p->word) || (p->other && span_is(s, p->other))))
+        return true;
+    return complain(wrong(j), e, "unsupported_value", p->name,
+                    "can only be \"%s\"%s%s%s with the bundled engine", p->word,
+                    p->other ? " or \"" : "", p->other ? p->other : "", p->other ? "\"" : "");
+}
+
+static bool string(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    (void)v;
+    return json_type(v) == JSON_STRING ||
+           complain(wrong(j), e, "invalid_type", p->name, "must be a string");
+}
+
+/* Labels for the caller's own use. */
+static bool labels(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    bool ok = json_type(v) == JSON_OBJECT;
+    for (struct json m = json_first(v); ok && json_type(m); m = json_next(m))
+        ok = json_type(m) == JSON_STRING || json_type(m) == JSON_NULL;
+    return ok || complain(wrong(j), e, "invalid_type", p->name, "must map names to strings");
+}
+
+/* An object whose members say nothing: what it asks for is not there. */
+static bool only_nulls(struct engine_job *j, const struct parameter *p, struct json v,
+                       struct err *e)
+{
+    bool ok = json_type(v) == JSON_OBJECT;
+    for (struct json m = json_first(v); ok && json_type(m); m = json_next(m))
+        ok = json_type(m) == JSON_NULL;
+    return ok || unsupported(j, p->name, e);
+}
+
+static bool modalities(struct engine_job *j, const struct parameter *p, struct json v,
+                       struct err *e)
+{
+    bool ok = json_count(v) != 0;
+    for (struct json m = json_first(v); ok && json_type(m); m = json_next(m)) {
+        struct span s;
+        ok = json_string(m, &s) && span_is(s, "text");
+    }
+    return ok || complain(wrong(j), e, "unsupported_value", p->name,
+                          "can only be [\"text\"] with the bundled engine");
+}
+
+/* A guess at the answer, which makes others faster and changes nothing. */
+static bool prediction(struct engine_job *j, const struct parameter *p, struct json v,
+                       struct err *e)
+{
+    struct span type = SPAN_EMPTY;
+    (void)json_string(json_get(v, "type"), &type);
+    return span_is(type, "content") ||
+           complain(wrong(j), e, "invalid_value", p->name, "must be an object of type content");
 }
 
 /* ---- structured ones ---- */
@@ -130,7 +181,7 @@ static bool stops(struct engine_job *j, const struct parameter *p, struct json v
     size_t n = 0;
     if (!list)
         return err_set(e, ERR_MEMORY, "out of memory for a request");
-    if (!one && json_type(v) != JSON_ARRAY)
+    if ((!one || j->api == EXCHANGE_MESSAGES) && json_type(v) != JSON_ARRAY)
         n = STOPS + 1;
     for (struct json s = one ? v : json_first(v); n <= STOPS && json_type(s);
          s = one ? JSON_NOTHING : json_next(s)) {
@@ -140,8 +191,10 @@ static bool stops(struct engine_job *j, const struct parameter *p, struct json v
     }
     if (n > STOPS)
         return complain(wrong(j), e, "invalid_value", p->name,
-                        "must be a string of 1 to %d bytes, or up to %d of them", ENGINE_MAX_STOP,
-                        STOPS);
+                        j->api == EXCHANGE_MESSAGES
+                            ? "must be an array of strings of 1 to %d bytes, up to %d of them"
+                            : "must be a string of 1 to %d bytes, or up to %d of them",
+                        ENGINE_MAX_STOP, STOPS);
     j->request.stops = list;
     j->request.stop_count = n;
     return true;
@@ -208,6 +261,24 @@ static bool thinking(struct engine_job *j, const struct parameter *p, struct jso
                     "can only be disabled with the bundled engine");
 }
 
+/* It becomes a form when the tools are known too. */
+static bool keep_schema(struct engine_job *j, const char *param, struct span schema, struct err *e)
+{
+    j->schema = schema;
+    j->schema_param = arena_str(j->arena, span_str(param));
+    return j->schema_param || err_set(e, ERR_MEMORY, "out of memory for a request");
+}
+
+static bool is_name(struct span s)
+{
+    bool ok = s.n > 0 && s.n <= 64;
+    for (size_t i = 0; ok && i < s.n; i++) {
+        uint8_t c = s.p[i], lower = c | 0x20;
+        ok = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    }
+    return ok;
+}
+
 /* What a schema comes with; `strict` changes nothing, because answers are always held to it. */
 static bool schema_format(struct engine_job *j, const char *name, struct json v, struct err *e)
 {
@@ -223,12 +294,13 @@ static bool schema_format(struct engine_job *j, const char *name, struct json v,
                             "holds more than a name, a description, strict and a schema");
     }
     (void)snprintf(param, sizeof param, "%s.name", name);
-    if (!json_string(json_get(v, "name"), &text) || text.n == 0 || text.n > 64)
-        return complain(wrong(j), e, "invalid_value", param, "must be a string of 1 to 64 bytes");
+    if (!json_string(json_get(v, "name"), &text) || !is_name(text))
+        return complain(wrong(j), e, "invalid_value", param,
+                        "must be 1 to 64 letters, digits, underscores or hyphens");
     (void)snprintf(param, sizeof param, "%s.schema", name);
     if (json_type(json_get(v, "schema")) != JSON_OBJECT)
         return complain(wrong(j), e, "invalid_type", param, "must be an object");
-    return engine_form_schema(j, param, json_text(json_get(v, "schema")), e);
+    return keep_schema(j, param, json_text(json_get(v, "schema")), e);
 }
 
 /* Free text, one JSON object, or one that a schema describes. `inner`: what the schema stands in. */
@@ -241,7 +313,7 @@ static bool format(struct engine_job *j, const char *name, struct json v, const 
     if (span_is(type, "json_schema"))
         return schema_format(j, inner, described, e);
     if (span_is(type, "json_object"))
-        return engine_form_schema(j, name, span_str("{\"type\":\"object\"}"), e);
+        return keep_schema(j, name, span_str("{\"type\":\"object\"}"), e);
     return span_is(type, "text") ||
            complain(wrong(j), e, "unsupported_value", name,
                     "can be of type text, json_object or json_schema with the bundled engine");
@@ -258,23 +330,59 @@ static bool text_format(struct engine_job *j, const struct parameter *p, struct 
 {
     if (json_type(v) != JSON_OBJECT)
         return complain(wrong(j), e, "invalid_type", p->name, "must be an object");
-    for (struct json m = json_first(v); json_type(m); m = json_next(m))
-        if (!span_is(json_key(m), "format") && json_type(m) != JSON_NULL)
+    for (struct json m = json_first(v); json_type(m); m = json_next(m)) {
+        struct span s = SPAN_EMPTY;
+        (void)json_string(m, &s);
+        bool preset = span_is(json_key(m), "verbosity") && span_is(s, "medium");
+        if (!span_is(json_key(m), "format") && json_type(m) != JSON_NULL && !preset)
             return unsupported(j, "text.verbosity", e);
+    }
     struct json f = json_get(v, "format");
     return format(j, "text.format", f, "text.format", f, e);
 }
 
+/* What else may stand there goes into items that no answer here has. */
 static bool include(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
 {
-    for (struct json m = json_first(v); json_type(m); m = json_next(m)) {
-        struct span s;
-        if (!json_string(m, &s) || !span_is(s, "message.output_text.logprobs"))
-            return complain(wrong(j), e, "unsupported_value", p->name,
-                            "can only hold \"message.output_text.logprobs\"");
-        j->logprobs = true;
+    static const char *const others[] = {
+        "reasoning.encrypted_content",   "file_search_call.results",
+        "web_search_call.results",       "web_search_call.action.sources",
+        "message.input_image.image_url", "computer_call_output.output.image_url",
+        "code_interpreter_call.outputs"};
+    bool ok = json_type(v) == JSON_ARRAY;
+    for (struct json m = json_first(v); ok && json_type(m); m = json_next(m)) {
+        struct span s = SPAN_EMPTY;
+        (void)json_string(m, &s);
+        ok = span_is(s, "message.output_text.logprobs");
+        j->logprobs = j->logprobs || ok;
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            ok = ok || span_is(s, others[i]);
     }
-    return true;
+    return ok || complain(wrong(j), e, "unsupported_value", p->name,
+                          "must be an array of what OpenAI documents, such as "
+                          "\"message.output_text.logprobs\"");
+}
+
+/* Messages: what the answer is held to, and nothing else. */
+static bool output_config(struct engine_job *j, const struct parameter *p, struct json v,
+                          struct err *e)
+{
+    struct json f = json_get(v, "format"), schema = json_get(f, "schema");
+    struct span type = SPAN_EMPTY;
+    if (json_type(v) != JSON_OBJECT)
+        return complain(wrong(j), e, "invalid_type", p->name, "must be an object");
+    for (struct json m = json_first(v); json_type(m); m = json_next(m))
+        if (!span_is(json_key(m), "format") && json_type(m) != JSON_NULL)
+            return unsupported(j, "output_config", e);
+    if (json_type(f) <= JSON_NULL)
+        return true;
+    if (!json_string(json_get(f, "type"), &type) || !span_is(type, "json_schema"))
+        return complain(wrong(j), e, "unsupported_value", "output_config.format",
+                        "can only be of type json_schema");
+    if (json_type(schema) != JSON_OBJECT)
+        return complain(wrong(j), e, "invalid_type", "output_config.format.schema",
+                        "must be an object");
+    return keep_schema(j, "output_config.format.schema", json_text(schema), e);
 }
 
 /* Of the older API: how many beside the chosen one. */
@@ -292,6 +400,16 @@ static bool encoding(struct engine_job *j, const struct parameter *p, struct jso
     j->base64 = span_is(s, "base64");
     return j->base64 || span_is(s, "float") ||
            complain(wrong(j), e, "invalid_value", p->name, "must be \"float\" or \"base64\"");
+}
+
+/* The best of several would be chosen by what they are likely to be; of as many as are given there is
+ * nothing to choose. */
+static bool best_of(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    uint64_t n, answers = 1;
+    (void)json_u64(json_get(j->root, "n"), &answers);
+    return (json_u64(v, &n) && n == answers) || complain(wrong(j), e, "unsupported_value", p->name,
+                                                         "can only be 'n' with the bundled engine");
 }
 
 /* The vector is the model's; a part of it would be another vector. */
@@ -313,7 +431,7 @@ static bool dimensions(struct engine_job *j, const struct parameter *p, struct j
 /* clang-format off */
 static const struct parameter parameters[] = {
     {.name = "model", ALL | ON(MESSAGES), known},
-    {.name = "user", ALL, known},
+    {.name = "user", ALL, string},
     {.name = "stream", EVERY, known},
     {.name = "messages", ON(CHAT) | ON(MESSAGES), known},
     {.name = "system", ON(MESSAGES), known},
@@ -321,9 +439,20 @@ static const struct parameter parameters[] = {
     {.name = "prompt", ON(COMPLETIONS), known},
     {.name = "input", ON(RESPONSES) | ON(EMBEDDINGS), known},
     {.name = "instructions", ON(RESPONSES), known},
-    {.name = "metadata", CHATS | ON(MESSAGES), known}, /* labels for the caller's own use */
-    {.name = "safety_identifier", CHATS, known},
-    {.name = "prompt_cache_key", CHATS, known},
+    {.name = "metadata", CHATS | ON(MESSAGES), labels},
+    {.name = "safety_identifier", CHATS, string},
+    {.name = "prompt_cache_key", CHATS, string},
+    {.name = "prompt_cache_retention", CHATS, string},
+    {.name = "prediction", ON(CHAT), prediction},
+    {.name = "modalities", ON(CHAT), modalities},
+    {.name = "verbosity", ON(CHAT), only_word, .word = "medium"},
+    {.name = "reasoning_effort", ON(CHAT), only_word, .word = "none"},
+    {.name = "reasoning", ON(RESPONSES), only_nulls},
+    {.name = "max_tool_calls", ON(RESPONSES), known}, /* of OpenAI's own tools, and none is here */
+    {.name = "echo", ON(COMPLETIONS), only_false},
+    {.name = "suffix", ON(COMPLETIONS), only_word, .word = ""},
+    {.name = "best_of", ON(COMPLETIONS), best_of},
+    {.name = "output_config", ON(MESSAGES), output_config},
     {.name = "stream_options", WRITES, stream_options},
     {.name = "max_tokens", OPENAI | ON(MESSAGES), whole, MAX_TOKENS},
     {.name = "max_completion_tokens", ON(CHAT), whole, MAX_TOKENS},
@@ -354,7 +483,8 @@ static const struct parameter parameters[] = {
     {.name = "store", CHATS, only_false},
     {.name = "background", ON(RESPONSES), only_false},
     {.name = "truncation", ON(RESPONSES), only_word, .word = "disabled"},
-    {.name = "service_tier", CHATS | ON(MESSAGES), only_word, .word = "auto"},
+    {.name = "service_tier", CHATS, only_word, .word = "auto", .other = "default"},
+    {.name = "service_tier", ON(MESSAGES), only_word, .word = "auto", .other = "standard_only"},
     {.name = "previous_response_id", ON(RESPONSES), refused}, /* nothing is kept to go on from */
     {.name = "encoding_format", ON(EMBEDDINGS), encoding},
     {.name = "dimensions", ON(EMBEDDINGS), dimensions},
@@ -500,12 +630,7 @@ bool engine_request_read(struct engine_job *j, struct err *e)
     if (!json_parse(&j->root, buf_span(&j->call->body), JSON_STRICT, j->arena, e) ||
         !read_members(j, e) || !engine_tools_read(j, e))
         return false;
-    if (j->request.form && j->form != ENGINE_TOOLS_NONE)
-        return complain(wrong(j), e, "unsupported_value", "tools",
-                        "cannot be called by an answer that is held to be one JSON object");
-    if (j->must_call && !engine_form_calls(j, e))
-        return false;
-    if (!j->dialect->read(j, j->root, e))
+    if (!engine_form_answer(j, e) || !j->dialect->read(j, j->root, e))
         return false;
     if (!buf_ok(&j->prompt))
         return err_set(e, ERR_MEMORY, "out of memory for a prompt");

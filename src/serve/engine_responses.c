@@ -80,6 +80,22 @@ static bool put_call(struct input *in, struct json item, struct err *e)
     return true;
 }
 
+/* Parts that are no text are refused by their place: the template would see only a list of messages. */
+static bool are_texts(struct input *in, const char *where, struct json parts, struct err *e)
+{
+    char place[PARAM_MAX];
+    size_t i = 0;
+    for (struct json part = json_first(parts); json_type(part); part = json_next(part), i++) {
+        struct span type = SPAN_EMPTY;
+        (void)json_string(json_get(part, "type"), &type);
+        (void)snprintf(place, sizeof place, "%s[%zu]", where, i);
+        if (!span_is(type, "input_text") && !span_is(type, "output_text") &&
+            !span_is(type, "text") && !span_is(type, "refusal"))
+            return wrong(in, place, "must be of text: images, files and sounds are not read", e);
+    }
+    return true;
+}
+
 static bool put_result(struct input *in, struct json item, struct err *e)
 {
     struct json_writer *w = &in->w;
@@ -87,6 +103,8 @@ static bool put_result(struct input *in, struct json item, struct err *e)
     struct span id = SPAN_EMPTY;
     if (json_type(output) != JSON_STRING && json_type(output) != JSON_ARRAY)
         return wrong(in, "output", "must be a string or an array of parts", e);
+    if (json_type(output) == JSON_ARRAY && !are_texts(in, "output", output, e))
+        return false;
     (void)json_string(json_get(item, "call_id"), &id);
     jw_object(w);
     jw_key(w, "role");
@@ -114,6 +132,9 @@ static bool put_item(struct input *in, struct json item, struct err *e)
         return wrong(in, "type", "can only be message, function_call or function_call_output", e);
     if (json_type(json_get(item, "role")) != JSON_STRING)
         return wrong(in, "role", "must be a string", e);
+    if (json_type(json_get(item, "content")) == JSON_ARRAY &&
+        !are_texts(in, "content", json_get(item, "content"), e))
+        return false;
     jw_object(&in->w);
     jw_key(&in->w, "role");
     jw_raw(&in->w, json_text(json_get(item, "role")));

@@ -460,7 +460,7 @@ static void what_is_wrong_is_named(void **state)
          "messages[0].content"},
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]",
-         "messages[0].content"},
+         "messages[0].content[0]"},
         {"/v1/chat/completions",
          "\"messages\":[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[[1]]}]",
          "messages[0].tool_calls"},
@@ -529,6 +529,31 @@ static void what_is_wrong_is_named(void **state)
          "messages[0].content"},
         {"/v1/messages", "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]", "max_tokens"},
         {"/v1/messages",
+         "\"max_tokens\":3,\"messages\":[{\"role\":\"user\",\"content\":\"a\"},"
+         "{\"role\":\"assistant\",\"content\":\"b\"}]",
+         "messages[1].role"},
+        {"/v1/messages", "\"max_tokens\":3,\"messages\":[],\"stop_sequences\":\"a\"",
+         "stop_sequences"},
+        {"/v1/chat/completions", "\"messages\":[{\"role\":\"bot\",\"content\":\"x\"}]",
+         "messages[0].role"},
+        {"/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":null}]",
+         "messages[0].content"},
+        {"/v1/chat/completions", "\"messages\":[],\"user\":5", "user"},
+        {"/v1/chat/completions", "\"messages\":[],\"metadata\":{\"a\":1}", "metadata"},
+        {"/v1/chat/completions", "\"messages\":[],\"modalities\":[\"audio\"]", "modalities"},
+        {"/v1/chat/completions", "\"messages\":[],\"service_tier\":\"flex\"", "service_tier"},
+        {"/v1/chat/completions", "\"messages\":[],\"reasoning_effort\":\"low\"",
+         "reasoning_effort"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"n\":2,\"best_of\":3", "best_of"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"echo\":true", "echo"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"suffix\":\"x\"", "suffix"},
+        {"/v1/responses", "\"input\":\"a3\",\"reasoning\":{\"effort\":\"low\"}", "reasoning"},
+        {"/v1/responses", "\"input\":\"a3\",\"include\":[\"x\"]", "include"},
+        {"/v1/responses",
+         "\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"a\"},"
+         "{\"type\":\"input_image\"}]}]",
+         "input[0].content[1]"},
+        {"/v1/messages",
          "\"max_tokens\":3,\"thinking\":{\"type\":\"enabled\"},\"messages\":[{\"role\":\"user\","
          "\"content\":\"a\"}]",
          "thinking"},
@@ -544,6 +569,42 @@ static void what_is_wrong_is_named(void **state)
     }
     told_read(&after, &asking_place);
     assert_int_equal(before.intents, after.intents);
+}
+
+/* What clients say although it is the preset, or changes nothing. */
+static void what_is_odd_but_legal_is_answered(void **state)
+{
+    (void)state;
+#define HI "\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}],\"max_tokens\":1,"
+    static const struct {
+        const char *path, *members;
+    } cases[] = {
+        {"/v1/chat/completions",
+         HI "\"modalities\":[\"text\"],\"service_tier\":\"default\",\"verbosity\":\"medium\","
+            "\"reasoning_effort\":\"none\",\"store\":false,\"prompt_cache_retention\":\"24h\","
+            "\"prediction\":{\"type\":\"content\",\"content\":\"x\"},\"metadata\":{\"a\":\"b\"}"},
+        {"/v1/chat/completions",
+         HI "\"stop\":[\"a\",\"b\",\"c\",\"d\"],\"logit_bias\":{\"9\":-100},"
+            "\"seed\":-1,\"n\":2,\"logprobs\":true,\"top_logprobs\":20"},
+        {"/v1/chat/completions",
+         "\"max_completion_tokens\":1,\"max_tokens\":null,\"messages\":[{\"role\":\"developer\","
+         "\"content\":\"x\"},{\"role\":\"user\",\"name\":\"bob\",\"content\":[{\"type\":\"text\","
+         "\"text\":\"a3\"}]},{\"role\":\"assistant\",\"content\":null,\"refusal\":\"no\"},"
+         "{\"role\":\"assistant\",\"content\":[{\"type\":\"refusal\",\"refusal\":\"no\"}]}]"},
+        {"/v1/completions",
+         "\"prompt\":\"a3\",\"echo\":false,\"suffix\":\"\",\"n\":2,\"best_of\":2,"
+         "\"max_tokens\":1"},
+        {"/v1/responses",
+         "\"input\":\"a3\",\"max_output_tokens\":1,\"reasoning\":{\"effort\":null},\"include\":["
+         "\"reasoning.encrypted_content\"],\"text\":{\"verbosity\":\"medium\"},\"max_tool_calls\":"
+         "3,"
+         "\"previous_response_id\":null,\"service_tier\":\"default\""},
+        {"/v1/messages", HI "\"service_tier\":\"standard_only\",\"metadata\":{\"user_id\":null}"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char body[1024];
+        snprintf(body, sizeof body, "{\"model\":\"tiny\",%s}", cases[i].members);
+        (void)post(cases[i].path, 200, body);
+    }
 }
 
 static void model_that_is_not_served_is_named(void **state)
@@ -612,6 +673,7 @@ int main(void)
         TEST(message_is_answered_in_blocks_and_replays),
         TEST(message_is_streamed_block_by_block),
         TEST(what_is_wrong_is_named),
+        TEST(what_is_odd_but_legal_is_answered),
         TEST(model_that_is_not_served_is_named),
         TEST(metrics_tell_the_engines_queue_and_tokens),
         TEST(prompt_beyond_the_context_is_refused_by_its_parameter),

@@ -176,6 +176,40 @@ static void streamed_call_that_must_be_made_is_no_text(void **state)
     is_text(json_get(choice_of(e[n - 1]), "finish_reason"), "tool_calls");
 }
 
+/* The model chooses: an object of the schema, or one call, and nothing else. */
+static void tools_beside_a_schema_are_called_or_not(void **state)
+{
+    (void)state;
+    unsigned calls = 0, objects = 0;
+    struct json root =
+        ask("/v1/chat/completions", CHAT TOOLS ",\"n\":12,\"max_tokens\":200,\"response_format\":{"
+                                               "\"type\":\"json_schema\",\"json_schema\":{"
+                                               "\"name\":\"x\",\"schema\":" SCHEMA "}}}");
+    for (struct json c = json_first(json_get(root, "choices")); json_type(c); c = json_next(c)) {
+        struct json list = json_path(c, "message", "tool_calls", NULL);
+        if (json_count(list)) {
+            assert_int_equal(json_count(list), 1);
+            call_is(json_get(json_at(list, 0), "function"), NULL);
+            calls++;
+        } else if (span_is(text_at(json_get(c, "finish_reason")), "stop")) {
+            is_held(text_at(json_path(c, "message", "content", NULL)));
+            objects++;
+        }
+    }
+    assert_true(calls > 0 && objects > 0);
+    assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
+}
+
+static void messages_are_held_to_their_schema(void **state)
+{
+    (void)state;
+    struct json root = ask(
+        "/v1/messages", "{\"model\":\"tiny\",\"max_tokens\":200,\"messages\":[{\"role\":\"user\","
+                        "\"content\":\"a3\"}]," NO_SPACE ",\"output_config\":{\"format\":{"
+                        "\"type\":\"json_schema\",\"schema\":" SCHEMA "}}}");
+    is_held(text_at(json_get(json_at(json_get(root, "content"), 0), "text")));
+}
+
 /* ---- what is refused ---- */
 
 static void what_cannot_be_held_to_is_named_by_its_place(void **state)
@@ -209,7 +243,13 @@ static void what_cannot_be_held_to_is_named_by_its_place(void **state)
         {"/v1/chat/completions", TOOLS ",\"tool_choice\":{\"type\":\"allowed_tools\"}",
          "tool_choice"},
         {"/v1/chat/completions", "\"tool_choice\":\"required\"", "tool_choice"},
-        {"/v1/chat/completions", TOOLS ",\"response_format\":{\"type\":\"json_object\"}", "tools"},
+        {"/v1/chat/completions",
+         "\"tools\":[" FUNCTION("f", OK) "," FUNCTION("g", PATTERN) "]," FORMAT(OK),
+         "tools[1].function.parameters#/properties/a/pattern"},
+        {"/v1/messages",
+         "\"max_tokens\":9,\"output_config\":{\"format\":{\"type\":\"json_schema\","
+         "\"schema\":" PATTERN "}}",
+         "output_config.format.schema#/properties/a/pattern"},
         {"/v1/responses",
          "\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"x\",\"schema\":" PATTERN "}}",
          "text.format.schema#/properties/a/pattern"},
@@ -254,6 +294,8 @@ int main(void)
         TEST(required_call_is_made_and_replays),
         TEST(named_function_is_called_in_every_api),
         TEST(streamed_call_that_must_be_made_is_no_text),
+        TEST(tools_beside_a_schema_are_called_or_not),
+        TEST(messages_are_held_to_their_schema),
         TEST(what_cannot_be_held_to_is_named_by_its_place),
         TEST(tools_that_need_not_be_called_may_have_any_schema),
     };
