@@ -258,6 +258,8 @@ static void say_beginning(struct run *r)
         out_field(r->out, "left out", "%" PRIu64 " documents longer than the context", f->skipped);
     if (train_steps_done(r->train))
         out_field(r->out, "goes on", "after step %" PRIu64, train_steps_done(r->train));
+    else if (r->args->resume)
+        out_field(r->out, "begins", "at step 1: no checkpoint is there to go on from");
     out_flush(r->out);
 }
 

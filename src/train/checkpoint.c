@@ -162,7 +162,10 @@ static bool belongs(const struct train *t, const struct model *m, const char *pa
     struct span format;
     if (m->verdict.incomplete || !metadata_string(m, "format", &format) ||
         !span_is(format, "assay.checkpoint/1"))
-        return refuse(path, e, "is not a whole checkpoint of assay train");
+        return refuse(
+            path, e,
+            "is not a whole checkpoint of assay train; remove it, and --resume goes on from "
+            "the one before");
     if (!holds_digest(m, "data", &t->data_digest))
         return refuse(path, e,
                       "is a checkpoint of other data: the data sets' digests differ; train anew in "
@@ -210,7 +213,10 @@ bool train_restore(struct train *t, const char *path, struct err *e)
     bool ok = belongs(t, m, path, e) && read_parts(t, m, e) && train_root(t, &root, e);
     if (ok && (!holds_digest(m, "weights_root", &root) || !number_of(m, "step", &t->step) ||
                !number_of(m, "tokens", &t->tokens) || t->step > t->config.steps.steps))
-        ok = refuse(path, e, "its weights are not those that it was written with");
+        ok = refuse(
+            path, e,
+            "its weights are not those that it was written with; remove it, and --resume goes "
+            "on from the one before");
     model_free(m);
     return ok;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "assay/base/file.h"
 #include "assay/inspect.h"
@@ -331,9 +332,15 @@ static void name_run(struct train *t)
     t->run_id[32] = '\0';
 }
 
+/* Before the first step, not at the first checkpoint. */
 static bool make_folder(const char *path, struct err *e)
 {
-    return mkdir(path, 0777) == 0 || errno == EEXIST || err_errno(e, path, "cannot be made");
+    struct stat st;
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return err_errno(e, path, "cannot be made");
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        return err_at(e, ERR_USAGE, path, ERR_NO_OFFSET, "is no folder; give one to write to");
+    return access(path, W_OK | X_OK) == 0 || err_errno(e, path, "cannot be written to");
 }
 
 static bool go_on(struct train *t, struct err *e)

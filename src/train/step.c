@@ -73,10 +73,11 @@ static struct batch batch_at(const struct train *t, size_t first, size_t count, 
 static bool not_finite(const struct train *t, struct err *e, const char *what, size_t window,
                        size_t position)
 {
-    return err_set(e, ERR_LIMIT,
-                   "the %s is not finite in step %llu (window %zu, position %zu); nothing was "
-                   "changed, and the last checkpoint is good: lower learning_rate or clip",
-                   what, (unsigned long long)t->step + 1, window, position);
+    return err_set(
+        e, ERR_LIMIT,
+        "the %s is not finite in step %llu (window %zu, position %zu); nothing was "
+        "changed, and the last checkpoint, if there is one, is good: lower learning_rate or clip",
+        what, (unsigned long long)t->step + 1, window, position);
 }
 
 static bool run_batches(struct train *t, uint64_t counted, double *loss, struct err *e)
