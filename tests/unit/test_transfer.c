@@ -14,6 +14,7 @@
 
 #include "assay/http.h"
 #include "assay/transfer.h"
+#include "net/connections.h"
 #include "support/canned_server.h"
 
 struct told {
@@ -263,6 +264,67 @@ static void both_ways_send_the_same_octets(void **state)
     }
 }
 
+static void what_has_no_body_is_asked_by_get(void **state)
+{
+    static const char answer[] = OK "Content-Length: 2\r\n\r\nok";
+    struct canned one = {.answer = {(const uint8_t *)answer, sizeof answer - 1}};
+    struct told x;
+    char url[96], wanted[256];
+    (void)state;
+    for (int way = OURS; way <= LIBCURL; way++) {
+        struct canned_server *s = canned_start(&one, 1);
+        struct transfer_request r = post(url_of(s, (enum way)way, url));
+        r.post = false;
+        open_both(&x);
+        run(&x, &r);
+        snprintf(wanted, sizeof wanted,
+                 "GET /v1/x HTTP/1.1\r\nHost: %.*s\r\nX-A: b\r\nX-Empty:\r\nAccept: */*\r\n"
+                 "Content-Type: a/b\r\n\r\n",
+                 (int)(strchr(url + 7, '/') - url - 7), url + 7);
+        assert_true(span_is(canned_request(s, 0), wanted));
+        assert_int_equal(x.result.end, TRANSFER_OK);
+        canned_stop(s);
+        close_both(&x);
+    }
+}
+
+static void only_numbers_are_addresses(void **state)
+{
+    static const struct {
+        const char *host;
+        int family, port; /* 0: not for a socket of ours */
+    } hosts[] = {{"127.0.0.1", AF_INET, 80},
+                 {"127.0.0.1:8000", AF_INET, 8000},
+                 {"[::1]", AF_INET6, 80},
+                 {"[::1]:65535", AF_INET6, 65535},
+                 {"", 0, 0},
+                 {"localhost", 0, 0},
+                 {"localhost:80", 0, 0},
+                 {"127.1", 0, 0},
+                 {"127.0.0.1:", 0, 0},
+                 {"127.0.0.1:0", 0, 0},
+                 {"127.0.0.1:65536", 0, 0},
+                 {"127.0.0.1:+1", 0, 0},
+                 {"127.0.0.1.example", 0, 0},
+                 {"user@127.0.0.1", 0, 0},
+                 {"::1", 0, 0},
+                 {"[::1", 0, 0},
+                 {"[::1]8000", 0, 0},
+                 {"[fe80::1%eth0]", 0, 0}};
+    union address a;
+    (void)state;
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        bool is = address_read(&a, span_str(hosts[i].host));
+        int port = !is                          ? 0
+                   : a.any.sa_family == AF_INET ? ntohs(a.v4.sin_port)
+                                                : ntohs(a.v6.sin6_port);
+        if (is != (hosts[i].family != 0) || (is && a.any.sa_family != hosts[i].family) ||
+            port != hosts[i].port)
+            fail_msg("\"%s\" was read as %s, port %d", hosts[i].host, is ? "an address" : "none",
+                     port);
+    }
+}
+
 /* The server closes what was kept: the second request finds that out, and is asked anew. */
 static void a_connection_closed_while_it_waited_costs_no_answer(void **state)
 {
@@ -439,6 +501,8 @@ int main(void)
         cmocka_unit_test(answers_with_two_readings_are_none),
         cmocka_unit_test(head_is_handed_over_as_it_came),
         cmocka_unit_test(both_ways_send_the_same_octets),
+        cmocka_unit_test(what_has_no_body_is_asked_by_get),
+        cmocka_unit_test(only_numbers_are_addresses),
         cmocka_unit_test(a_connection_closed_while_it_waited_costs_no_answer),
         cmocka_unit_test(nobody_there_is_said_so),
         cmocka_unit_test(who_answers_too_late_is_left),
