@@ -285,7 +285,7 @@ static bool visit_record(void *arg, struct span record)
 {
     struct heap *p = arg;
     struct span body;
-    uint64_t at;
+    uint64_t at = 0;
     if (record.n < p->skip + p->id_size)
         return false;
     /* An attribute that several objects share stands in another heap. */
