@@ -242,12 +242,26 @@ static bool read_beside(struct sets *s, uint32_t set, uint32_t own)
     return true;
 }
 
+/* Formats whose models are no set of weights: a folder of one is whole without any. */
+static bool holds_other_model(const struct model *m)
+{
+    static const enum format others[] = {FORMAT_ONNX,  FORMAT_SAVEDMODEL, FORMAT_HDF5,
+                                         FORMAT_KERAS, FORMAT_XML,        FORMAT_PICKLE};
+    for (size_t i = 0; i < m->file_count; i++)
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+            if (m->files[i].format == others[k])
+                return true;
+    return false;
+}
+
 /* The others first: their tensors are taken back before the model's are read. */
 static bool read_sets(struct sets *s)
 {
     if (!find_sets(s))
         return false;
     uint32_t own = choose(s);
+    if (own == NO_SET && holds_other_model(s->m))
+        return true;
     if (own == NO_SET) {
         verdict_add(&s->m->verdict, RULE_FOLDER_NO_WEIGHTS, ORIGIN_NOWHERE,
                     "none of %zu files is GGUF, safetensors or a checkpoint of PyTorch",

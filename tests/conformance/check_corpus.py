@@ -259,7 +259,7 @@ def benign():
         "shadow.pt": zipped({"archive/data.pkl": b"\x80\x04\x8c\x0bcollections\x8c\x0bOrderedDict\x93)R.", "archive/version": "3"}),
         "arrays.joblib": dumped({"a": np.eye(3)}), "arrays-zlib.joblib": dumped({"a": np.eye(3)}, compress=3),
         "safe.h5": hdf5([DENSE]), "trained.h5": hdf5([DENSE], {"loss": "mse", "metrics": ["accuracy"]}, fill=True),
-        "latest.h5": hdf5([DENSE], version="latest"), "safe.keras": keras([DENSE], "metadata.json"),
+        "latest.h5": hdf5([DENSE], version="latest"), "functions.h5": hdf5([DENSE, {"class_name": "Relu", "config": {"name": "relu"}}, {"class_name": "ExpandDims", "config": {"axis": 1}}]), "safe.keras": keras([DENSE], "metadata.json"),
         "saved_model.pb": base64.b64decode("EhISEAoOCgVDb25zdBIFQ29uc3Q="), 
         "safe_config.json": json.dumps({"name": "safe", "config": {"learning_rate": 0.001}}, indent=2).encode(), "config.json": b'{"model_type": "bert"}',
         "tokenizer_config.json": json.dumps({"chat_template": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% endfor %}"}).encode(),
@@ -303,6 +303,13 @@ def main():
             loud = [f"{f['id']}: {f['detail']}" for f in value["findings"] if f["severity"] in ("medium", "high", "critical")
                     and f["id"] != "identity.no-root"]
             check(status == 0 and not loud, f"benign {file}: status {status}, {loud[:2]}")
+        saved = folder / "saved"
+        (saved / "variables").mkdir(parents=True)
+        (saved / "saved_model.pb").write_bytes(benign()["saved_model.pb"])
+        (saved / "fingerprint.pb").write_bytes(b"\x08\x96\x01\x10\x97\x02\x18\x98\x03\x20\x99\x04\x28\x9a\x05\x32\x02\x08\x01")
+        (saved / "variables/variables.data-00000-of-00001").write_bytes(bytes(range(256)))
+        status, value = run(saved)
+        check(status == 0, f"a folder of a SavedModel: status {status}, {[f['id'] for f in value['findings']]}")
         for file, data in UNREAD.items():
             (folder / file).write_bytes(data)
             status, value = run(folder / file)

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import pickle
+import random
 import subprocess
 import sys
 import tarfile
@@ -328,6 +329,8 @@ def save_malicious(folder):
 
 def main():
     torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
     for what in (save_benign, save_malicious):
         with tempfile.TemporaryDirectory() as name:
             what(pathlib.Path(name))
