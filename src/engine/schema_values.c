@@ -7,15 +7,14 @@
 #include "engine/pattern.h"
 #include "engine/schema.h"
 
-enum { ALL_STATES = 4 * AUTOMATON_STATES };
+enum { ALL_STATES = 4 * AUTOMATON_STATES, ALL_WORK = 1 << 24 };
 
 static bool regular(struct form_maker *m, const struct automaton *made, uint32_t node,
                     struct err *e)
 {
     m->states += made->states;
-    if (m->states > ALL_STATES)
-        return err_set(e, ERR_UNSUPPORTED, "takes, with what stands before, more than %d states",
-                       ALL_STATES);
+    if (m->states > ALL_STATES || m->work > ALL_WORK)
+        return err_set(e, ERR_UNSUPPORTED, "is, with what stands before it, too large");
     m->form->node[node].kind = FORM_REGULAR;
     m->form->node[node].automaton = made;
     return true;
@@ -38,6 +37,16 @@ static bool expression(struct pattern *p, uint32_t *term, struct span text, stru
         return false;
     *term = term_join(p, TERM_BOTH, *term, found);
     return true;
+}
+
+/* Strings of the term. */
+static bool strings(struct form_maker *m, struct pattern *p, uint32_t term, uint32_t node,
+                    struct err *e)
+{
+    const struct automaton *made;
+    bool ok = pattern_automaton(&made, p, term, m->a, e);
+    m->work += p->work + 16 * (uint64_t)p->derived;
+    return ok && regular(m, made, node, e);
 }
 
 static bool language(uint32_t *term, struct pattern *p, struct json schema, const char **key,
@@ -88,7 +97,6 @@ bool schema_string(struct form_maker *m, struct json schema, const struct way *a
                    struct err *e)
 {
     struct pattern p;
-    const struct automaton *made;
     const char *key = NULL;
     struct err why = ERR_INIT;
     uint32_t min = 0, max = UINT32_MAX;
@@ -108,8 +116,7 @@ bool schema_string(struct form_maker *m, struct json schema, const struct way *a
     if (!pattern_new(&p, e))
         return false;
     uint32_t term = term_any(&p, min, max == UINT32_MAX ? PATTERN_ENDLESS : max);
-    bool ok = language(&term, &p, schema, &key, &why) &&
-              pattern_automaton(&made, &p, term, m->a, &why) && regular(m, made, node, &why);
+    bool ok = language(&term, &p, schema, &key, &why) && strings(m, &p, term, node, &why);
     pattern_free(&p);
     return ok || about(m, at, key, &why, e);
 }
@@ -118,13 +125,11 @@ bool schema_pattern(struct form_maker *m, struct span text, const struct way *at
                     struct err *e)
 {
     struct pattern p;
-    const struct automaton *made;
     struct err why = ERR_INIT;
     if (!pattern_new(&p, e))
         return false;
     uint32_t term = term_any(&p, 0, PATTERN_ENDLESS);
-    bool ok = expression(&p, &term, text, &why) && pattern_automaton(&made, &p, term, m->a, &why) &&
-              regular(m, made, node, &why);
+    bool ok = expression(&p, &term, text, &why) && strings(m, &p, term, node, &why);
     pattern_free(&p);
     return ok || about(m, at, NULL, &why, e);
 }

@@ -15,6 +15,7 @@ static const struct endpoint endpoints[] = {
     {"POST", "/v1/embeddings", ENDPOINT_CALL, EXCHANGE_EMBEDDINGS, "/embeddings", request_embeddings, false},
     {"POST", "/v1/messages", ENDPOINT_CALL, EXCHANGE_MESSAGES, "/messages", request_messages, false},
     {"GET", "/v1/models", ENDPOINT_MODELS, EXCHANGE_RUN, NULL, NULL, false},
+    {"GET", "/v1/models/", ENDPOINT_MODEL, EXCHANGE_RUN, NULL, NULL, false},
     {"GET", "/v1/receipts/", ENDPOINT_RECEIPT, EXCHANGE_RUN, NULL, NULL, false},
     {"POST", "/tokenize", ENDPOINT_ENGINE_ONLY, EXCHANGE_RUN, NULL, NULL, false},
     {"POST", "/apply-template", ENDPOINT_ENGINE_ONLY, EXCHANGE_RUN, NULL, NULL, false},

@@ -1,6 +1,6 @@
 /*
  * /v1/models: the names of the configuration and, where it serves any name, those that its
- * upstreams give. A list is no answer of a model: nothing of it is recorded. An upstream
+ * upstreams give; or one of them. A list is no answer of a model: nothing of it is recorded. An upstream
  * that fails adds nothing.
  */
 #include <stdlib.h>
@@ -59,20 +59,24 @@ static void on_gone(struct guest *g)
 
 /* ---- names ---- */
 
+static void put_model(struct json_writer *w, struct span name)
+{
+    jw_object(w);
+    jw_key(w, "id");
+    jw_string(w, name);
+    jw_key(w, "object");
+    jw_str(w, "model");
+    jw_key(w, "created");
+    jw_u64(w, 0);
+    jw_key(w, "owned_by");
+    jw_str(w, "assay");
+    jw_end_object(w);
+}
+
 static void put_name(struct listing *l, struct span name)
 {
-    if (!serve_settings_key_may(l->key, name) || l->names++ >= NAMES_MAX)
-        return;
-    jw_object(&l->w);
-    jw_key(&l->w, "id");
-    jw_string(&l->w, name);
-    jw_key(&l->w, "object");
-    jw_str(&l->w, "model");
-    jw_key(&l->w, "created");
-    jw_u64(&l->w, 0);
-    jw_key(&l->w, "owned_by");
-    jw_str(&l->w, "assay");
-    jw_end_object(&l->w);
+    if (serve_settings_key_may(l->key, name) && l->names++ < NAMES_MAX)
+        put_model(&l->w, name);
 }
 
 static void put_configured(struct listing *l)
@@ -208,4 +212,42 @@ void models_begin(struct service *s, struct conn *c, const struct caller *who)
     jw_array(&l->w);
     put_configured(l);
     go_on(l);
+}
+
+/* ---- one model ---- */
+
+static int hex_of(uint8_t c)
+{
+    uint8_t lower = c | 0x20;
+    return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* A name in a path: clients escape the slashes of names. */
+static void unescape(struct buf *out, struct span path)
+{
+    for (size_t i = 0; i < path.n; i++) {
+        int high = path.p[i] == '%' && i + 2 < path.n ? hex_of(path.p[i + 1]) : -1;
+        int low = high < 0 ? -1 : hex_of(path.p[i + 2]);
+        buf_put_u8(out, low < 0 ? path.p[i] : (uint8_t)(high << 4 | low));
+        i += low < 0 ? 0 : 2;
+    }
+}
+
+void model_tell(struct service *s, struct conn *c, struct span path, const struct caller *who)
+{
+    struct buf name, body;
+    struct json_writer w;
+    buf_init(&name, LIST_MAX);
+    buf_init(&body, LIST_MAX);
+    unescape(&name, path);
+    jw_init(&w, json_sink_buf, &body, false);
+    put_model(&w, buf_span(&name));
+    if (buf_ok(&body) && serve_settings_key_may(who->key, buf_span(&name)) &&
+        serve_settings_model(s->settings, buf_span(&name)))
+        reply_json(c, buf_span(&body));
+    else
+        reply_error(c, 404, "invalid_request_error", "model_not_found",
+                    "No model of that name is served here.");
+    buf_free(&name);
+    buf_free(&body);
 }

@@ -138,6 +138,9 @@ static void serve_request(struct service *s, struct conn *c, const struct http_r
     case ENDPOINT_MODELS:
         models_begin(s, c, &who);
         break;
+    case ENDPOINT_MODEL:
+        model_tell(s, c, span_sub(r->path, strlen(ep->path), r->path.n), &who);
+        break;
     case ENDPOINT_RECEIPT:
         receipt_begin(s, c, span_sub(r->path, strlen(ep->path), r->path.n), &who);
         break;

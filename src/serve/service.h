@@ -46,6 +46,7 @@ struct guest {
 enum endpoint_kind {
     ENDPOINT_CALL, /* goes to a model: recorded, through the gate */
     ENDPOINT_MODELS,
+    ENDPOINT_MODEL,   /* by its name */
     ENDPOINT_RECEIPT, /* by response id or entry */
     ENDPOINT_HEALTH,
     ENDPOINT_METRICS,
@@ -274,6 +275,8 @@ void reply_text(struct conn *c, const char *content_type, struct span body);
 
 struct listing;
 void models_begin(struct service *s, struct conn *c, const struct caller *who);
+/* One of them; `path`: its name as it stands in the request. */
+void model_tell(struct service *s, struct conn *c, struct span path, const struct caller *who);
 void models_free(struct service *s); /* what is still asked for */
 
 /* ---- enrolled.c, privileges.c ---- */

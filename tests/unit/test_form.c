@@ -387,6 +387,25 @@ static void there_is_always_a_way_on(void **state)
     }
 }
 
+/* About as many members as there may be, all of them required. */
+static void wide_objects_are_made(void **state)
+{
+    (void)state;
+    enum { MEMBERS = FORM_NODES - 96 };
+    struct buf text;
+    buf_init(&text, 4 << 20);
+    buf_put_str(&text, "{\"properties\":{");
+    for (int i = 0; i < MEMBERS; i++)
+        buf_printf(&text, "%s\"%d\":{\"$ref\":\"#/$defs/n\"}", i ? "," : "", i);
+    buf_put_str(&text, "},\"$defs\":{\"n\":{\"type\":\"null\"}},\"required\":[");
+    for (int i = MEMBERS; i-- > 0;)
+        buf_printf(&text, "\"%d\"%s", i, i ? "," : "");
+    buf_put_str(&text, "]}");
+    const struct engine_form *f = good(buf_cstr(&text));
+    assert_false(takes(f, "{\"0\":null}") || takes(f, "{\"1\":null"));
+    buf_free(&text);
+}
+
 /* A chain of references that is longer than is read, and one that is not. */
 static void references_over_references_are_bounded(void **state)
 {
@@ -480,6 +499,7 @@ int main(void)
         cmocka_unit_test(schemas_are_held_to),
         cmocka_unit_test(what_is_not_held_to_is_refused_by_its_place),
         cmocka_unit_test(there_is_always_a_way_on),
+        cmocka_unit_test(wide_objects_are_made),
         cmocka_unit_test(references_over_references_are_bounded),
         cmocka_unit_test(depth_and_white_space_are_bounded),
         cmocka_unit_test(unions_beyond_the_bound_still_end),

@@ -264,6 +264,22 @@ static void names_of_the_upstream_are_listed_where_any_is_served(void **state)
     assert_true(serving_stop(&server));
 }
 
+static void one_model_is_told_by_its_name(void **state)
+{
+    (void)state;
+    struct buf answer;
+    start("", "models: [{name: a/b, backends: [{upstream: stub, model: ok}]}]\n");
+    client_ask(server.port, "GET /v1/models/a%2fb HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+               &answer);
+    assert_int_equal(answer_status(&answer), 200);
+    assert_true(has(&answer, "{\"id\":\"a/b\",\"object\":\"model\""));
+    buf_free(&answer);
+    assert_int_equal(get(server.port, "/v1/models/a/b", ""), 200);
+    assert_int_equal(get(server.port, "/v1/models/a%2", ""), 404);
+    assert_int_equal(get(server.port, "/v1/models/a", ""), 404);
+    assert_true(serving_stop(&server));
+}
+
 static void weights_share_the_calls_out(void **state)
 {
     (void)state;
@@ -471,6 +487,7 @@ int main(void)
         cmocka_unit_test(models_that_are_not_enrolled_are_refused),
         cmocka_unit_test(sealed_bytes_are_budgeted_for_a_key),
         cmocka_unit_test(names_of_the_upstream_are_listed_where_any_is_served),
+        cmocka_unit_test(one_model_is_told_by_its_name),
         cmocka_unit_test(weights_share_the_calls_out),
         cmocka_unit_test(upstream_that_fails_is_left_alone_and_tried_again_later),
         cmocka_unit_test(client_that_leaves_is_noticed_within_100_ms),
