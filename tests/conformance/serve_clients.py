@@ -1,6 +1,7 @@
 """Official clients, unchanged, through the running proxy and against the bundled engine: OpenAI's
 for Python and JavaScript, Anthropic's for Python; over plain HTTP and over TLS with and without a
 client's certificate."""
+import datetime
 import json
 import os
 import re
@@ -74,6 +75,7 @@ def openai_checks(client):
     # What the configuration names, then what the upstream of "*" says of itself.
     names = [m.id for m in client.models.list()]
     check("python_models", names[0] == "named" and "stub-1" in names)
+    check("python_model", client.models.retrieve("named").id == "named")
     try:
         client.chat.completions.create(model="400", messages=messages)
         check("python_error", False)
@@ -100,9 +102,25 @@ class Bird(pydantic.BaseModel):
     note: str | None = pydantic.Field(max_length=12)
 
 
+class Walker(pydantic.BaseModel):
+    kind: typing.Literal["walker"]
+    steps: int = pydantic.Field(ge=1, le=99)
+
+
+class Boat(pydantic.BaseModel):
+    kind: typing.Literal["boat"]
+
+
 class Visit(pydantic.BaseModel):
     place: typing.Literal["mill", "ford"]
     birds: typing.Annotated[list[Bird], pydantic.Field(min_length=2, max_length=2)]
+
+
+class Ringing(pydantic.BaseModel):
+    day: datetime.date
+    ring: str = pydantic.Field(pattern=r"^[A-Z]{2}-\d{3}$")
+    weight: float = pydantic.Field(gt=0, lt=9, multiple_of=0.5)
+    by: typing.Annotated[Walker | Boat, pydantic.Field(discriminator="kind")]
 
 
 # A model whose token 3 is a whole call, so that a bias on it has the model call.
@@ -134,6 +152,9 @@ def engine_chat_checks(client):
         held.finish_reason != "stop" or isinstance(json.loads(text), dict)))
     parsed = client.chat.completions.parse(**{**ask, "max_tokens": 300}, response_format=Visit).choices[0].message.parsed
     check("engine_parsed_answer", parsed.place in ("mill", "ford") and len(parsed.birds) == 2)
+    held = client.chat.completions.parse(**{**ask, "max_tokens": 240}, response_format=Ringing).choices[0]
+    parsed = held.message.parsed  # pydantic has judged the pattern and the bounds
+    check("engine_parsed_patterns_and_bounds", parsed.day.year > 0 and parsed.by.kind in ("walker", "boat"))
     pattern = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(?=a)"}}}
     for param, more in (("tools", {"tools": [WEATHER]}),
                         ("response_format.json_schema.schema#/properties/a/pattern", {"response_format": {
@@ -179,6 +200,10 @@ def engine_tool_checks(client):
         call = client.chat.completions.create(**held, tool_choice=wanted).choices[0].message.tool_calls[0]
         check(f"engine_tool_call_{name}", call.function.name == "weather"
               and json.loads(call.function.arguments)["city"] in CITIES)
+    alone = dict(ask, max_tokens=3, messages=ask["messages"][:1])
+    several = client.chat.completions.create(**alone).choices[0].message.tool_calls
+    one = client.chat.completions.create(**alone, parallel_tool_calls=False).choices[0].message.tool_calls
+    check("engine_tool_calls_one_at_a_time", len(several) == 3 and len(one) == 1)
     ask["tool_choice"] = "none"
     check("engine_tool_result", client.chat.completions.create(**ask).choices[0].message.content is not None)
     flat = {"type": "function", **WEATHER["function"]}
