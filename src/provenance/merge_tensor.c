@@ -215,6 +215,14 @@ static void count_low(struct passing *p, size_t n)
     }
 }
 
+/* How many deltas are kept: mergekit keeps one at the least. */
+static uint64_t kept_of(const struct merge_recipe *r, size_t i)
+{
+    double share = r->in[i].density < 1 ? r->in[i].density : 1;
+    double n = share * (double)r->merged->elements;
+    return n >= 1 ? (uint64_t)n : 1;
+}
+
 /* The bin that holds the last of the `left` largest; `left` becomes how many of it are wanted. */
 static uint32_t last_bin(const uint64_t *count, uint64_t *left)
 {
@@ -233,8 +241,7 @@ static bool take_thresholds(struct passing *p, struct err *e)
     if (!pass(p, count_high, e))
         return false;
     for (size_t i = 0; i < r->count; i++) {
-        double n = r->in[i].density * (double)r->merged->elements;
-        wanted[i] = n >= 1 ? (uint64_t)n : 1;
+        wanted[i] = kept_of(r, i);
         p->w.threshold[i] =
             of_magnitude(i == r->base ? 0 : last_bin(p->s->high[i], &wanted[i]) << 16);
     }
@@ -274,8 +281,7 @@ static bool take_rescaling(struct passing *p, struct err *e)
     if (!pass(p, add_sums, e))
         return false;
     for (size_t i = 0; i < p->r->count; i++) {
-        double n = p->r->in[i].density * (double)p->r->merged->elements;
-        uint64_t wanted = n >= 1 ? (uint64_t)n : 1, left = wanted, more;
+        uint64_t left = kept_of(p->r, i), more;
         uint32_t bin = magnitude((float)p->w.threshold[i]);
         (void)last_bin(p->s->high[i], &left);
         (void)last_bin(p->s->low[i], &left);
