@@ -11,6 +11,7 @@
 enum argument {
     ARG_NONE,
     ARG_1,
+    ARG_PROTOCOL,
     ARG_2,
     ARG_4,
     ARG_8,
@@ -80,7 +81,7 @@ static const struct effect {
     {')', ARG_NONE, 0, 1, 'h'},
     {'u', ARG_NONE, TO_MARK, 0, 0},
     {'G', ARG_8, 0, 1, 0},
-    {0x80, ARG_1, 0, 0, 0},
+    {0x80, ARG_PROTOCOL, 0, 0, 0},
     {0x81, ARG_NONE, 2, 1, 'c'},
     {0x82, ARG_1, 0, 1, 'x'},
     {0x83, ARG_2, 0, 1, 'x'},
@@ -185,6 +186,8 @@ static bool argument(struct probe *p, const struct effect *e)
         return true;
     case ARG_1:
         return skip(p, 1);
+    case ARG_PROTOCOL:
+        return cursor_u8(&p->c) <= PROTOCOLS || !cursor_ok(&p->c);
     case ARG_2:
         return skip(p, 2);
     case ARG_4:
@@ -352,5 +355,5 @@ bool pickle_sniff_string(struct span head, uint64_t size)
         return p.acts || walked;
     /* A whole pickle that does nothing is nothing; one that goes on may still do something. */
     return walked && p.ops >= FEWEST_OPS && (p.stopped || size > head.n) &&
-           (head.p[0] == 0x80 || p.ops >= MIN_OPS);
+           (head.p[0] == 0x80 || p.ops >= MIN_OPS); /* a protocol that there is, or it had failed */
 }

@@ -157,7 +157,9 @@ static void leaves_random_bytes_alone(void **state)
     for (size_t i = 0; i < STRINGS; i++, n += EACH) {
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
         memcpy(pickle + n, "C\x08", 2);
-        memcpy(pickle + n + 2, &x, sizeof x);
+        /* The first was found among some millions: a protocol that is none, and an extension. */
+        uint64_t v = i ? x : UINT64_C(0x2ec2cbab7d845280);
+        memcpy(pickle + n + 2, &v, sizeof v);
     }
     memcpy(pickle + n, "e.", 2);
     struct model *m = read_bytes((const char *)pickle, n + 2);
