@@ -52,6 +52,7 @@ struct hdf5_object {
     unsigned dimensions; /* of chunks whose B-tree is at `data`; 0: of another index */
     bool external;
     bool type_only; /* nothing but its type is read */
+    bool single;    /* its bytes are one chunk, which may be larger than the shape */
     bool filtered;  /* compressed, or otherwise changed */
 };
 

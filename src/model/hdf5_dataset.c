@@ -99,7 +99,8 @@ static void read_chunks(struct hdf5_object *o, struct cursor *c, uint8_t version
     }
     if (cursor_u8(c) == SINGLE && !(flags & FILTERED)) {
         o->data = cursor_u64(c);
-        o->storage = STORED_WHOLE; /* in one piece, of at least the bytes of the shape */
+        o->storage = STORED_WHOLE;
+        o->single = true;
     }
 }
 
@@ -163,7 +164,9 @@ static void list(struct hdf5 *h, const struct hdf5_object *o)
     struct tensor t = {.dtype = dtype_of(&o->type)};
     uint64_t bytes = 0;
     if (t.dtype == DTYPE_NONE || !read_shape(&t, o->space) ||
-        !dtype_size(t.dtype, t.elements, &bytes) || (o->bytes != HDF5_NOWHERE && o->bytes < bytes))
+        !dtype_size(t.dtype, t.elements, &bytes) ||
+        (o->bytes != HDF5_NOWHERE && o->bytes < bytes) ||
+        (o->single && o->bytes != bytes)) /* a larger chunk has gaps between its rows */
         return;
     if (t.elements && !in_file(h, o->data, bytes))
         return;
@@ -257,7 +260,9 @@ void hdf5_dataset(struct hdf5 *h, const struct hdf5_object *o)
         return; /* which was said */
     if (o->storage == STORED_CHUNKS)
         judge_chunked(h, o);
-    if (!whole || o->data == HDF5_NOWHERE)
+    if (whole && o->filtered)
+        hdf5_unread(h, o->at, "a dataset that is filtered in one piece");
+    if (!whole || o->filtered || o->data == HDF5_NOWHERE)
         return;
     if (o->bytes != HDF5_NOWHERE && !in_file(h, o->data, o->bytes)) {
         hdf5_unread(h, o->at, "a dataset that reaches beyond the end");

@@ -153,6 +153,20 @@ def compare(path, values):
     check(run("check", path)[0] == 0, f"{path.name}: a benign file fails")
 
 
+def one_chunk(folder):
+    """A chunk of the shape is the array; a larger one has gaps between its rows, and is not listed."""
+    path, value = folder / "chunk.h5", np.arange(12, dtype="f4").reshape(3, 4)
+    with h5py.File(path, "w", libver="latest") as f:
+        f.attrs["model_config"] = config(DENSE)
+        f.create_dataset("w", data=value, chunks=(3, 4))
+    compare(path, {"w": value})
+    for how in ({"chunks": (5, 6), "maxshape": (5, 6)}, {"chunks": (3, 4), "compression": "gzip"}):
+        with h5py.File(path, "w", libver="latest") as f:
+            f.create_dataset("w", data=value, **how)
+        status, out = run("inspect", path, "--tensors")
+        check(status == 0 and not out["tensors"], f"{how}: status {status}, {len(out['tensors'])} tensors")
+
+
 def tensors(folder):
     values = arrays()
     for form in ("latest", "earliest"):
@@ -176,6 +190,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         tensors(folder)
+        one_chunk(folder)
         for what, (fill, *statuses, rule) in CASES.items():
             for form, expected in zip(("earliest", "latest"), statuses):
                 path = folder / f"{form}.h5"
