@@ -219,7 +219,8 @@ static bool run(struct probe *p, const struct effect *e)
 {
     size_t floor = p->marks ? p->mark[p->marks - 1] : 0;
     if (e->role == 'm') {
-        p->mark[p->marks++] = p->depth;
+        if (p->marks < CONTENT_HEAD) /* of several heads together; so many are a pickle by now */
+            p->mark[p->marks++] = p->depth;
         p->acts = p->acts || (p->imports && p->denied);
         return true;
     }

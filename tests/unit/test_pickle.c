@@ -146,6 +146,22 @@ static void sees_past_what_is_longer_than_a_head(void **state)
     }
 }
 
+/* Marks of one head after those of another do not outgrow what is kept of them. */
+static void counts_marks_over_several_heads(void **state)
+{
+    enum { LONG = 5000, MARKS = 9000, BEFORE = 20 };
+    static char bytes[BEFORE + LONG + MARKS];
+    (void)state;
+    memset(bytes, '(', sizeof bytes);
+    memset(bytes + BEFORE, 'y', LONG);
+    bytes[BEFORE] = 'V';
+    bytes[BEFORE + LONG - 1] = '\n';
+    struct model *m = read_bytes(bytes, sizeof bytes);
+    assert_int_equal(m->files[0].format, FORMAT_PICKLE);
+    assert_true(m->verdict.incomplete);
+    model_free(m);
+}
+
 /* Every scalar of NumPy is eight bytes of its own, and a checkpoint holds thousands. */
 static void leaves_random_bytes_alone(void **state)
 {
@@ -211,6 +227,7 @@ int main(void)
         cmocka_unit_test(takes_what_models_hold),
         cmocka_unit_test(leaves_text_alone),
         cmocka_unit_test(sees_past_what_is_longer_than_a_head),
+        cmocka_unit_test(counts_marks_over_several_heads),
         cmocka_unit_test(leaves_random_bytes_alone),
         cmocka_unit_test(judges_what_ran_before_the_cut),
         cmocka_unit_test(every_prefix_is_read_within_its_bytes),
