@@ -158,7 +158,7 @@ static void say_computed(struct making *k, struct lineage_edge *e, size_t model)
         needed ? arena_printf(k->a, "; %s need it", amount(k, r->needed[model], r->elements))
                : "; but none needs it, the others alone give the same",
         drawn(k, model),
-        r->apart ? arena_printf(k->a, "; %zu tensors are not made by it", r->apart) : "");
+        r->apart ? arena_printf(k->a, "; %zu of its tensors it does not make", r->apart) : "");
 }
 
 static size_t of_plan(const struct making *k, const char *name)

@@ -52,8 +52,9 @@ struct merge_plan {
     size_t model_count;
     const char *method_name; /* NULL: none is named */
     enum merge_method method;
-    const char *unclear;  /* why it cannot be computed again; NULL: it can */
-    enum dtype work, out; /* DTYPE_NONE: as the tensors are */
+    const char *unclear; /* why it cannot be computed again; NULL: it can */
+    enum dtype work;     /* DTYPE_NONE: as the tensors are */
+    bool vocabulary;     /* is made anew: what holds it may have other rows */
     struct merge_slice *slices;
     size_t slice_count;
     struct json parameters;

@@ -253,6 +253,19 @@ static void run(void *arg, size_t i, unsigned worker)
         x->outcome = first;
 }
 
+static bool holds_vocabulary(struct span name)
+{
+    return memmem(name.p, name.n, "embed", 5) || memmem(name.p, name.n, "lm_head", 7) ||
+           memmem(name.p, name.n, "wte", 3);
+}
+
+/* What could not be read, or may have the rows of another vocabulary, says nothing. */
+static bool says_nothing(const struct checking *k, const struct task *x)
+{
+    return x->failed || (k->p->vocabulary && x->outcome.agree < x->outcome.elements &&
+                         holds_vocabulary(x->recipe.merged->name));
+}
+
 static void add_outcome(struct merge_result *out, const struct task *x)
 {
     const struct merge_outcome *o = &x->outcome;
@@ -300,7 +313,7 @@ static bool run_all(struct checking *k)
               err_set(k->e, ERR_MEMORY, "out of memory while a merge is computed again");
     ok = ok && run_in_waves(k, pool);
     for (size_t i = 0; ok && i < k->count; i++) {
-        if (k->tasks[i].failed)
+        if (says_nothing(k, &k->tasks[i]))
             k->out->apart++;
         else
             add_outcome(k->out, &k->tasks[i]);
@@ -356,8 +369,10 @@ bool merge_check(struct merge_result *out, const struct merge_plan *p, const str
         else
             out->apart++;
     }
-    if (k.count == 0)
+    if (k.count && !run_all(&k))
+        return false;
+    if (out->tensors == 0)
         out->why = k.bad ? "a parameter is missing or of a form that is not followed here"
                          : "none of its tensors is one that the configuration makes";
-    return k.count == 0 || run_all(&k);
+    return true;
 }

@@ -205,7 +205,8 @@ static bool take_plan(struct reading *k, struct json root, uint64_t layers)
     take_method(p, root, k->a);
     p->parameters = json_get(root, "parameters");
     p->work = element_type(type);
-    p->out = element_type(json_get(root, "out_dtype"));
+    p->vocabulary = json_type(json_get(root, "tokenizer")) > JSON_NULL ||
+                    json_type(json_get(root, "tokenizer_source")) > JSON_NULL;
     if (!gather(k, root, 0))
         return false;
     if (json_type(type) > JSON_NULL && p->work == DTYPE_NONE)
@@ -222,7 +223,7 @@ bool merge_plan_read(struct merge_plan *out, const struct model *m, uint64_t lay
     const struct model_file *f = NULL;
     struct err why = ERR_INIT;
     struct yaml y;
-    *out = (struct merge_plan){.work = DTYPE_NONE, .out = DTYPE_NONE};
+    *out = (struct merge_plan){.work = DTYPE_NONE};
     for (size_t i = 0; i < m->file_count && !f; i++)
         if (strcmp(m->files[i].name, names[0]) == 0 || strcmp(m->files[i].name, names[1]) == 0)
             f = &m->files[i];

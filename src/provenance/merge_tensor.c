@@ -324,7 +324,7 @@ static void solve(const struct passing *p, double by[MERGE_INPUTS])
         }
 }
 
-/* mergekit divides by the density, or since version 0.1 by what keeps the sum of magnitudes, which
+/* mergekit divided by the density, and in version 0.1.5 by what keeps the sum of magnitudes, which
  * depends on what was drawn. Both are near one another: the first is refined. */
 static bool take_factors(struct passing *p, struct err *e)
 {
