@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
 #include "assay/base/text.h"
 #include "check/claims.h"
@@ -100,17 +99,21 @@ static size_t private_key_length(struct span s, size_t at)
     return found ? (size_t)(found - head.p) + sizeof end - 1 : 0;
 }
 
-/* What documentation writes where the password stands. */
+/* What documentation writes where the password stands: words that say so, and no digit. */
 static bool is_example(struct span s)
 {
-    static const char *const words[] = {"password", "passwd", "pass", "pwd",  "secret",   "token",
-                                        "api_key",  "apikey", "xxx",  "****", "changeme", "your"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        size_t n = strlen(words[i]);
-        if (s.n >= n && strncasecmp((const char *)s.p, words[i], n) == 0 &&
-            (s.n == n || i + 4 >= sizeof words / sizeof *words))
-            return true;
+    enum { MOST = 64 };
+    static const char *const words[] = {"pass", "pwd",  "secret",   "token", "key",
+                                        "xxx",  "****", "changeme", "your"};
+    char lower[MOST + 1];
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.n > MOST || isdigit(s.p[i]))
+            return false;
+        lower[i] = (char)tolower(s.p[i]);
     }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (s.n && memmem(lower, s.n, words[i], strlen(words[i])))
+            return true;
     return false;
 }
 

@@ -216,7 +216,7 @@ for what, text, rule in [
 BENIGN = [
     ("placeholder of a token", card("\nexport HF_TOKEN=hf_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"), []),
     ("a name as long as a token", card("\nhf_whisper_large_v3_turbo_encoder_attn_w and ghp_abcdefghijklmnopqrstuvwxyz0123456789\n"), []),
-    ("address of an example", card("\npostgresql://user:password@localhost:5432/db and http://me:YOUR_TOKEN@example.org\n"), []),
+    ("address of an example", card("\npostgresql://user:password@localhost:5432/db, http://me:YOUR_TOKEN@example.org and s3://id:secret_access_key@bucket/key\n"), []),
     ("address with a variable", card("\ngit clone https://user:${TOKEN}@huggingface.co/x\n"), []),
     ("address with a port", card("\nhttp://localhost:8000/v1 and mail me@example.org\n"), []),
     ("white space normaliser", normalizer({"type": "Sequence", "normalizers": [
