@@ -199,6 +199,8 @@ static bool number_format(struct form_maker *m, struct json schema, const struct
     if (!json_type(format))
         return true;
     (void)json_string(format, &name);
+    if (pattern_of_format(name) != NULL)
+        return true; /* which says nothing of numbers */
     *key = "format";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!span_is(name, known[i].name))

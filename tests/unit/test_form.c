@@ -236,6 +236,26 @@ static void schemas_are_held_to(void **state)
         {OBJECT("\"a\":true,\"b\":{\"allOf\":[{\"type\":\"null\"}],\"description\":\"x\"}") "}",
          {"{\"a\":{\"b\":[1,\"\",null]},\"b\":null}"},
          {"{\"b\":1}", "{\"c\":1}"}},
+        {OBJECT("\"o\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(
+             "\"k\":{\"const\":\"a\"}") ",\"required\":[\"k\"]}," OBJECT("\"k\":{\"enum\":[\"b\","
+                                                                         "\"c\"]}") ",\"required\":"
+                                                                                    "[\"k\"]}]}") "}",
+         {"{\"o\":null}", "{\"o\":{\"k\":\"a\"}}", "{\"o\":{\"k\":\"c\"}}"},
+         {"{\"o\":{\"k\":\"d\"}}", "{\"o\":{}}", "{\"o\":1}"}},
+        {"{\"patternProperties\":{\"^x\":{\"type\":\"integer\"}},\"additionalProperties\":false}",
+         {"{}", "{\"x\":1,\"xy\":2}"},
+         {"{\"y\":1}", "{\"x\":\"\"}"}},
+        {"{\"type\":\"object\",\"propertyNames\":{\"enum\":[\"a\",\"ab\"]}}",
+         {"{\"a\":1,\"ab\":[]}"},
+         {"{\"b\":1}", "{\"abc\":1}"}},
+        {OBJECT("\"t\":{\"prefixItems\":[{\"const\":1},{\"type\":\"boolean\"}],\"items\":{"
+                "\"type\":\"null\"},\"minItems\":2}") "}",
+         {"{\"t\":[1,true]}", "{\"t\":[1,false,null,null]}"},
+         {"{\"t\":[1]}", "{\"t\":[true,1]}", "{\"t\":[1,true,1]}"}},
+        {OBJECT("\"c\":{\"enum\":[\"x\",\"y\"],\"const\":\"y\"},\"d\":{\"type\":[\"integer\","
+                "\"string\"],\"format\":\"date\",\"maximum\":5}") "}",
+         {"{\"c\":\"y\"}", "{\"d\":5}", "{\"d\":\"2024-01-01\"}"},
+         {"{\"c\":\"x\"}", "{\"d\":6}", "{\"d\":\"x\"}"}},
         {"{\"anyOf\":[" OBJECT("\"a\":{}") ",\"required\":[\"a\"]}," OBJECT(
              "\"b\":{}") ",\"required\":[\"b\"]}]}",
          {"{\"a\":1}", "{\"b\":1}"},
@@ -268,7 +288,7 @@ static void what_is_not_held_to_is_refused_by_its_place(void **state)
         {OBJECT("\"a\":{\"type\":\"number\",\"minimum\":2,\"exclusiveMaximum\":2}") "}",
          "#/properties/a/exclusiveMaximum"},
         {OBJECT("\"a\":{\"type\":\"integer\",\"multipleOf\":0}") "}", "#/properties/a/multipleOf"},
-        {OBJECT("\"a\":{\"type\":\"integer\",\"format\":\"date\"}") "}", "#/properties/a/format"},
+        {OBJECT("\"a\":{\"type\":\"integer\",\"format\":\"int7\"}") "}", "#/properties/a/format"},
         {OBJECT("\"a\":{\"oneOf\":[]}") "}", "#/properties/a/oneOf"},
         {OBJECT("\"a\":{\"oneOf\":[{\"type\":\"string\"},{\"enum\":[1,\"x\"]}]}") "}",
          "#/properties/a/oneOf"},
