@@ -5,6 +5,18 @@
 #include "assay/base/map.h"
 #include "engine/form.h"
 
+/* Types, as a set. */
+enum {
+    IS_NULL = 1,
+    IS_BOOLEAN = 2,
+    IS_STRING = 4,
+    IS_INTEGER = 8,
+    IS_NUMBER = 16,
+    IS_OBJECT = 32,
+    IS_ARRAY = 64,
+    IS_ANY = 127
+};
+
 /* The way to a place in the schema. */
 struct way {
     const struct way *up;
@@ -40,6 +52,16 @@ struct form_maker {
 /* ERR_UNSUPPORTED, about a keyword of the schema at a place, or (NULL) the schema itself. */
 bool schema_refuse(struct form_maker *m, const struct way *at, const char *key, const char *why,
                    struct err *e);
+/* Which types it allows; where it does not say, what its other keywords speak of. */
+bool schema_types(struct form_maker *m, struct json schema, const struct way *at, unsigned *out,
+                  struct err *e) ASSAY_MUST_CHECK;
+/* Whether a keyword speaks of values of some type. */
+bool schema_speaks(struct span key);
+/* A value, or a name, as it is written; empty: it is too long. */
+struct span schema_written(struct form_maker *m, struct json v, const struct span *name);
+/* The node of the values of enum and const that everything else allows. */
+bool schema_constants(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
+                      struct err *e) ASSAY_MUST_CHECK;
 /* What a bound of a count says; *out stays when there is none. */
 bool schema_count(struct form_maker *m, struct json schema, const struct way *at, const char *key,
                   uint32_t *out, struct err *e) ASSAY_MUST_CHECK;

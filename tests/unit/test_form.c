@@ -236,10 +236,9 @@ static void schemas_are_held_to(void **state)
         {OBJECT("\"a\":true,\"b\":{\"allOf\":[{\"type\":\"null\"}],\"description\":\"x\"}") "}",
          {"{\"a\":{\"b\":[1,\"\",null]},\"b\":null}"},
          {"{\"b\":1}", "{\"c\":1}"}},
-        {OBJECT("\"o\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(
-             "\"k\":{\"const\":\"a\"}") ",\"required\":[\"k\"]}," OBJECT("\"k\":{\"enum\":[\"b\","
-                                                                         "\"c\"]}") ",\"required\":"
-                                                                                    "[\"k\"]}]}") "}",
+        {OBJECT("\"o\":{\"oneOf\":[{\"type\":\"null\"},{\"type\":\"object\",\"properties\":{"
+                "\"k\":{\"const\":\"a\"}},\"required\":[\"k\"]},{\"type\":\"object\","
+                "\"properties\":{\"k\":{\"enum\":[\"b\",\"c\"]}},\"required\":[\"k\"]}]}") "}",
          {"{\"o\":null}", "{\"o\":{\"k\":\"a\"}}", "{\"o\":{\"k\":\"c\"}}"},
          {"{\"o\":{\"k\":\"d\"}}", "{\"o\":{}}", "{\"o\":1}"}},
         {"{\"patternProperties\":{\"^x\":{\"type\":\"integer\"}},\"additionalProperties\":false}",
