@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -93,6 +95,16 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Sleeps until something came or the next request is due: whoever spins here would keep the
+ * upstream, which shares the core, from answering. */
+static int wait_for(int epoll, struct epoll_event *ready, int most, bool due, double ns)
+{
+    struct timespec until = {0, 100000000};
+    if (due)
+        until = (struct timespec){(time_t)(ns / 1e9), ns > 0 ? (long)fmod(ns, 1e9) : 0};
+    return epoll_pwait2(epoll, ready, most, &until, NULL);
+}
+
 void load_run(const struct load *l, struct load_result *out)
 {
     static float sample[SAMPLES], late[SAMPLES];
@@ -107,6 +119,7 @@ void load_run(const struct load *l, struct load_result *out)
         connect_to(&clients[i], l->port, epoll);
     uint64_t start = now_ns(), end = start + (uint64_t)(l->seconds * 1e9);
     double due = (double)start;
+    (void)prctl(PR_SET_TIMERSLACK, 1UL);
     for (unsigned i = 0; l->rate <= 0 && i < l->connections; i++)
         ask(&clients[i], l->request, n, now_ns());
     for (uint64_t now = start; now < end; now = now_ns()) {
@@ -119,7 +132,10 @@ void load_run(const struct load *l, struct load_result *out)
                 ask(&clients[i], l->request, n, (uint64_t)due);
                 due += gap;
             }
-        int r = epoll_wait(epoll, ready, 256, l->rate > 0 ? 0 : 100);
+        bool idle = false; /* somebody can ask when it is time */
+        for (unsigned i = 0; i < l->connections; i++)
+            idle = idle || !clients[i].busy;
+        int r = wait_for(epoll, ready, 256, l->rate > 0 && idle, due - (double)now_ns());
         for (int i = 0; i < r; i++) {
             struct client *c = ready[i].data.ptr;
             ssize_t got = recv(c->fd, block, BLOCK, 0);
