@@ -13,7 +13,7 @@
 #include "assay/base/json.h"
 #include "assay/base/text.h"
 
-enum { CONFIG_MOST = 16 << 20, EVENTS = 2000000, SHOWN = 120 };
+enum { CONFIG_MOST = MODEL_MAX_DOCUMENT, EVENTS = 20000000, SHOWN = 120 };
 
 struct look {
     const struct content *c;
@@ -227,11 +227,14 @@ static bool judge_events(struct look *l, struct span text)
     l->key = SPAN_EMPTY;
     yaml_parser_set_input_string(&parser, text.p, text.n);
     /* What breaks here breaks in a loader, too, which builds objects only of a whole document. */
-    for (size_t i = 0; !ends && i < EVENTS && yaml_parser_parse(&parser, &event); i++) {
+    size_t i = 0;
+    for (; !ends && i < EVENTS && yaml_parser_parse(&parser, &event); i++) {
         ends = event.type == YAML_STREAM_END_EVENT;
         judge_event(l, &event);
         yaml_event_delete(&event);
     }
+    if (i == EVENTS)
+        content_limit(l->c, 0, "the rest of the configuration is not judged");
     yaml_parser_delete(&parser);
     return true;
 }
@@ -252,12 +255,14 @@ bool config_examine(const struct content *c, const char *name)
     bool json = span_ends(s, ".json"), ok = true;
     if (!json && !span_ends(s, ".yaml") && !span_ends(s, ".yml"))
         return true;
+    if (c->in.size > CONFIG_MOST) {
+        content_limit(c, CONFIG_MOST, "the configuration is longer than is read");
+        return true;
+    }
     struct arena *a = arena_new((size_t)64 * CONFIG_MOST);
     if (!a)
         return false;
-    /* Longer ones are vocabularies and data; a configuration is no such file. */
-    if (c->in.size && c->in.size <= CONFIG_MOST &&
-        input_load(&text, &c->in, 0, (size_t)c->in.size, a, &ignored)) {
+    if (c->in.size && input_load(&text, &c->in, 0, (size_t)c->in.size, a, &ignored)) {
         if (json)
             judge_json(&l, text, a);
         else
