@@ -5,10 +5,12 @@
  */
 #include "log/sql.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "assay/base/embed.h"
 #include "assay/base/text.h"
@@ -215,6 +217,17 @@ static char *in_real_folder(const char *path)
     return out;
 }
 
+/* SQLite has the same words for a path that leads nowhere as for one that may not be opened. */
+static bool cannot_open(sqlite3 *db, const char *path, struct err *e)
+{
+    if (!db)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        return err_set(e, ERR_IO,
+                       "no log is there: name the folder of one, or make it with assay log init");
+    return sql_fail(db, "opening", e);
+}
+
 /* Nobody asks how much memory SQLite has, and counting it is a lock for every allocation. Refused
  * where SQLite is at work already, and then it counts. */
 static void count_no_memory(void)
@@ -236,9 +249,9 @@ bool sql_open(sqlite3 **out, const char *path, enum sql_mode mode, struct err *e
     char *real = in_real_folder(path);
     bool ok = sqlite3_open_v2(real ? real : path, &db, open, mode == SQL_OWN ? wal_vfs() : NULL) ==
               SQLITE_OK;
-    free(real);
     if (!ok)
-        (void)(db ? sql_fail(db, "opening", e) : err_set(e, ERR_MEMORY, "out of memory"));
+        (void)cannot_open(db, real ? real : path, e);
+    free(real);
     if (ok) {
         sqlite3_extended_result_codes(db, 1);
         if (mode == SQL_READ) /* only the owner may checkpoint (reference: WAL-reset bug) */
