@@ -228,8 +228,12 @@ static void unescape(struct buf *out, struct span path)
     for (size_t i = 0; i < path.n; i++) {
         int high = path.p[i] == '%' && i + 2 < path.n ? hex_of(path.p[i + 1]) : -1;
         int low = high < 0 ? -1 : hex_of(path.p[i + 2]);
-        buf_put_u8(out, low < 0 ? path.p[i] : (uint8_t)(high << 4 | low));
-        i += low < 0 ? 0 : 2;
+        uint8_t c = path.p[i];
+        if (low >= 0) {
+            c = (uint8_t)(high << 4 | low);
+            i += 2;
+        }
+        buf_put_u8(out, c);
     }
 }
 
