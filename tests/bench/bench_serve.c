@@ -217,6 +217,10 @@ static struct load_result load(unsigned port, unsigned connections, double rate)
     struct load l = {port, request, connections, seconds, rate};
     struct load_result r;
     load_run(&l, &r);
+    if (r.answers == 0) {
+        fprintf(stderr, "bench_serve: nobody answers on port %u\n", port);
+        exit(1);
+    }
     if (r.failures)
         printf("%zu answers were no 200\n", r.failures);
     return r;

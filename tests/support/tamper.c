@@ -15,7 +15,7 @@
 #include "support/logs.h"
 #include "support/sealed_log.h"
 
-enum { HALF = 200, FORKED = 240, FILE_MAX = 16 << 20, LOOK = 32 << 20, HEAD_WAIT_US = 600000 };
+enum { HALF = 200, FORKED = 240, FILE_MAX = 16 << 20, LOOK = 32 << 20 };
 
 static const char *const files[] = {"log.db",  "log.db-wal",   "head",
                                     "keyring", "operator.key", "log.key"};
@@ -155,6 +155,31 @@ static void make_witness(struct tamper *t)
                               &public, NULL));
 }
 
+/* The second line of a checkpoint. */
+static uint64_t size_in_head(const struct folder *f)
+{
+    struct arena *a = arena_new(LOOK);
+    struct span bytes = SPAN_EMPTY;
+    bool ok = file_read(&bytes, folder_path(f, "head"), FILE_MAX, false, a, NULL);
+    const uint8_t *line = ok && bytes.n ? memchr(bytes.p, '\n', bytes.n) : NULL;
+    uint64_t size = line ? strtoull((const char *)line + 1, NULL, 10) : 0;
+    arena_free(a);
+    return size;
+}
+
+/* It is written behind the acknowledgements. */
+static void wait_for_head(const struct folder *f)
+{
+    enum { STEP_US = 20000, PATIENCE = 1000 };
+    struct log_reader *r = logs_reader(f);
+    uint64_t size = log_reader_size(r);
+    log_reader_close(r);
+    for (int i = 0; size_in_head(f) != size; i++) {
+        assert_true(i < PATIENCE);
+        usleep(STEP_US);
+    }
+}
+
 void tamper_make(struct tamper *t)
 {
     const struct folder *f = t->state;
@@ -174,7 +199,7 @@ void tamper_make(struct tamper *t)
     l = logs_open(&f[STATE_CLOSED]);
     append_many(l, HALF, "bob", &ignored);
     cosign(t, l, &f[STATE_CLOSED]);
-    usleep(HEAD_WAIT_US); /* until the head file is written */
+    wait_for_head(&f[STATE_CLOSED]);
     tamper_copy_all(&f[STATE_CLOSED], &f[STATE_LIVE]);
     log_close(l);
     continue_as(&f[STATE_FORK], FORKED, "mallory");
