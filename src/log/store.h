@@ -25,7 +25,7 @@ enum {
     LOG_SUBJECT_MAX = 4096,                /* bytes of a subject's name */
     LOG_WAL_PAGES = 500,                   /* so many more and the WAL is copied back */
     LOG_CLOCK_BACK_US = 10 * 1000 * 1000,  /* the wall clock may step back by this much */
-    LOG_HEAD_EVERY_NS = 800 * 1000 * 1000, /* its syncs too: a second behind at most */
+    LOG_HEAD_EVERY_NS = 200 * 1000 * 1000, /* the head file is at most this much behind */
     LOG_KEPT_EVERY_US = 1000 * 1000,       /* signed heads kept in the database */
     LOG_FULL_EVERY_US = 1000 * 1000,       /* a full disk is tried again */
     LOG_NOTE_MAX = 1 << 16
