@@ -18,6 +18,17 @@ bool span_is(struct span a, const char *s)
     return span_eq(a, span_str(s));
 }
 
+bool span_among(struct span a, const char *words)
+{
+    for (const char *at = words; a.n && *at;) {
+        size_t n = strcspn(at, " ");
+        if (n == a.n && memcmp(at, a.p, n) == 0)
+            return true;
+        at += n + (at[n] == ' ');
+    }
+    return false;
+}
+
 int span_cmp(struct span a, struct span b)
 {
     size_t n = a.n < b.n ? a.n : b.n;

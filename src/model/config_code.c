@@ -72,17 +72,6 @@ static const struct {
     {"pip", "main"},
 };
 
-static bool is_among(struct span s, const char *words)
-{
-    for (const char *at = words; *at;) {
-        size_t n = strcspn(at, " ");
-        if (s.p && n == s.n && memcmp(at, s.p, n) == 0)
-            return true;
-        at += n + (at[n] == ' ');
-    }
-    return false;
-}
-
 /* The last dot divides a module from a function; so does none before it. */
 static size_t last_dot(struct span s)
 {
@@ -97,14 +86,14 @@ static bool is_call(struct span s)
     size_t dot = last_dot(s);
     for (size_t i = 0; dot > 1 && i < sizeof calls / sizeof *calls; i++)
         if (span_is(span_sub(s, 0, dot - 1), calls[i].module) &&
-            is_among(span_sub(s, dot, s.n), calls[i].names))
+            span_among(span_sub(s, dot, s.n), calls[i].names))
             return true;
     return false;
 }
 
 static bool names_function(struct span key)
 {
-    return is_among(key, "_target_ __target__ target class_path _component_ _call_ path");
+    return span_among(key, "_target_ __target__ target class_path _component_ _call_ path");
 }
 
 static void judge_value(struct look *l, struct span value)
@@ -213,7 +202,7 @@ static void judge_event(struct look *l, const yaml_event_t *e)
         l->all = all;
         l->key = SPAN_EMPTY;
         if (!key.n && names_function(text))
-            l->key = span_str(is_among(text, "_target_") ? "_target_" : "such a key");
+            l->key = span_str(span_among(text, "_target_") ? "_target_" : "such a key");
     }
 }
 

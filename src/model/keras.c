@@ -109,12 +109,8 @@ static const char *const classes[] = {
 static bool is_class(struct span name)
 {
     for (size_t i = 0; classes[i]; i++)
-        for (const char *at = classes[i]; *at;) {
-            size_t n = strcspn(at, " ");
-            if (n == name.n && memcmp(at, name.p, n) == 0)
-                return true;
-            at += n + (at[n] == ' ');
-        }
+        if (span_among(name, classes[i]))
+            return true;
     return false;
 }
 

@@ -34,21 +34,10 @@ static const struct denied {
 static const char *const scanners[] = {"picklescan", "modelscan", "fickling",   "modelaudit",
                                        "aisbom",     "assay",     "saferpickle"};
 
-static bool listed(const char *names, struct span name)
-{
-    for (const char *at = names; *at;) {
-        size_t n = strcspn(at, " ");
-        if (n == name.n && memcmp(at, name.p, n) == 0)
-            return true;
-        at += n + (at[n] == ' ');
-    }
-    return false;
-}
-
 const struct pickle_allowed *pickle_allowed(struct span module, struct span name)
 {
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
-        if (span_is(module, allowed[i].module) && listed(allowed[i].names, name))
+        if (span_is(module, allowed[i].module) && span_among(name, allowed[i].names))
             return &allowed[i];
     return NULL;
 }
@@ -71,7 +60,7 @@ const char *pickle_denied(struct span module, struct span name, bool *scanner)
     for (size_t i = 0; i < sizeof denied / sizeof *denied; i++) {
         const struct denied *d = &denied[i];
         if (*d->names == '*' ? below(module, d->module)
-                             : span_is(module, d->module) && listed(d->names, name))
+                             : span_is(module, d->module) && span_among(name, d->names))
             return d->what;
     }
     return NULL;

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { INTERIM_MOST = 16 };
+enum { INTERIM_MOST = 16 }; /* interim answers before the one that counts */
 enum { STATUS_AT = 9, STATUS_END = 12, SWITCHING = 101, NO_CONTENT = 204, NOT_MODIFIED = 304 };
 
 static bool read_status(struct http_answer *a, struct span line, struct err *e)

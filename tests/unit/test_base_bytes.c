@@ -21,6 +21,9 @@ static void span_compares_bytewise_shorter_first(void **state)
     assert_true(span_starts(span_str("abc"), "ab") && !span_starts(span_str("a"), "ab"));
     assert_true(span_ends(span_str("abc"), "bc") && !span_ends(span_str("c"), "bc"));
     assert_true(span_is(span_sub(span_str("abc"), 1, SIZE_MAX), "bc"));
+    assert_true(span_among(span_str("b"), "abc b") && span_among(span_str("abc"), "abc b"));
+    assert_false(span_among(span_str("ab"), "abc b") || span_among(span_str("abc b"), "abc b"));
+    assert_false(span_among(SPAN_EMPTY, "abc b") || span_among(span_str("a"), ""));
     assert_int_equal(span_sub(span_str("abc"), 3, 1).n, 0);
     assert_int_equal(span_sub(SPAN_EMPTY, 0, 1).n, 0);
     assert_int_equal(span_str(NULL).n, 0);

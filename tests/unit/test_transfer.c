@@ -25,7 +25,10 @@ struct told {
     struct transfer_result result;
     unsigned heads, ends;
     bool stop_at_head, no_more;
-    const struct transfer_request *then; /* asked as soon as the first is over */
+    bool twice; /* the same is asked again as soon as the first is over */
+    struct canned_server *server;
+    char url[96];
+    struct transfer_request request;
 };
 
 static const struct transfer_calls calls;
@@ -52,17 +55,16 @@ static bool on_data(void *arg, struct span bytes)
 static void on_done(void *arg, const struct transfer_result *r)
 {
     struct told *x = arg;
-    const struct transfer_request *then = x->then;
     struct err e = ERR_INIT;
     x->ends++;
     x->result = *r;
-    x->then = NULL;
-    if (!then) {
+    if (!x->twice) {
         loop_stop(x->loop);
         return;
     }
+    x->twice = false;
     usleep(50000); /* until the other side has closed what we would use again */
-    if (!transfer_start(&x->t, x->all, then, &calls, x, &e))
+    if (!transfer_start(&x->t, x->all, &x->request, &calls, x, &e))
         fail_msg("%s", e.text);
 }
 
@@ -74,66 +76,61 @@ static void give_up(void *arg)
     fail_msg("nothing happened for twenty seconds");
 }
 
-static void open_both(struct told *x)
+enum way { OURS, LIBCURL };
+
+static const char *const fields[] = {"X-A: b",  "X-Empty;", "Accept: */*", "Content-Type: a/b",
+                                     "Expect:", NULL};
+
+/* A server of these answers, one a connection, and a request that is to go to it. */
+static void set_up(struct told *x, enum way way, const struct canned *answers, size_t count)
 {
+    static const char *const hosts[] = {[OURS] = "127.0.0.1", [LIBCURL] = "localhost"};
     struct err e = ERR_INIT;
     memset(x, 0, sizeof *x);
     buf_init(&x->head, 1 << 20);
     buf_init(&x->body, 1 << 24);
+    x->server = canned_start(answers, count);
+    snprintf(x->url, sizeof x->url, "http://%s%s/v1/x", hosts[way],
+             strrchr(canned_url(x->server), ':'));
+    x->request = (struct transfer_request){.url = x->url,
+                                           .post = true,
+                                           .fields = fields,
+                                           .body = span_str("{\"a\":1}"),
+                                           .connect_ms = 2000,
+                                           .first_byte_ms = 3000,
+                                           .idle_ms = 3000};
     assert_true(loop_new(&x->loop, &e) && transfers_open(&x->all, x->loop, &e));
 }
 
-static void close_both(struct told *x)
+static void take_down(struct told *x)
 {
+    if (x->server)
+        canned_stop(x->server);
     transfers_close(x->all);
     loop_free(x->loop);
     buf_free(&x->head);
     buf_free(&x->body);
 }
 
-static void run(struct told *x, const struct transfer_request *r)
+static void run(struct told *x, const struct transfer_calls *with)
 {
     struct err e = ERR_INIT;
     struct loop_event *patience = loop_timer(x->loop, give_up, NULL);
     loop_timer_start(patience, 20000);
-    assert_true(transfer_start(&x->t, x->all, r, &calls, x, &e));
+    assert_true(transfer_start(&x->t, x->all, &x->request, with, x, &e));
     assert_int_equal(x->ends, 0); /* nothing is told from within the start */
     assert_true(loop_run(x->loop, &e));
     loop_event_free(patience);
 }
 
-enum way { OURS, LIBCURL };
-
-static const char *url_of(const struct canned_server *s, enum way way, char out[96])
-{
-    static const char *const hosts[] = {[OURS] = "127.0.0.1", [LIBCURL] = "localhost"};
-    snprintf(out, 96, "http://%s%s/v1/x", hosts[way], strrchr(canned_url(s), ':'));
-    return out;
-}
-
-static const char *const fields[] = {"X-A: b",  "X-Empty;", "Accept: */*", "Content-Type: a/b",
-                                     "Expect:", NULL};
-
-static struct transfer_request post(const char *url)
-{
-    return (struct transfer_request){.url = url,
-                                     .post = true,
-                                     .fields = fields,
-                                     .body = span_str("{\"a\":1}"),
-                                     .connect_ms = 2000,
-                                     .first_byte_ms = 3000,
-                                     .idle_ms = 3000};
-}
-
+/* The caller takes it down. */
 static void ask(struct told *x, enum way way, const char *answer)
 {
-    char url[96];
     struct canned one = {.answer = span_str(answer)};
-    struct canned_server *s = canned_start(&one, 1);
-    struct transfer_request r = post(url_of(s, way, url));
-    open_both(x);
-    run(x, &r);
-    canned_stop(s);
+    set_up(x, way, &one, 1);
+    run(x, &calls);
+    canned_stop(x->server);
+    x->server = NULL;
     assert_int_equal(x->ends, 1);
 }
 
@@ -171,7 +168,7 @@ static void whole_answers_come_whole_by_both_ways(void **state)
                 fail_msg("answer %zu, way %d: %s (%s), status %u, %u heads, \"%s\"", i, way,
                          transfer_end_name(x.result.end), x.result.why, x.result.status, x.heads,
                          buf_cstr(&x.body));
-            close_both(&x);
+            take_down(&x);
         }
 }
 
@@ -217,12 +214,12 @@ static void answers_with_two_readings_are_none(void **state)
         ask(&x, OURS, bads[i].answer);
         if (x.result.end != bads[i].end || x.result.why[0] == '\0')
             fail_msg("answer %zu: %s (%s)", i, transfer_end_name(x.result.end), x.result.why);
-        close_both(&x);
+        take_down(&x);
         ask(&x, LIBCURL, bads[i].answer);
         if (!bads[i].libcurl_takes_it && x.result.end != bads[i].end)
             fail_msg("answer %zu by libcurl: %s (%s)", i, transfer_end_name(x.result.end),
                      x.result.why);
-        close_both(&x);
+        take_down(&x);
     }
 }
 
@@ -233,7 +230,7 @@ static void head_is_handed_over_as_it_came(void **state)
     for (int way = OURS; way <= LIBCURL; way++) {
         ask(&x, (enum way)way, OK "X-A:  b \r\nContent-Length: 1\r\n\r\nx");
         assert_string_equal(buf_cstr(&x.head), OK "X-A:  b \r\nContent-Length: 1\r\n");
-        close_both(&x);
+        take_down(&x);
     }
 }
 
@@ -244,23 +241,20 @@ static void both_ways_send_the_same_octets(void **state)
     static const struct canned once = {
         .answer = {(const uint8_t *)OK "Content-Length: 0\r\n\r\n", 38}};
     struct told x;
-    char url[96], wanted[512];
+    char wanted[512];
     (void)state;
     for (int way = OURS; way <= LIBCURL; way++) {
-        struct canned_server *s = canned_start(&once, 1);
-        struct transfer_request r = post(url_of(s, (enum way)way, url));
-        open_both(&x);
-        run(&x, &r);
+        set_up(&x, (enum way)way, &once, 1);
+        run(&x, &calls);
         snprintf(wanted, sizeof wanted,
                  "POST /v1/x HTTP/1.1\r\nHost: %.*s\r\nX-A: b\r\nX-Empty:\r\nAccept: */*\r\n"
                  "Content-Type: a/b\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
-                 (int)(strchr(url + 7, '/') - url - 7), url + 7);
-        struct span seen = canned_request(s, 0);
+                 (int)strcspn(x.url + 7, "/"), x.url + 7);
+        struct span seen = canned_request(x.server, 0);
         if (!span_is(seen, wanted))
             fail_msg("way %d sent:\n%.*s\nexpected:\n%s", way, (int)seen.n, (const char *)seen.p,
                      wanted);
-        canned_stop(s);
-        close_both(&x);
+        take_down(&x);
     }
 }
 
@@ -269,22 +263,19 @@ static void what_has_no_body_is_asked_by_get(void **state)
     static const char answer[] = OK "Content-Length: 2\r\n\r\nok";
     struct canned one = {.answer = {(const uint8_t *)answer, sizeof answer - 1}};
     struct told x;
-    char url[96], wanted[256];
+    char wanted[256];
     (void)state;
     for (int way = OURS; way <= LIBCURL; way++) {
-        struct canned_server *s = canned_start(&one, 1);
-        struct transfer_request r = post(url_of(s, (enum way)way, url));
-        r.post = false;
-        open_both(&x);
-        run(&x, &r);
+        set_up(&x, (enum way)way, &one, 1);
+        x.request.post = false;
+        run(&x, &calls);
         snprintf(wanted, sizeof wanted,
                  "GET /v1/x HTTP/1.1\r\nHost: %.*s\r\nX-A: b\r\nX-Empty:\r\nAccept: */*\r\n"
                  "Content-Type: a/b\r\n\r\n",
-                 (int)(strchr(url + 7, '/') - url - 7), url + 7);
-        assert_true(span_is(canned_request(s, 0), wanted));
+                 (int)strcspn(x.url + 7, "/"), x.url + 7);
+        assert_true(span_is(canned_request(x.server, 0), wanted));
         assert_int_equal(x.result.end, TRANSFER_OK);
-        canned_stop(s);
-        close_both(&x);
+        take_down(&x);
     }
 }
 
@@ -332,19 +323,15 @@ static void a_connection_closed_while_it_waited_costs_no_answer(void **state)
     struct canned two[] = {{.answer = {(const uint8_t *)answer, sizeof answer - 1}},
                            {.answer = {(const uint8_t *)answer, sizeof answer - 1}}};
     struct told x;
-    char url[96];
     (void)state;
     for (int way = OURS; way <= LIBCURL; way++) {
-        struct canned_server *s = canned_start(two, 2);
-        struct transfer_request r = post(url_of(s, (enum way)way, url));
-        open_both(&x);
-        x.then = &r;
-        run(&x, &r);
+        set_up(&x, (enum way)way, two, 2);
+        x.twice = true;
+        run(&x, &calls);
         assert_int_equal(x.ends, 2);
         assert_int_equal(x.result.end, TRANSFER_OK);
         assert_string_equal(buf_cstr(&x.body), "okok");
-        canned_stop(s);
-        close_both(&x);
+        take_down(&x);
     }
 }
 
@@ -354,17 +341,15 @@ static void nobody_there_is_said_so(void **state)
 {
     static const struct canned none = {.answer = {NULL, 0}};
     struct told x;
-    char url[96];
     (void)state;
     for (int way = OURS; way <= LIBCURL; way++) {
-        struct canned_server *s = canned_start(&none, 1);
-        struct transfer_request r = post(url_of(s, (enum way)way, url));
-        canned_stop(s);
-        open_both(&x);
-        run(&x, &r);
+        set_up(&x, (enum way)way, &none, 1);
+        canned_stop(x.server);
+        x.server = NULL;
+        run(&x, &calls);
         assert_int_equal(x.result.end, TRANSFER_CONNECT);
         assert_false(x.result.sent);
-        close_both(&x);
+        take_down(&x);
     }
 }
 
@@ -373,18 +358,14 @@ static void who_answers_too_late_is_left(void **state)
     static const char half[] = OK "Content-Length: 9\r\n\r\nhalf";
     struct canned late = {.answer = {(const uint8_t *)half, sizeof half - 1}, .delay_ms = 4000};
     struct told x;
-    char url[96];
     (void)state;
     for (int way = OURS; way <= LIBCURL; way++) {
-        struct canned_server *s = canned_start(&late, 1);
-        struct transfer_request r = post(url_of(s, (enum way)way, url));
-        r.first_byte_ms = 100;
-        open_both(&x);
-        run(&x, &r);
+        set_up(&x, (enum way)way, &late, 1);
+        x.request.first_byte_ms = 100;
+        run(&x, &calls);
         assert_int_equal(x.result.end, TRANSFER_FIRST_BYTE);
         assert_false(x.result.sent);
-        canned_stop(s);
-        close_both(&x);
+        take_down(&x);
     }
 }
 
@@ -393,16 +374,12 @@ static void no_call_follows_a_cancellation(void **state)
     static const char answer[] = OK "Content-Length: 2\r\n\r\nok";
     struct canned one = {.answer = {(const uint8_t *)answer, sizeof answer - 1}};
     struct told x;
-    char url[96];
     (void)state;
     for (int way = OURS; way <= LIBCURL; way++) {
-        struct canned_server *s = canned_start(&one, 1);
-        struct transfer_request r = post(url_of(s, (enum way)way, url));
-        open_both(&x);
+        set_up(&x, (enum way)way, &one, 1);
         x.stop_at_head = true;
-        run(&x, &r);
-        canned_stop(s);
-        close_both(&x);
+        run(&x, &calls);
+        take_down(&x);
         assert_int_equal(x.heads, 1);
         assert_int_equal(x.ends, 0);
     }
@@ -413,17 +390,13 @@ static void what_is_not_taken_ends_the_transfer(void **state)
     static const char answer[] = OK "Content-Length: 2\r\n\r\nok";
     struct canned one = {.answer = {(const uint8_t *)answer, sizeof answer - 1}};
     struct told x;
-    char url[96];
     (void)state;
     for (int way = OURS; way <= LIBCURL; way++) {
-        struct canned_server *s = canned_start(&one, 1);
-        struct transfer_request r = post(url_of(s, (enum way)way, url));
-        open_both(&x);
+        set_up(&x, (enum way)way, &one, 1);
         x.no_more = true;
-        run(&x, &r);
+        run(&x, &calls);
         assert_int_equal(x.result.end, TRANSFER_REFUSED);
-        canned_stop(s);
-        close_both(&x);
+        take_down(&x);
     }
 }
 
@@ -463,8 +436,6 @@ static void a_paused_answer_goes_on_where_it_stopped(void **state)
     static char answer[] = OK "Connection: close\r\n\r\n";
     struct buf all;
     struct told x;
-    char url[96];
-    struct err e = ERR_INIT;
     (void)state;
     buf_init(&all, (size_t)PIECE * PIECES + 256);
     buf_put_str(&all, answer);
@@ -472,24 +443,20 @@ static void a_paused_answer_goes_on_where_it_stopped(void **state)
         buf_put_u8(&all, (uint8_t)(i % 251));
     struct canned one = {.answer = buf_span(&all)};
     for (int way = OURS; way <= LIBCURL; way++) {
-        struct canned_server *s = canned_start(&one, 1);
-        struct transfer_request r = post(url_of(s, (enum way)way, url));
-        open_both(&x);
+        set_up(&x, (enum way)way, &one, 1);
         pausing = &x;
         struct loop_event *noted = loop_timer(x.loop, note_the_pause, NULL);
         struct loop_event *resumed = loop_timer(x.loop, look_at_the_pause, &before_pause);
         loop_timer_start(noted, 300);
         loop_timer_start(resumed, 600);
-        assert_true(transfer_start(&x.t, x.all, &r, &with_pause, &x, &e));
-        assert_true(loop_run(x.loop, &e));
+        run(&x, &with_pause);
         assert_true(before_pause > 0 && before_pause < (size_t)PIECE * PIECES);
         assert_int_equal(x.result.end, TRANSFER_OK);
         assert_int_equal(x.body.n, (size_t)PIECE * PIECES);
         assert_memory_equal(x.body.p, all.p + sizeof answer - 1, x.body.n);
         loop_event_free(noted);
         loop_event_free(resumed);
-        canned_stop(s);
-        close_both(&x);
+        take_down(&x);
     }
     buf_free(&all);
 }

@@ -29,7 +29,8 @@ struct span {
 struct span span_str(const char *s); /* borrowed; NULL gives the empty span */
 bool span_eq(struct span a, struct span b);
 bool span_is(struct span a, const char *s);
-int span_cmp(struct span a, struct span b); /* bytewise, shorter first: <0, 0, >0 */
+bool span_among(struct span a, const char *words); /* equals one of them; blanks divide them */
+int span_cmp(struct span a, struct span b);        /* bytewise, shorter first: <0, 0, >0 */
 bool span_starts(struct span a, const char *prefix);
 bool span_ends(struct span a, const char *suffix);
 /* Bytes [from, from+n) of s, clipped to s. */
