@@ -68,14 +68,6 @@ static bool add_node(struct parser *s, unsigned type, uint32_t *out)
     return true;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Four digits after \u at pos; -1 when they are not there. */
 static int32_t hex4(const struct parser *s, uint32_t pos)
 {
@@ -83,7 +75,7 @@ static int32_t hex4(const struct parser *s, uint32_t pos)
     if (s->end - pos < 4)
         return -1;
     for (uint32_t i = 0; i < 4; i++) {
-        int d = hex_digit(s->p[pos + i]);
+        int d = text_hex_digit(s->p[pos + i]);
         if (d < 0)
             return -1;
         v = v << 4 | d;

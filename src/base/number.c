@@ -78,6 +78,12 @@ bool text_to_double(struct span s, double *out)
     return true;
 }
 
+int text_hex_digit(uint8_t c)
+{
+    uint8_t lower = c | 0x20;
+    return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 bool text_u64(struct span s, uint64_t *out)
 {
     uint64_t v = 0;

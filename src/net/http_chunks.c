@@ -2,22 +2,14 @@
  * The chunked coding (RFC 9112 section 7.1) without what nobody needs and
  * smugglers use: no extensions, no trailers, no blanks, at most eight digits.
  */
+#include "assay/base/text.h"
 #include "assay/http.h"
 
 enum chunk_state { SIZE, SIZE_LF, DATA, DATA_CR, DATA_LF, LAST_CR, LAST_LF };
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool size_byte(struct http_chunks *c, uint8_t b, struct err *e)
 {
-    int v = hex_value(b);
+    int v = text_hex_digit(b);
     if (b == '\r' && c->digits) {
         c->state = SIZE_LF;
         return true;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/base/text.h"
 #include "serve/service.h"
 
 enum { LIST_MAX = 4 << 20, NAMES_MAX = 4096, UPSTREAM_MS = 5000, FIELDS = 4 };
@@ -216,18 +217,12 @@ void models_begin(struct service *s, struct conn *c, const struct caller *who)
 
 /* ---- one model ---- */
 
-static int hex_of(uint8_t c)
-{
-    uint8_t lower = c | 0x20;
-    return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* A name in a path: clients escape the slashes of names. */
 static void unescape(struct buf *out, struct span path)
 {
     for (size_t i = 0; i < path.n; i++) {
-        int high = path.p[i] == '%' && i + 2 < path.n ? hex_of(path.p[i + 1]) : -1;
-        int low = high < 0 ? -1 : hex_of(path.p[i + 2]);
+        int high = path.p[i] == '%' && i + 2 < path.n ? text_hex_digit(path.p[i + 1]) : -1;
+        int low = high < 0 ? -1 : text_hex_digit(path.p[i + 2]);
         uint8_t c = path.p[i];
         if (low >= 0) {
             c = (uint8_t)(high << 4 | low);

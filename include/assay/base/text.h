@@ -39,6 +39,8 @@ const char *text_float(char *out, size_t size, float v);
 /* A decimal number (JSON's grammar, checked by the caller) in any locale; too
  * large gives an infinity. False when out of memory. */
 bool text_to_double(struct span s, double *out);
+/* What a hexadecimal digit of either case is worth; -1: it is none. */
+int text_hex_digit(uint8_t c);
 /* Strict decimal, the whole span; false on anything else or overflow. */
 bool text_u64(struct span s, uint64_t *out);
 
