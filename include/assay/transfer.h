@@ -3,9 +3,9 @@
  * is a number (127.0.0.1, [::1]) goes over a socket of ours and is read strictly; everything else
  * over libcurl's multi interface, with whatever HTTP version and TLS it negotiates.
  * Certificates are always checked, redirects never followed, nothing is decompressed, no
- * credentials or cookies kept; connections are kept and reused, and a request that met one
- * which the server had closed without a byte is sent once more. What arrives is handed over
- * as it arrives.
+ * credentials or cookies kept; connections are kept and reused. A request is sent once: one that
+ * met a connection which the server was just closing ends so, and whether it is sent again is
+ * the caller's decision. What arrives is handed over as it arrives.
  */
 #ifndef ASSAY_TRANSFER_H
 #define ASSAY_TRANSFER_H
@@ -24,6 +24,7 @@ struct transfer;
 struct transfer_request {
     const char *url; /* http or https */
     bool post;
+    bool fresh; /* over a new connection, none that was kept */
     /* "Name: value" lines, NULL-ended ("Name;" is sent without a value, "Name:" not at all);
      * nothing else is sent but Host and the length. Borrowed until the end, or until the loop
      * has gone on after transfer_cancel, as the body is. */
@@ -49,6 +50,8 @@ struct transfer_result {
     enum transfer_end end;
     unsigned status; /* 0: no head came */
     bool sent;       /* some byte of the answer came */
+    bool stale;      /* TRANSFER_CUT: the connection was kept from before and closed without a byte;
+                      * the server is there, and may have read the request or not */
     char why[256];
     bool has_certificate;
     uint8_t certificate[TRANSFER_CERTIFICATE]; /* SHA-256 (DER) of what the server showed */

@@ -98,14 +98,26 @@ void connection_let_wait(struct connection *c)
     all->waiting++;
 }
 
+/* Neither closed by the other side, which the loop may be about to tell, nor with octets that nobody
+ * asked for. */
+static bool stands(const struct connection *c)
+{
+    uint8_t octet;
+    return recv(c->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 struct connection *connection_waiting(struct connections *all, const union address *to)
 {
-    struct connection *c = all->newest;
-    while (c && memcmp(&c->to, to, sizeof *to) != 0)
-        c = c->older;
-    if (c)
+    for (struct connection *older, *c = all->newest; c; c = older) {
+        older = c->older;
+        if (memcmp(&c->to, to, sizeof *to) != 0)
+            continue;
         leave_waiting(c);
-    return c;
+        if (stands(c))
+            return c;
+        destroy(c);
+    }
+    return NULL;
 }
 
 static bool watch(struct connection *c)

@@ -26,6 +26,7 @@ struct fetch {
     size_t fields_cap;
     struct buf head;
     bool head_given, held; /* held: libcurl has octets for us until it may go on */
+    bool asked, stale;     /* the request went out; it would have gone out twice */
     char words[CURL_ERROR_SIZE];
 };
 
@@ -128,8 +129,13 @@ static void reap(struct transfers *all)
             continue;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &p);
         struct fetch *f = (struct fetch *)(void *)p;
-        if (!f->t.cancelled)
-            transfer_finish(&f->t, end_of(code), f->words[0] ? f->words : curl_easy_strerror(code));
+        if (f->t.cancelled)
+            continue;
+        f->t.result.stale = f->stale;
+        transfer_finish(&f->t, f->stale ? TRANSFER_CUT : end_of(code),
+                        f->stale      ? "a kept connection was closed before the answer"
+                        : f->words[0] ? f->words
+                                      : curl_easy_strerror(code));
     }
     transfers_settle(all);
 }
@@ -187,6 +193,16 @@ static size_t take_body(char *p, size_t size, size_t n, void *arg)
     }
     t->last_ms = loop_now_ms(t->all->loop);
     return t->calls.data(t->arg, bytes) && !t->cancelled ? size * n : 0;
+}
+
+/* Before each request: libcurl would send one anew when a kept connection closes without an octet. */
+static int may_go_out(void *arg, char *to, char *from, int to_port, int from_port)
+{
+    struct fetch *f = arg;
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    f->stale = f->asked;
+    f->asked = true;
+    return f->stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* ---- the loop ---- */
@@ -406,6 +422,8 @@ static bool set_up(struct fetch *f, const struct transfer_request *r)
     SET(CURLOPT_OPENSOCKETDATA, f->t.all->curl);
     SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     SET(CURLOPT_CLOSESOCKETDATA, f->t.all->curl);
+    SET(CURLOPT_PREREQFUNCTION, may_go_out);
+    SET(CURLOPT_PREREQDATA, f);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -429,6 +447,7 @@ static bool set_request(struct fetch *f, const struct transfer_request *r)
     }
     SET(CURLOPT_HTTPHEADER, f->fields);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_ms);
+    SET(CURLOPT_FRESH_CONNECT, r->fresh ? 1L : 0L);
     if (r->post) {
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
         SET(CURLOPT_POSTFIELDS, r->body.n ? (const char *)r->body.p : "");

@@ -62,8 +62,6 @@ bool plain_reaches(const struct transfer_request *r)
 
 /* ---- how one ends ---- */
 
-static bool begin(struct plain *p, bool fresh);
-
 static void give_back(struct plain *p, bool keep)
 {
     struct connection *c = p->c;
@@ -74,14 +72,12 @@ static void give_back(struct plain *p, bool keep)
         connection_close(c);
 }
 
-/* A server may close a connection that waits just when it is asked something, and has not read it
- * then: it is asked once more, as libcurl does. */
+/* A server may close a connection that waits just when it is asked something. */
 static void fail(struct plain *p, enum transfer_end end, const char *why)
 {
-    bool stale = p->again && end == TRANSFER_CUT && !p->t.result.sent;
+    p->t.result.stale = p->again && end == TRANSFER_CUT && !p->t.result.sent;
     give_back(p, false);
-    if (!stale || !begin(p, true))
-        transfer_finish(&p->t, end, why);
+    transfer_finish(&p->t, end, why);
 }
 
 /* The connection is good for another request unless something is left of this one, or after it. */
@@ -263,7 +259,7 @@ static bool start(struct transfer *t, const struct transfer_request *r)
         return false;
     p->to = at.to;
     p->body = r->post ? r->body : SPAN_EMPTY;
-    return write_head(p, r, &at) && begin(p, false);
+    return write_head(p, r, &at) && begin(p, r->fresh);
 }
 
 static void pause_reading(struct transfer *t)

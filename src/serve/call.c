@@ -446,6 +446,7 @@ static void ask(struct call *c)
     struct err e = ERR_INIT;
     c->attempts++;
     c->tries++;
+    c->service->metrics.asked += c->backend == &upstream_backend;
     c->upstream_status = 0;
     c->discard = false;
     buf_clear(&c->upstream_head);
@@ -580,10 +581,14 @@ void call_upstream_done(struct call *c, const struct transfer_result *r)
     c->transfer = NULL;
     c->has_certificate = r->has_certificate;
     memcpy(c->certificate.b, r->certificate, DIGEST_SIZE);
-    /* What we would not take is no fault of the upstream's; what we did not want to take is. */
+    /* What we would not take is no fault of the upstream's; what we did not want to take is. Nor is it
+     * one to close a connection that nobody uses, just when somebody does. */
     bool refused = r->end == TRANSFER_REFUSED && !c->discard;
-    if (c->settings == c->service->settings) /* others number their upstreams in another way */
+    if (!r->stale &&
+        c->settings == c->service->settings) /* others number their upstreams otherwise */
         pick_report(c->service, c->targets[c->target]->index, worked || refused);
+    c->service->metrics.stale += r->stale;
+    c->fresh = r->stale;
     bool nothing_came = c->discard || (r->end != TRANSFER_OK && !r->sent);
     if (nothing_came && may_ask_again(c))
         ask_again(c);

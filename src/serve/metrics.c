@@ -110,6 +110,16 @@ static void calls(struct buf *out, const struct metrics *m)
                            (unsigned long long)m->calls[a][r]);
 }
 
+static void attempts(struct buf *out, const struct metrics *m)
+{
+    head(out, "audit_upstream_attempts_total", "counter",
+         "Times that an upstream was asked: as many as the outcomes' attempts.");
+    buf_printf(out, "audit_upstream_attempts_total %llu\n", (unsigned long long)m->asked);
+    head(out, "audit_upstream_stale_total", "counter",
+         "Of them, over a kept connection that the upstream closed without an octet.");
+    buf_printf(out, "audit_upstream_stale_total %llu\n", (unsigned long long)m->stale);
+}
+
 static void refusals(struct buf *out, const struct metrics *m)
 {
     static const char *const names[REASONS] = {"log", "unauthenticated", "malformed", "limited",
@@ -214,6 +224,7 @@ void metrics_text(struct service *s, struct buf *out)
     head(out, "audit_windows_held_back_total", "counter",
          "Windows of streams that waited because the log's queue was full.");
     buf_printf(out, "audit_windows_held_back_total %llu\n", (unsigned long long)m->held_back);
+    attempts(out, m);
     gauge(out, "audit_open_intents", "Calls whose outcome is still to be written.",
           exchange_book_open_calls(s->book));
     gauge(out, "audit_tree_size", "Entries of the log, up to the newest that was told durable.",

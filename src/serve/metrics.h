@@ -31,6 +31,8 @@ struct metrics {
     uint64_t tree_size;     /* of the log, as far as this server wrote it */
     uint64_t batches, rows; /* of what became durable */
     uint64_t held_back;     /* windows that waited for the log's queue */
+    uint64_t asked,
+        stale; /* times that an upstream was asked; stale: over a connection that it closed */
 };
 
 void metrics_call(struct metrics *m, const struct call *c);

@@ -182,6 +182,7 @@ struct call {
     struct gate gate;
     struct buf upstream_head;
     unsigned upstream_status;
+    bool fresh;   /* the next attempt takes no kept connection: the last one's was being closed */
     bool discard; /* this attempt's answer: another is to be asked */
     bool has_certificate;
     struct buf own_reply; /* what the client gets instead of an answer that failed */

@@ -233,6 +233,7 @@ static bool ask(struct call *c, struct err *e)
     struct transfer_request r = {
         .url = url,
         .post = true,
+        .fresh = c->fresh,
         .fields = c->lines,
         .body = c->body_rewritten ? buf_span(&c->request_body) : buf_span(&c->body),
         .ca_file = u->ca_text,

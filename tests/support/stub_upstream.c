@@ -25,6 +25,7 @@ struct peer {
     unsigned events, interval;
     uint64_t next_ms;
     unsigned number; /* of the next event */
+    unsigned asked;  /* on this connection */
     size_t step;     /* bytes written at once; 0: as many as fit */
     bool streaming, close_after, deaf, reset;
     bool usage; /* include_usage was asked for */
@@ -269,7 +270,7 @@ static bool bad_connection(struct peer *p, const char *model)
 {
     if (strcmp(model, "reset") == 0)
         p->reset = p->close_after = true;
-    else if (strcmp(model, "early") == 0)
+    else if (strcmp(model, "early") == 0 || (strcmp(model, "once") == 0 && p->asked > 1))
         p->close_after = true;
     else if (strcmp(model, "stall") == 0)
         p->deaf = true;
@@ -348,6 +349,7 @@ static void answer(struct stub_upstream *s, struct peer *p, size_t n)
     atomic_fetch_add(&s->requests, 1);
     p->number = 0;
     p->step = 0;
+    p->asked++;
     if (bad_connection(p, model) || bad_answer(p, model) || streams(p, model))
         return;
     if (strcmp(model, "big") == 0)

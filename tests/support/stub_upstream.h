@@ -13,6 +13,7 @@
  *                 the streams of chats have a usage, 21 and 8 tokens, where include_usage asks for it
  *   stall         reads and never answers; stall-head: only a head; stall-body: half a body
  *   reset         closes with RST; early: closes without an answer; garbage: no HTTP
+ *   once          answers a connection's first request, and closes without an answer at the next
  *   short         a body shorter than its Content-Length
  *   500, 503, 429, 400    that status; big: 10 MB; usage: with details of usage
  */

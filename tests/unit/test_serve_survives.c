@@ -35,6 +35,8 @@ static const char config[] =
     "  - {name: stub, url: http://127.0.0.1:%u/v1}\n"
     "  - {name: hasty, url: http://127.0.0.1:%u/v1, first_byte_ms: 300, idle_ms: 300}\n"
     "  - {name: patient, url: http://127.0.0.1:%u/v1, retries: 1}\n"
+    "  - {name: named, url: http://localhost:%u/v1, retries: 1}\n"
+    "  - {name: named-alone, url: http://localhost:%u/v1}\n"
     "  - {name: dead, url: http://127.0.0.1:1/v1, break_after: 1, break_ms: 60000}\n"
     "models:\n"
     "  - {name: twice, backends: [{upstream: patient, model: '503'}]}\n"
@@ -44,12 +46,21 @@ static const char config[] =
     "  - {name: stall-head, backends: [{upstream: hasty}]}\n"
     "  - {name: stall-body, backends: [{upstream: hasty}]}\n"
     "  - {name: gone, backends: [{upstream: dead, model: x}]}\n"
+    "  - {name: kept, backends: [{upstream: patient, model: once}]}\n"
+    "  - {name: kept-named, backends: [{upstream: named, model: once}]}\n"
+    "  - {name: named-once, backends: [{upstream: named-alone, model: once}]}\n"
     "  - {name: '*', backends: [{upstream: stub}]}\n"
     "%s";
 
+static void write_config(const char *more)
+{
+    unsigned at = stub_port(stub);
+    snprintf(yaml, sizeof yaml, config, at, at, at, at, at, more);
+}
+
 static void start(const char *more)
 {
-    snprintf(yaml, sizeof yaml, config, stub_port(stub), stub_port(stub), stub_port(stub), more);
+    write_config(more);
     serving_start(&server, &place, yaml, 0);
 }
 
@@ -197,6 +208,42 @@ static void upstream_is_asked_again_before_the_first_byte_alone(void **state)
     before = stub_requests(stub);
     t = expect("short", false, 502, "upstream_abort");
     assert_int_equal(stub_requests(stub), before + 1);
+}
+
+/* Whichever way it is reached: libcurl would send it again by itself. */
+static void request_over_a_connection_that_was_closed_is_an_attempt(void **state)
+{
+    static const char *const models[] = {"kept", "kept-named"};
+    struct buf text;
+    (void)state;
+    restart(""); /* no connection is kept */
+    unsigned before = stub_requests(stub);
+    for (size_t i = 0; i < 2; i++) {
+        struct told t = expect(models[i], false, 200, "complete");
+        assert_int_equal(t.attempts, 1);
+        t = expect(models[i], false, 200, "complete");
+        assert_int_equal(t.attempts, 2);
+    }
+    assert_int_equal(stub_requests(stub), before + 6);
+    client_ask(server.port, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", &text);
+    assert_true(has(&text, "\naudit_upstream_attempts_total 6\n"));
+    assert_true(has(&text, "\naudit_upstream_stale_total 2\n"));
+    buf_free(&text);
+}
+
+static void without_retries_nothing_is_sent_twice(void **state)
+{
+    static const char *const models[] = {"once", "named-once"};
+    (void)state;
+    restart("");
+    unsigned before = stub_requests(stub);
+    for (size_t i = 0; i < 2; i++) {
+        expect(models[i], false, 200, "complete");
+        struct told t = expect(models[i], false, 502, "upstream_abort");
+        assert_int_equal(t.attempts, 1);
+        assert_string_equal(t.error, "cut");
+        assert_int_equal(stub_requests(stub), before + 2 * (i + 1));
+    }
 }
 
 static void next_upstream_is_asked_and_then_first_of_all(void **state)
@@ -563,8 +610,7 @@ static void reload_is_an_entry_and_a_wrong_one_changes_nothing(void **state)
     usleep(100000);
     assert_int_equal(config_entries(), before);
     expect("ok", false, 200, "complete");
-    snprintf(yaml, sizeof yaml, config, stub_port(stub), stub_port(stub), stub_port(stub),
-             "enrolled_only: false\n");
+    write_config("enrolled_only: false\n");
     out = fopen(folder_path(&place, "serve.yaml"), "we");
     assert_true(fputs(yaml, out) >= 0);
     assert_int_equal(fclose(out), 0);
@@ -589,6 +635,8 @@ int main(void)
         cmocka_unit_test(upstream_that_is_not_there_is_an_abort),
         cmocka_unit_test(upstream_errors_are_passed_on),
         cmocka_unit_test(upstream_is_asked_again_before_the_first_byte_alone),
+        cmocka_unit_test(request_over_a_connection_that_was_closed_is_an_attempt),
+        cmocka_unit_test(without_retries_nothing_is_sent_twice),
         cmocka_unit_test(next_upstream_is_asked_and_then_first_of_all),
         cmocka_unit_test(stream_that_is_cut_leaves_a_prefix),
         cmocka_unit_test(stream_without_end_is_told_from_one_with),

@@ -316,7 +316,7 @@ static void only_numbers_are_addresses(void **state)
     }
 }
 
-/* The server closes what was kept: the second request finds that out, and is asked anew. */
+/* The server has closed what was kept, which is seen before the second request is sent. */
 static void a_connection_closed_while_it_waited_costs_no_answer(void **state)
 {
     static const char answer[] = OK "Content-Length: 2\r\n\r\nok";
