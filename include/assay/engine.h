@@ -119,10 +119,14 @@ struct engine_form_wrong {
 
 /*
  * A form from an array of alternatives, each {"schema": S}, a JSON Schema of an object, or {"begin":
- * TEXT, "schema": S, "end": TEXT} for a value between two texts. In the arena, with a copy of what it was
- * made of. ERR_UNSUPPORTED: a schema asks for what answers are not held to, or for what cannot be.
+ * TEXT, "schema": S, "end": TEXT} for a value between two texts (no "end": behind the first). Or from
+ * {"calls": [...], "again": B}: the answer is free until the text "trigger" of one of these
+ * alternatives was written, then it is as one with this trigger says, and then free again or, without
+ * "again", over; those with "list": true stand in an array. Free text is drawn as without a form.
+ * In the arena, with a copy of what it was made of. ERR_UNSUPPORTED: a schema asks for what answers
+ * are not held to, or for what cannot be.
  */
-bool engine_form_read(const struct engine_form **out, struct json alternatives, struct arena *a,
+bool engine_form_read(const struct engine_form **out, struct json form, struct arena *a,
                       struct engine_form_wrong *wrong, struct err *e) ASSAY_MUST_CHECK;
 /* What it was made of, for a record; borrowed from its arena. */
 struct span engine_form_text(const struct engine_form *f);

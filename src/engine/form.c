@@ -121,6 +121,8 @@ static enum taken in_framed(const struct form_node *node, struct form_thread *t,
         return close(t);
     f->count = 0;
     f->state = AFTER;
+    if (node->item[1].text.n == 0)
+        t->depth--; /* it ends with its value */
     open(t, node->value);
     return TAKEN;
 }
@@ -383,7 +385,7 @@ static enum taken in_array(const struct engine_form *form, const struct form_nod
 
 /* ---- an octet ---- */
 
-static bool may_begin(const struct form_node *node, uint8_t c)
+bool form_may_begin(const struct form_node *node, uint8_t c)
 {
     switch (node->kind) {
     case FORM_TEXTUAL:
@@ -454,12 +456,10 @@ static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, 
     struct form_frame *f = &t->frame[t->depth - 1];
     const struct form_node *any = &s->form->node[f->node];
     uint32_t first = UINT32_MAX;
-    if (is_space(c))
-        return space(t);
     for (uint32_t i = 0; i < any->count; i++) {
         uint32_t value = any->item[i].value;
         const struct form_node *node = &s->form->node[value];
-        if (!may_begin(node, c) || t->depth - 1 + node->need > FORM_DEPTH ||
+        if (!form_may_begin(node, c) || t->depth - 1 + node->need > FORM_DEPTH ||
             (framing && node->kind != FORM_FRAMED))
             continue;
         if (first == UINT32_MAX) {
@@ -474,7 +474,7 @@ static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, 
         }
     }
     if (first == UINT32_MAX)
-        return NOT;
+        return is_space(c) ? space(t) : NOT;
     *f = (struct form_frame){.node = (uint16_t)first};
     return in_frame(s->form, t, c);
 }
@@ -501,13 +501,13 @@ static void step(struct form_state *s, struct form_thread *t, uint8_t c, bool fr
 
 static bool octet(struct form_state *s, uint8_t c, bool framing)
 {
-    uint8_t n = s->count, kept = 0;
+    uint16_t n = s->count, kept = 0;
     if (!s->begun && is_space(c))
         return false;
     s->begun = true;
-    for (uint8_t i = 0; i < n; i++)
+    for (uint16_t i = 0; i < n; i++)
         step(s, &s->thread[i], c, framing);
-    for (uint8_t i = 0; i < s->count; i++) {
+    for (uint16_t i = 0; i < s->count; i++) {
         if (s->thread[i].depth == DEAD)
             continue;
         s->over = s->over || s->thread[i].depth == 0;
@@ -519,16 +519,57 @@ static bool octet(struct form_state *s, uint8_t c, bool framing)
     return kept != 0;
 }
 
+/* ---- free text ---- */
+
+static void hold_to(struct form_state *s, uint32_t node)
+{
+    s->free = false;
+    s->count = 1;
+    s->thread[0].depth = 0;
+    s->thread[0].spaces = 0;
+    open(&s->thread[0], node);
+}
+
+static void set_free(struct form_state *s)
+{
+    s->free = true;
+    s->over = false;
+    s->said = s->count = 0;
+}
+
+static void free_octet(struct form_state *s, uint8_t c)
+{
+    const struct form_triggers *t = s->form->triggers;
+    s->said = form_trigger_next(t, s->said, c);
+    if (form_trigger_value(t, s->said) != 0)
+        hold_to(s, form_trigger_value(t, s->said));
+}
+
+/* Whether a trigger ends within the octets. */
+static bool is_triggered(const struct form_state *s, struct span bytes)
+{
+    uint32_t said = s->said;
+    for (size_t i = 0; i < bytes.n; i++) {
+        said = form_trigger_next(s->form->triggers, said, bytes.p[i]);
+        if (form_trigger_value(s->form->triggers, said) != 0)
+            return true;
+    }
+    return false;
+}
+
 /* ---- */
 
 void form_begin(struct form_state *s, const struct engine_form *f)
 {
     s->form = f;
-    s->count = 1;
-    s->begun = s->over = false;
-    s->thread[0].depth = 0;
-    s->thread[0].spaces = 0;
-    open(&s->thread[0], f->root);
+    s->begun = s->over = s->free = false;
+    s->said = 0;
+    if (f->triggers == NULL) {
+        hold_to(s, f->root);
+        return;
+    }
+    s->begun = true;
+    set_free(s);
 }
 
 void form_copy(struct form_state *to, const struct form_state *from)
@@ -537,15 +578,26 @@ void form_copy(struct form_state *to, const struct form_state *from)
     to->count = from->count;
     to->begun = from->begun;
     to->over = from->over;
-    for (uint8_t i = 0; i < from->count; i++)
+    to->free = from->free;
+    to->said = from->said;
+    for (uint16_t i = 0; i < from->count; i++)
         copy_thread(&to->thread[i], &from->thread[i]);
 }
 
 bool form_push(struct form_state *s, struct span bytes, bool framing)
 {
-    for (size_t i = 0; i < bytes.n; i++)
-        if (s->over || !octet(s, bytes.p[i], framing))
+    if (s->free && framing && !is_triggered(s, bytes))
+        return true;
+    for (size_t i = 0; i < bytes.n; i++) {
+        if (s->over)
             return false;
+        if (s->free)
+            free_octet(s, bytes.p[i]);
+        else if (!octet(s, bytes.p[i], framing))
+            return false;
+        if (s->over && s->form->again)
+            set_free(s);
+    }
     return true;
 }
 

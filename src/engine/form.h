@@ -10,16 +10,17 @@
 #include "assay/engine.h"
 
 enum {
-    FORM_DEPTH = 64,   /* frames: levels of a value, its texts around it included */
-    FORM_THREADS = 16, /* ways of reading at once; further ones are not followed */
-    FORM_SPACES = 16,  /* octets of white space in a row */
-    FORM_DIGITS = 24,  /* in a row */
-    FORM_POWER = 3,    /* digits of an exponent */
-    FORM_NODES = 4096,
-    FORM_LIST = 4096,     /* members, values or alternatives of a node */
-    FORM_TEXT = 16384,    /* octets of one text */
-    FORM_WAYS = 1 << 16,  /* alternatives of all unions */
-    FORM_STRING = 1 << 24 /* characters or items that a bound may say */
+    FORM_DEPTH = 64,    /* frames: levels of a value, its texts around it included */
+    FORM_THREADS = 256, /* ways of reading at once; further ones are not followed */
+    FORM_SPACES = 16,   /* octets of white space in a row */
+    FORM_DIGITS = 24,   /* in a row */
+    FORM_POWER = 3,     /* digits of an exponent */
+    FORM_NODES = 16384,
+    FORM_LIST = 8192,        /* members, values or alternatives of a node */
+    FORM_TEXT = 16384,       /* octets of one text */
+    FORM_WAYS = 1 << 16,     /* alternatives of all unions */
+    FORM_TRIGGERS = 1 << 16, /* octets of all triggers */
+    FORM_STRING = 1 << 24    /* characters or items that a bound may say */
 };
 
 /* Octets of which one goes on with any character that was begun (RFC 3629). */
@@ -36,7 +37,7 @@ enum form_kind {
     FORM_MAP,      /* an object of names like `name`, its values like `value` */
     FORM_ARRAY, /* min to max items: the first like those of the list, further ones like `value` */
     FORM_ANY,   /* like one of the list's values, none of which is an ANY itself */
-    FORM_FRAMED /* the first text of the list, `value`, its second text */
+    FORM_FRAMED /* the first text of the list, `value`, its second text, which may be empty */
 };
 
 struct form_item {
@@ -66,6 +67,10 @@ struct engine_form {
     struct form_node *node; /* 0: any string, which names of maps are like */
     uint32_t count, root;
     struct span text; /* as it was given */
+    /* NULL: an answer is held to the root. Otherwise it is free until a trigger was said, and again
+     * after what belongs to it, where `again` says so. */
+    const struct form_triggers *triggers;
+    bool again;
     struct form_octet_set
         needs; /* each must be a token of its own, so that there is always a way on */
 };
@@ -94,9 +99,11 @@ struct form_thread {
 
 struct form_state {
     const struct engine_form *form;
-    uint8_t count;
-    bool begun; /* an octet was said: no white space stands before the first */
-    bool over;  /* the value is whole: nothing may follow */
+    uint16_t count;
+    bool begun;    /* an octet was said: no white space stands before the first */
+    bool over;     /* the value is whole: nothing may follow */
+    bool free;     /* no trigger was said, or what belongs to the last one is over */
+    uint32_t said; /* of a trigger, while it is free */
     struct form_thread thread[FORM_THREADS];
 };
 
@@ -104,11 +111,21 @@ void form_begin(struct form_state *s, const struct engine_form *f);
 /* What is used of it. */
 void form_copy(struct form_state *to, const struct form_state *from);
 /* Take the octets; false, and *s is of no use any more, when they cannot follow. `framing`: they
- * may stand in the texts around values alone, as control tokens do. */
+ * may stand in the texts around values alone, as control tokens do, and say nothing in free text
+ * but a trigger. */
 bool form_push(struct form_state *s, struct span bytes, bool framing);
 /* Whether a text is a string, number or word that the node has. */
 bool form_takes(const struct engine_form *f, uint32_t node, struct span text);
+/* Whether a value of a node, which is no union, may begin with an octet. */
+bool form_may_begin(const struct form_node *node, uint8_t c);
 /* Whether any character but quotes and backslashes may follow, and as many as one likes. */
 bool form_in_free_string(const struct form_state *s);
+
+/* ---- form_free.c ---- */
+
+/* How far triggers were said once the octet is; 0: no beginning of one. */
+uint32_t form_trigger_next(const struct form_triggers *t, uint32_t at, uint8_t octet);
+/* The node that is to follow; 0: no trigger ends here. */
+uint32_t form_trigger_value(const struct form_triggers *t, uint32_t at);
 
 #endif

@@ -179,9 +179,27 @@ static void needs(struct engine_form *f)
     }
 }
 
+/* Each of a union's values that begin alike is followed: none is left out without a word. */
+static bool check_ways(const struct engine_form *f, struct err *e)
+{
+    for (uint32_t i = 0; i < f->count; i++) {
+        const struct form_node *n = &f->node[i];
+        for (unsigned c = 0; n->count > FORM_THREADS && c <= UINT8_MAX; c++) {
+            uint32_t alike = 0;
+            for (uint32_t k = 0; n->kind == FORM_ANY && k < n->count; k++)
+                alike += form_may_begin(&f->node[n->item[k].value], (uint8_t)c);
+            if (alike > FORM_THREADS)
+                return err_set(e, ERR_UNSUPPORTED,
+                               "has %u alternatives that begin alike: at most %d are told apart",
+                               alike, FORM_THREADS);
+        }
+    }
+    return true;
+}
+
 bool form_settle(struct form_maker *m, struct err *e)
 {
-    if (!form_check_apart(m, e) || !flatten_all(m, e))
+    if (!form_check_apart(m, e) || !flatten_all(m, e) || !check_ways(m->form, e))
         return false;
     follow(m->form);
     measure(m->form);
@@ -222,8 +240,8 @@ static bool alternative(struct form_maker *m, struct json v, uint32_t *value, ui
     struct span begin, end;
     if (!text_of(m, json_get(v, "begin"), &begin, e) || !text_of(m, json_get(v, "end"), &end, e))
         return false;
-    if (!json_type(json_get(v, "schema")) || (begin.n == 0) != (end.n == 0))
-        return err_set(e, ERR_FORMAT, "a form has a schema, and both texts around it or none");
+    if (!json_type(json_get(v, "schema")) || (begin.n == 0 && end.n != 0))
+        return err_set(e, ERR_FORMAT, "a form has a schema, and texts around it or none");
     if (!schema_node(m, json_get(v, "schema"), value, e))
         return false;
     *node = *value;
@@ -253,33 +271,117 @@ static bool check_values(struct form_maker *m, const uint32_t *values, size_t n,
     return true;
 }
 
-static bool build(struct form_maker *m, struct json alternatives, struct engine_form_wrong *wrong,
-                  struct err *e)
+/* ---- what an answer is as a whole, or after a trigger ---- */
+
+/* Unions while they are made: which node becomes one of which. */
+struct joined {
+    uint32_t node, any;
+};
+
+struct building {
+    uint32_t *values; /* of the alternatives' schemas */
+    struct joined *joined;
+    size_t count;
+};
+
+static void join(struct building *b, uint32_t node, uint32_t any)
 {
-    size_t n = json_count(alternatives), i = 0;
-    uint32_t any, first;
-    if (json_type(alternatives) != JSON_ARRAY || n == 0 || n > FORM_LIST)
-        return err_set(e, ERR_FORMAT, "a form is an array of 1 to %d alternatives", FORM_LIST);
-    uint32_t *values = arena_array(m->a, n, sizeof *values);
-    if (values == NULL)
-        return err_set(e, ERR_MEMORY, "no memory for a form");
-    if (!form_new(m, FORM_TEXTUAL, &first, e) || !form_new(m, FORM_ANY, &any, e) ||
-        !form_list(m, any, n, e))
-        return false;
-    for (struct json v = json_first(alternatives); json_type(v); v = json_next(v), i++) {
-        uint32_t node;
-        wrong->alternative = i;
-        if (!alternative(m, v, &values[i], &node, e))
+    b->joined[b->count++] = (struct joined){node, any};
+}
+
+static bool join_all(struct form_maker *m, const struct building *b, struct err *e)
+{
+    struct form_node *node = m->form->node;
+    for (size_t i = 0; i < b->count; i++)
+        node[b->joined[i].any].count++;
+    for (size_t i = 0; i < b->count; i++) {
+        struct form_node *any = &node[b->joined[i].any];
+        if (any->item == NULL && !form_list(m, b->joined[i].any, any->count, e))
             return false;
-        m->form->node[any].item[i].value = node;
+        any->item[any->min++].value = b->joined[i].node; /* of a union nothing else is counted */
     }
-    if (!form_settle(m, e) || !check_values(m, values, n, wrong, e))
-        return false;
-    m->form->root = any;
     return true;
 }
 
-bool engine_form_read(const struct engine_form **out, struct json alternatives, struct arena *a,
+/* An array of what a trigger's further alternatives are. */
+static bool list_of(struct form_maker *m, struct building *b, uint32_t any, uint32_t *items,
+                    struct err *e)
+{
+    uint32_t array = m->form->node[any].name;
+    if (array == 0) {
+        if (!form_new(m, FORM_ARRAY, &array, e) || !form_new(m, FORM_ANY, items, e))
+            return false;
+        struct form_node *n = &m->form->node[array];
+        n->min = 1;
+        n->max = m->form->again ? UINT32_MAX : 1;
+        n->value = *items;
+        m->form->node[any].name = array;
+        join(b, array, any);
+    }
+    *items = m->form->node[array].value;
+    return true;
+}
+
+/* The union that a call becomes one of: of those that its trigger is followed by, or of their list. */
+static bool union_of_call(struct form_maker *m, struct building *b, struct json v, uint32_t *any,
+                          struct err *e)
+{
+    struct span trigger;
+    uint32_t *value;
+    bool list = false;
+    struct json l = json_get(v, "list");
+    if (!text_of(m, json_get(v, "trigger"), &trigger, e))
+        return false;
+    if (trigger.n == 0 || (json_type(l) && !json_bool(l, &list)))
+        return err_set(e, ERR_FORMAT, "a call of a form has a trigger, and may be of a list");
+    if (!form_trigger_add(m, trigger, &value, e))
+        return false;
+    if (*value == 0 && !form_new(m, FORM_ANY, value, e))
+        return false;
+    *any = *value;
+    return !list || list_of(m, b, *any, any, e);
+}
+
+static bool build(struct form_maker *m, struct json alternatives, bool calls,
+                  struct engine_form_wrong *wrong, struct err *e)
+{
+    size_t n = json_count(alternatives), i = 0;
+    struct building b = {.count = 0};
+    uint32_t first;
+    if (json_type(alternatives) != JSON_ARRAY || n == 0 || n > FORM_LIST)
+        return err_set(e, ERR_FORMAT, "a form is an array of 1 to %d alternatives", FORM_LIST);
+    b.values = arena_array(m->a, n, sizeof *b.values);
+    b.joined = arena_array(m->a, 2 * n, sizeof *b.joined);
+    if (b.values == NULL || b.joined == NULL)
+        return err_set(e, ERR_MEMORY, "no memory for a form");
+    if (!form_new(m, FORM_TEXTUAL, &first, e) || !form_new(m, FORM_ANY, &m->form->root, e))
+        return false;
+    for (struct json v = json_first(alternatives); json_type(v); v = json_next(v), i++) {
+        uint32_t node, any = m->form->root;
+        wrong->alternative = i;
+        if (!alternative(m, v, &b.values[i], &node, e) ||
+            (calls && !union_of_call(m, &b, v, &any, e)))
+            return false;
+        join(&b, node, any);
+    }
+    if (m->triggers != NULL)
+        form_triggers_link(m->triggers);
+    m->form->triggers = m->triggers;
+    return join_all(m, &b, e) && form_settle(m, e) && check_values(m, b.values, n, wrong, e);
+}
+
+/* Alternatives, or calls within free text. */
+static bool build_any(struct form_maker *m, struct json form, struct engine_form_wrong *wrong,
+                      struct err *e)
+{
+    struct json again = json_get(form, "again");
+    bool calls = json_type(form) == JSON_OBJECT;
+    if (json_type(again) && !json_bool(again, &m->form->again))
+        return err_set(e, ERR_FORMAT, "whether a form's calls come again is a boolean");
+    return build(m, calls ? json_get(form, "calls") : form, calls, wrong, e);
+}
+
+bool engine_form_read(const struct engine_form **out, struct json form, struct arena *a,
                       struct engine_form_wrong *wrong, struct err *e)
 {
     struct buf where;
@@ -290,10 +392,10 @@ bool engine_form_read(const struct engine_form **out, struct json alternatives, 
     if (f == NULL)
         return err_set(e, ERR_MEMORY, "no memory for a form");
     buf_init(&where, sizeof wrong->where - 1);
-    f->text = arena_span(a, json_text(alternatives));
+    f->text = arena_span(a, json_text(form));
     bool ok = (f->text.p != NULL && map_init(&m.strings, a, 0)) ||
               err_set(e, ERR_MEMORY, "no memory for a form");
-    ok = ok && build(&m, alternatives, wrong, e);
+    ok = ok && build_any(&m, form, wrong, e);
     if (where.n)
         memcpy(wrong->where, where.p, where.n);
     buf_free(&where);

@@ -187,20 +187,28 @@ static void first_octets(const struct form_state *form, struct form_octet_set *p
     }
 }
 
+/* Whether one token can follow; what says nothing can where the text is free. */
+static bool can_follow(const struct sampler *s, const struct form_state *form, uint32_t id)
+{
+    struct form_state then;
+    bool control;
+    struct span octets = form_octets(s->tokenizer, id, &control);
+    form_copy(&then, form);
+    return octets.n == 0 ? form->free : form_push(&then, octets, control);
+}
+
 /* What cannot follow in the form cannot be drawn. */
 static void hold(struct sampler *s, const struct form_state *form)
 {
     struct form_octet_set plain = {{0}}, framing = {{0}};
-    struct form_state then;
     bool free_string = form_in_free_string(form), control;
     first_octets(form, &plain, &framing);
     for (uint32_t i = 0; i < s->vocabulary; i++) {
         struct span octets = form_octets(s->tokenizer, i, &control);
-        bool can = octets.n != 0 && form_set_has(control ? &framing : &plain, octets.p[0]);
-        if (can && octets.n > 1 && !(free_string && !control && is_plain(octets))) {
-            form_copy(&then, form);
-            can = form_push(&then, octets, control);
-        }
+        bool can =
+            octets.n != 0 ? form_set_has(control ? &framing : &plain, octets.p[0]) : form->free;
+        if (can && octets.n > 1 && !(free_string && !control && is_plain(octets)))
+            can = can_follow(s, form, i);
         if (!can)
             s->z[i] = -INFINITY;
     }
@@ -216,7 +224,7 @@ static void prepare(struct sampler *s, const struct draw *d)
         for (uint32_t i = 0; i < s->vocabulary; i++)
             s->z[i] /= d->p->temperature;
     }
-    if (d->form != NULL)
+    if (d->form != NULL && !d->form->free)
         hold(s, d->form);
 }
 
@@ -381,15 +389,26 @@ static uint32_t win_among(const struct sampler *s, const struct draw *d, uint64_
     return best;
 }
 
-uint32_t sample(struct sampler *s, const struct draw *d)
+static uint32_t choose(struct sampler *s, const struct draw *d)
 {
-    prepare(s, d);
     if (d->p->temperature <= 0)
         return likeliest(s->z, s->vocabulary);
     uint64_t key = noise_key(d->p->seed, d->position);
     if (!filtered(d->p))
         return win(s, d, key);
     return win_among(s, d, key, filter(s, d->p));
+}
+
+/* Free text is drawn as it would be without a form; a token that says a trigger, and then what may
+ * not follow it, is drawn anew. */
+uint32_t sample(struct sampler *s, const struct draw *d)
+{
+    prepare(s, d);
+    uint32_t id = choose(s, d);
+    if (d->form == NULL || !d->form->free || can_follow(s, d->form, id))
+        return id;
+    hold(s, d->form);
+    return choose(s, d);
 }
 
 float sample_margin(struct sampler *s, const struct draw *d, uint32_t drawn, uint32_t given)

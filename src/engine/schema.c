@@ -162,7 +162,7 @@ static bool required(struct form_maker *m, struct json schema, const struct way 
     struct span name;
     uint32_t before;
     if (json_type(list) && (json_type(list) != JSON_ARRAY || json_count(list) > FORM_LIST))
-        return refuse(m, &w, "must be an array of up to 4096 names", e);
+        return refuse(m, &w, "must be an array of up to 8192 names", e);
     if (!map_init(names, m->a, json_count(list)))
         return err_set(e, ERR_MEMORY, "no memory for a form");
     for (struct json r = json_first(list); json_type(r); r = json_next(r), item.index++) {

@@ -47,6 +47,7 @@ struct form_maker {
     struct map strings; /* what strings were held to, to the node that was made for it first */
     struct form_apart *apart;
     size_t apart_count, apart_room;
+    struct form_triggers *triggers; /* NULL: none */
 };
 
 /* ERR_UNSUPPORTED, about a keyword of the schema at a place, or (NULL) the schema itself. */
@@ -86,6 +87,11 @@ bool form_list(struct form_maker *m, uint32_t node, size_t count, struct err *e)
  * to, or for what no value can be; m->where says where. */
 bool schema_node(struct form_maker *m, struct json schema, uint32_t *node,
                  struct err *e) ASSAY_MUST_CHECK;
+/* A text after which an answer is held to *value, a node that is to be set. Valid until the next one. */
+bool form_trigger_add(struct form_maker *m, struct span text, uint32_t **value,
+                      struct err *e) ASSAY_MUST_CHECK;
+/* Once all are there. */
+void form_triggers_link(struct form_triggers *t);
 /* Once all are made: unions within unions, references, and how deep each value goes at least. */
 bool form_settle(struct form_maker *m, struct err *e) ASSAY_MUST_CHECK;
 

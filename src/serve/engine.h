@@ -84,11 +84,12 @@ struct engine_job {
     uint32_t top;
     bool stream, include_usage, logprobs, token_ids, base64;
     struct json tools, tool_choice, parallel, chat_variables;
-    enum engine_tools form; /* of calls of tools; NONE: none were offered */
-    struct span schema;     /* JSON, of the object that the answer is; empty: it may be anything */
+    struct tool_calls_form calls; /* of tools; family NONE: none were offered */
+    struct span schema; /* JSON, of the object that the answer is; empty: it may be anything */
     const char *schema_param; /* where it stands */
     bool must_call;           /* a tool: */
     struct span chosen;       /* of this name; empty: any */
+    struct json allowed;      /* the tools that may be called, as the API names one; missing: all */
     bool one_call;            /* at most, where none must be made */
     struct span model;
     uint8_t random[JOB_RANDOM];
@@ -170,6 +171,8 @@ bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e) 
  * calls them. */
 bool engine_chat_text(struct engine_job *j, struct span messages, struct err *e) ASSAY_MUST_CHECK;
 bool engine_tools_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
+/* The name in a choice of a tool, or in a list of them; empty: there is none. */
+struct span engine_tool_name(const struct engine_job *j, struct json choice);
 
 /* ---- engine_form.c: what the answer is held to ---- */
 

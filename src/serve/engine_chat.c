@@ -227,7 +227,7 @@ bool engine_chat_read(const struct engine *g, const struct engine_chat *c, struc
 bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e)
 {
     struct engine_chat c = {.messages = messages,
-                            .tools = j->form == ENGINE_TOOLS_NONE ? JSON_NOTHING : j->tools,
+                            .tools = j->calls.family == ENGINE_TOOLS_NONE ? JSON_NOTHING : j->tools,
                             .variables = j->chat_variables,
                             .now = j->created,
                             .a = j->arena,
@@ -300,25 +300,57 @@ static bool put_tools(struct engine_job *j, struct buf *out, struct err *e)
         struct span name;
         if (!function_of(j, t, &function))
             return bad_tool(j, i, "must be a function of the caller's", e);
+        enum json_type strict = json_type(json_get(function, "strict"));
         if (!json_string(json_get(function, "name"), &name) || name.n == 0)
             return bad_tool(j, i, "must have a function with a name", e);
+        if (strict > JSON_NULL && strict != JSON_TRUE && strict != JSON_FALSE)
+            return bad_tool(j, i, "is strict or not: a boolean", e);
         put_tool(&w, j, function);
     }
     jw_end_array(&w);
     return buf_ok(out) || err_set(e, ERR_MEMORY, "out of memory for tools");
 }
 
-/* The tool that an object names, in each API's own way. */
-static bool named_choice(struct engine_job *j, struct json v, struct err *e)
+struct span engine_tool_name(const struct engine_job *j, struct json choice)
 {
-    struct json of = j->api == EXCHANGE_CHAT ? json_get(v, "function") : v;
+    struct json of = j->api == EXCHANGE_CHAT ? json_get(choice, "function") : choice;
+    struct span type = SPAN_EMPTY, name = SPAN_EMPTY;
+    (void)json_string(json_get(choice, "type"), &type);
+    if (span_is(type, j->api == EXCHANGE_MESSAGES ? "tool" : "function"))
+        (void)json_string(json_get(of, "name"), &name);
+    return name;
+}
+
+static bool bad_choice(struct engine_job *j, struct err *e)
+{
+    return complain(&j->call->wrong, e, "unsupported_value", "tool_choice",
+                    "must be auto, none, required (of messages: any), name a function or, of "
+                    "OpenAI's APIs, allow some of them");
+}
+
+/* Some of the tools, of which one may or must be called. */
+static bool some_choice(struct engine_job *j, struct json v, struct err *e)
+{
+    struct json of = j->api == EXCHANGE_CHAT ? json_get(v, "allowed_tools") : v;
+    struct span mode = SPAN_EMPTY;
+    (void)json_string(json_get(of, "mode"), &mode);
+    j->allowed = json_get(of, "tools");
+    j->must_call = span_is(mode, "required");
+    return (json_count(j->allowed) && json_type(j->allowed) == JSON_ARRAY &&
+            (j->must_call || span_is(mode, "auto"))) ||
+           bad_choice(j, e);
+}
+
+/* What an object says, in each API's own way. */
+static bool object_choice(struct engine_job *j, struct json v, struct err *e)
+{
     struct span type = SPAN_EMPTY;
     (void)json_string(json_get(v, "type"), &type);
+    if (span_is(type, "allowed_tools") && j->api != EXCHANGE_MESSAGES)
+        return some_choice(j, v, e);
     j->must_call = true;
-    return (span_is(type, j->api == EXCHANGE_MESSAGES ? "tool" : "function") &&
-            json_string(json_get(of, "name"), &j->chosen) && j->chosen.n) ||
-           complain(&j->call->wrong, e, "unsupported_value", "tool_choice",
-                    "must be auto, none, required (of messages: any), or name a function");
+    j->chosen = engine_tool_name(j, v);
+    return j->chosen.n || bad_choice(j, e);
 }
 
 /* Whether one is called, and which; left to the model, or held to by a form. */
@@ -333,7 +365,27 @@ static bool judge_choice(struct engine_job *j, bool *none, struct err *e)
     j->must_call = is_word && span_is(choice, messages ? "any" : "required");
     if (!is_there(v) || *none || j->must_call || (is_word && span_is(choice, "auto")))
         return true;
-    return named_choice(j, v, e);
+    return object_choice(j, v, e);
+}
+
+/* Whom the choice names is offered. */
+static bool judge_allowed(struct engine_job *j, struct err *e)
+{
+    size_t i = 0;
+    char param[PARAM_MAX];
+    for (struct json t = json_first(j->allowed); json_type(t); t = json_next(t), i++) {
+        struct span name = engine_tool_name(j, t), offered = SPAN_EMPTY;
+        bool found = false;
+        for (struct json o = json_first(j->tools); !found && json_type(o); o = json_next(o))
+            found = name.n && json_string(json_get(json_get(o, "function"), "name"), &offered) &&
+                    span_eq(name, offered);
+        if (found)
+            continue;
+        (void)snprintf(param, sizeof param, "tool_choice%s.tools[%zu]",
+                       j->api == EXCHANGE_CHAT ? ".allowed_tools" : "", i);
+        return complain(&j->call->wrong, e, "invalid_value", param, "names none of the tools");
+    }
+    return true;
 }
 
 /* One call is what a form lets through; a free answer ends with its first where no more are asked for. */
@@ -382,6 +434,6 @@ bool engine_tools_read(struct engine_job *j, struct err *e)
     buf_free(&text);
     if (!ok || !copy.p)
         return ok ? err_set(e, ERR_MEMORY, "out of memory for tools") : false;
-    j->form = form;
-    return json_parse(&j->tools, copy, JSON_STRICT, j->arena, e);
+    j->calls.family = form;
+    return json_parse(&j->tools, copy, JSON_STRICT, j->arena, e) && judge_allowed(j, e);
 }

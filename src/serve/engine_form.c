@@ -8,43 +8,64 @@
 
 #include "serve/engine.h"
 
-enum { FORM_TEXT_MAX = 64 << 20 };
+enum { FORM_TEXT_MAX = 64 << 20, FORM_ARENA = 256 << 20 };
 
 /* The text of a form, made one alternative after another. */
 struct form_text {
+    struct engine_job *j;
     struct buf text;
     struct json_writer w;
+    size_t *tool; /* that each alternative is a call of */
+    size_t count, room;
 };
 
-static void begin(struct form_text *f)
+/* One alternative; what is empty is left out. */
+struct part {
+    struct span trigger, begin, schema, end;
+    bool list;
+};
+
+static void begin(struct form_text *f, struct engine_job *j)
 {
+    *f = (struct form_text){.j = j};
     buf_init(&f->text, FORM_TEXT_MAX);
     jw_init(&f->w, json_sink_buf, &f->text, false);
-    jw_array(&f->w);
 }
 
-static void add(struct form_text *f, struct span before, struct span schema, struct span behind)
+static void put_text(struct json_writer *w, const char *key, struct span text)
 {
+    if (text.n == 0)
+        return;
+    jw_key(w, key);
+    jw_string(w, text);
+}
+
+static void add(struct form_text *f, size_t tool, const struct part *p)
+{
+    size_t *grown = arena_grow(f->j->arena, f->tool, f->count, &f->room, sizeof *grown);
+    f->text.failed = f->text.failed || !grown;
+    if (!grown)
+        return;
+    f->tool = grown;
+    grown[f->count++] = tool;
     jw_object(&f->w);
-    if (before.n) {
-        jw_key(&f->w, "begin");
-        jw_string(&f->w, before);
+    put_text(&f->w, "trigger", p->trigger);
+    if (p->list) {
+        jw_key(&f->w, "list");
+        jw_bool(&f->w, true);
     }
+    put_text(&f->w, "begin", p->begin);
     jw_key(&f->w, "schema");
-    jw_raw(&f->w, schema);
-    if (behind.n) {
-        jw_key(&f->w, "end");
-        jw_string(&f->w, behind);
-    }
+    jw_raw(&f->w, p->schema);
+    put_text(&f->w, "end", p->end);
     jw_end_object(&f->w);
 }
 
 /* *why: what is wrong with it, when it is the caller's schema. */
-static bool end(struct form_text *f, struct engine_job *j, struct engine_form_wrong *wrong,
-                struct err *why)
+static bool end(struct form_text *f, struct engine_form_wrong *wrong, struct err *why)
 {
     struct json root;
-    jw_end_array(&f->w);
+    struct engine_job *j = f->j;
     bool ok = buf_ok(&f->text) && !f->w.failed;
     struct span copy = ok ? arena_span(j->arena, buf_span(&f->text)) : SPAN_EMPTY;
     buf_free(&f->text);
@@ -73,31 +94,76 @@ static bool complain_of(struct engine_job *j, const char *param, const struct en
 
 /* ---- calls ---- */
 
-/* How a family writes a call, around the name and around the arguments (tool_calls.c reads it). */
-static const struct {
-    const char *before, *between, *behind;
-} calls[] = {
-    [ENGINE_TOOLS_HERMES] = {"<tool_call>\n{\"name\": ", ", \"arguments\": ", "}\n</tool_call>"},
-    [ENGINE_TOOLS_LLAMA] = {"{\"name\": ", ", \"parameters\": ", "}"},
-    [ENGINE_TOOLS_MISTRAL] = {"[TOOL_CALLS][{\"name\": ", ", \"arguments\": ", "}]"}};
+/*
+ * How a family writes a call (tool_calls.c reads it). Where one must be made, the answer is all of these
+ * texts; where one may be made, it is free until `trigger` was written, and then `between` is any white
+ * space or, of a list, what arrays have. %s in any of them stands for the name, as JSON.
+ */
+static const struct writing {
+    const char *trigger, *between, *before, *behind;
+    enum engine_tools family;
+    bool list, bare; /* bare: the name stands there without quotes */
+} writings[] = {
+    {"<tool_call>", "\n", "{\"name\": %s, \"arguments\": ", "}\n</tool_call>", ENGINE_TOOLS_HERMES,
+     false, false},
+    {"{\"name\": %s", "", ", \"parameters\": ", "}", ENGINE_TOOLS_LLAMA, false, false},
+    {"{\"name\":%s", "", ",\"parameters\":", "}", ENGINE_TOOLS_LLAMA, false, false},
+    {"<|python_tag|>", "", "{\"name\": %s, \"parameters\": ", "}", ENGINE_TOOLS_LLAMA, false,
+     false},
+    {"[TOOL_CALLS]", "[", "{\"name\": %s, \"arguments\": ", "}", ENGINE_TOOLS_MISTRAL, true, false},
+    {"[TOOL_CALLS]", "", "%s[ARGS]", "", ENGINE_TOOLS_MISTRAL, false, true}};
 
-static void add_call(struct form_text *f, enum engine_tools form, struct json function)
+/* A text with the name in its place. */
+static void put_named(struct buf *out, const char *text, const struct writing *w, struct span name)
 {
-    static const char nothing[] = "{\"properties\":{},\"additionalProperties\":false}";
-    struct json schema = json_get(function, "parameters");
-    struct json_writer w;
-    struct buf before;
-    struct span name = SPAN_EMPTY;
-    (void)json_string(json_get(function, "name"), &name);
+    const char *at = strstr(text, "%s");
+    struct json_writer quoted;
+    buf_put(out, text, at ? (size_t)(at - text) : strlen(text));
+    if (!at)
+        return;
+    if (w->bare) {
+        buf_put_span(out, name);
+    } else {
+        jw_init(&quoted, json_sink_buf, out, false);
+        jw_string(&quoted, name);
+    }
+    buf_put_str(out, at + strlen("%s"));
+}
+
+/* One tool, written in one way. `must`: all of it stands there. */
+static void add_writing(struct form_text *f, const struct writing *w, size_t tool, struct span name,
+                        struct span schema, bool must)
+{
+    struct buf trigger, before;
+    char behind[32];
+    buf_init(&trigger, FORM_TEXT_MAX);
     buf_init(&before, FORM_TEXT_MAX);
-    buf_put_str(&before, calls[form].before);
-    jw_init(&w, json_sink_buf, &before, false);
-    jw_string(&w, name);
-    buf_put_str(&before, calls[form].between);
-    add(f, buf_span(&before), json_type(schema) > JSON_NULL ? json_text(schema) : span_str(nothing),
-        span_str(calls[form].behind));
-    f->text.failed = f->text.failed || !buf_ok(&before);
+    put_named(must ? &before : &trigger, w->trigger, w, name);
+    buf_put_str(&before, must ? w->between : "");
+    put_named(&before, w->before, w, name);
+    (void)snprintf(behind, sizeof behind, "%s%s", w->behind, must && w->list ? "]" : "");
+    add(f, tool,
+        &(struct part){.trigger = buf_span(&trigger),
+                       .list = w->list && !must,
+                       .begin = buf_span(&before),
+                       .schema = schema,
+                       .end = span_str(behind)});
+    f->text.failed = f->text.failed || !buf_ok(&trigger) || !buf_ok(&before);
+    buf_free(&trigger);
     buf_free(&before);
+}
+
+/* Where one must be made, the family's first way is enough. */
+static void add_call(struct form_text *f, size_t tool, struct span name, struct span schema,
+                     bool must)
+{
+    for (size_t i = 0; i < sizeof writings / sizeof *writings; i++) {
+        if (writings[i].family != f->j->calls.family)
+            continue;
+        add_writing(f, &writings[i], tool, name, schema, must);
+        if (must)
+            return;
+    }
 }
 
 static const char *schema_of_tools(enum exchange_api api)
@@ -107,47 +173,137 @@ static const char *schema_of_tools(enum exchange_api api)
                                       : "parameters";
 }
 
-/* The tools that may be called; *named: the one, when it is one. */
-static size_t add_calls(struct form_text *f, const struct engine_job *j, size_t *named)
+/* ---- what arguments are held to ---- */
+
+static bool can_hold(struct span schema)
+{
+    const struct engine_form *form;
+    struct engine_form_wrong wrong;
+    struct json root;
+    struct buf text;
+    struct arena *scratch = arena_new(FORM_ARENA);
+    buf_init(&text, FORM_TEXT_MAX);
+    buf_put_str(&text, "[{\"schema\":");
+    buf_put_span(&text, schema);
+    buf_put_str(&text, "}]");
+    bool ok = scratch && buf_ok(&text) &&
+              json_parse(&root, buf_span(&text), JSON_STRICT, scratch, NULL) &&
+              engine_form_read(&form, root, scratch, &wrong, NULL);
+    buf_free(&text);
+    arena_free(scratch);
+    return ok;
+}
+
+/*
+ * Strict ones are held to their schema, or the request is refused. Others are held to it where a call
+ * must be made, and of Responses, whose tools are strict unless they say that they are not, as far as
+ * it is among what answers can be held to; the rest is any object. *held: to its schema.
+ */
+static struct span arguments_of(const struct engine_job *j, struct json function, bool must,
+                                bool *held)
+{
+    static const char none[] = "{\"properties\":{},\"additionalProperties\":false}";
+    struct json strict = json_get(function, "strict"), schema = json_get(function, "parameters");
+    struct span text = json_type(schema) > JSON_NULL ? json_text(schema) : span_str(none);
+    bool open = json_type(strict) <= JSON_NULL;
+    *held = json_type(strict) == JSON_TRUE;
+    if (!*held && (must || (open && j->api == EXCHANGE_RESPONSES)))
+        *held = can_hold(text);
+    return *held ? text : span_str("{\"type\":\"object\"}");
+}
+
+static bool may_call(const struct engine_job *j, struct span name)
+{
+    bool may = json_type(j->allowed) == JSON_MISSING;
+    for (struct json t = json_first(j->allowed); !may && json_type(t); t = json_next(t))
+        may = span_eq(engine_tool_name(j, t), name);
+    return may && (j->chosen.n == 0 || span_eq(j->chosen, name));
+}
+
+/* How many there are that may be called, and whether one of them is held to its schema. */
+static size_t add_calls(struct form_text *f, bool must, bool *any_held)
 {
     size_t count = 0, i = 0;
-    for (struct json t = json_first(j->tools); json_type(t); t = json_next(t), i++) {
+    *any_held = false;
+    for (struct json t = json_first(f->j->tools); json_type(t); t = json_next(t), i++) {
         struct json function = json_get(t, "function");
-        struct span name = SPAN_EMPTY;
+        struct span name = SPAN_EMPTY, schema;
+        bool held;
         (void)json_string(json_get(function, "name"), &name);
-        if (j->chosen.n && !span_eq(name, j->chosen))
+        if (!may_call(f->j, name))
             continue;
-        add_call(f, j->form, function);
-        *named = i;
+        schema = arguments_of(f->j, function, must, &held);
+        add_call(f, i, name, schema, must);
+        *any_held = *any_held || held;
         count++;
     }
     return count;
 }
 
-bool engine_form_answer(struct engine_job *j, struct err *e)
+/* ---- forms ---- */
+
+static bool finish(struct form_text *f, struct err *e)
 {
-    struct form_text f;
+    struct engine_job *j = f->j;
     struct engine_form_wrong wrong = {0};
     struct err why = ERR_INIT;
     char param[PARAM_MAX];
-    size_t named = 0;
     bool schema = j->schema.n && !j->must_call;
-    bool tools = j->form != ENGINE_TOOLS_NONE && (j->must_call || schema);
-    if (!schema && !tools)
-        return true;
-    begin(&f);
-    if (schema)
-        add(&f, SPAN_EMPTY, j->schema, SPAN_EMPTY);
-    if (tools && add_calls(&f, j, &named) == 0) {
-        buf_free(&f.text);
-        return complain(&j->call->wrong, e, "invalid_value", "tool_choice",
-                        "names none of the tools");
-    }
-    if (end(&f, j, &wrong, &why))
+    if (end(f, &wrong, &why))
         return writable(j, schema ? j->schema_param : "tools", e);
     if (schema && wrong.alternative == 0)
         return complain_of(j, j->schema_param, &wrong, &why, e);
     (void)snprintf(param, sizeof param, "tools[%zu].%s",
-                   j->chosen.n ? named : wrong.alternative - schema, schema_of_tools(j->api));
+                   wrong.alternative < f->count ? f->tool[wrong.alternative] : 0,
+                   schema_of_tools(j->api));
     return complain_of(j, param, &wrong, &why, e);
+}
+
+/* An object of the schema, or a call; where one must be made, that alone. */
+static bool whole_answer(struct engine_job *j, bool schema, bool tools, struct err *e)
+{
+    struct form_text f;
+    bool held;
+    begin(&f, j);
+    jw_array(&f.w);
+    if (schema)
+        add(&f, 0, &(struct part){.schema = j->schema});
+    if (tools && add_calls(&f, true, &held) == 0) {
+        buf_free(&f.text);
+        return complain(&j->call->wrong, e, "invalid_value", "tool_choice",
+                        "names none of the tools");
+    }
+    jw_end_array(&f.w);
+    return finish(&f, e);
+}
+
+/* Anything, and calls within it; nothing is held to where nobody asked for it. */
+static bool calls_within(struct engine_job *j, struct err *e)
+{
+    struct form_text f;
+    bool held;
+    begin(&f, j);
+    jw_object(&f.w);
+    jw_key(&f.w, "calls");
+    jw_array(&f.w);
+    (void)add_calls(&f, false, &held);
+    jw_end_array(&f.w);
+    jw_key(&f.w, "again");
+    jw_bool(&f.w, !j->one_call);
+    jw_end_object(&f.w);
+    j->calls.held = held || json_type(j->allowed);
+    if (j->calls.held)
+        return finish(&f, e);
+    buf_free(&f.text);
+    return true;
+}
+
+bool engine_form_answer(struct engine_job *j, struct err *e)
+{
+    bool offered = j->calls.family != ENGINE_TOOLS_NONE;
+    bool schema = j->schema.n && !j->must_call;
+    j->calls.tools = j->tools;
+    if (schema || (offered && j->must_call))
+        return whole_answer(j, schema, offered, e);
+    return !offered || calls_within(j, e);
 }

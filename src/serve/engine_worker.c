@@ -31,11 +31,11 @@ static void announce(struct engine_job *j)
 /* With tools a text is held back where a call could begin in it. */
 static struct span showable(struct engine_answer *a, struct span text)
 {
-    if (a->job->form == ENGINE_TOOLS_NONE)
+    if (a->job->calls.family == ENGINE_TOOLS_NONE)
         return text;
     size_t from = a->shown, until;
     buf_put_span(&a->marked, text);
-    until = tool_calls_before(a->job->form, buf_span(&a->marked));
+    until = tool_calls_before(a->job->calls.family, buf_span(&a->marked));
     a->shown = until > from ? until : from;
     return span_sub(buf_span(&a->marked), from, a->shown - from);
 }
@@ -43,7 +43,7 @@ static struct span showable(struct engine_answer *a, struct span text)
 static void add_mark(struct engine_answer *a, uint32_t id)
 {
     struct token t;
-    if (a->job->form != ENGINE_TOOLS_NONE &&
+    if (a->job->calls.family != ENGINE_TOOLS_NONE &&
         tokenizer_token(&t, engine_tokenizer(a->job->worker->engine), id) &&
         t.type == TOKEN_CONTROL && tool_calls_mark(t.bytes))
         buf_put_span(&a->marked, t.bytes);
@@ -67,8 +67,7 @@ static bool ends_with_call(struct engine_answer *a, struct span text)
     if (!j->one_call || text.n == 0 || !memchr(text.p, '}', text.n))
         return false;
     struct arena *scratch = arena_new(CALL_ARENA);
-    a->called =
-        scratch && tool_calls_first(&a->calls, j->form, buf_span(&a->marked), j->tools, scratch);
+    a->called = scratch && tool_calls_first(&a->calls, &j->calls, buf_span(&a->marked), scratch);
     a->calls.count = 0;
     arena_free(scratch);
     return a->called;
@@ -99,11 +98,11 @@ static bool conclude(struct engine_answer *a)
     struct engine_job *j = a->job;
     struct span text = buf_span(&a->tape.text);
     a->content = text;
-    if (j->form == ENGINE_TOOLS_NONE)
+    if (j->calls.family == ENGINE_TOOLS_NONE)
         return true;
     struct span marked = buf_span(&a->marked);
-    bool one = a->called && tool_calls_first(&a->calls, j->form, marked, j->tools, j->arena);
-    if (!one && !tool_calls_read(&a->calls, j->form, marked, j->tools, j->arena))
+    bool one = a->called && tool_calls_first(&a->calls, &j->calls, marked, j->arena);
+    if (!one && !tool_calls_read(&a->calls, &j->calls, marked, j->arena))
         return false;
     if (a->calls.count)
         a->content = a->calls.content;
@@ -113,7 +112,7 @@ static bool conclude(struct engine_answer *a)
 static void end_stream(struct engine_answer *a)
 {
     struct engine_job *j = a->job;
-    bool tools = j->form != ENGINE_TOOLS_NONE;
+    bool tools = j->calls.family != ENGINE_TOOLS_NONE;
     struct engine_piece rest = {a->result.text, NULL};
     if (tools)
         rest.text = span_sub(a->content, a->shown, a->content.n);
@@ -144,7 +143,7 @@ void engine_on_done(void *arg, const struct engine_result *r)
     a->result = *r;
     if (a->called && r->finish == ENGINE_CANCELLED)
         a->result.finish = ENGINE_END;
-    if (j->form != ENGINE_TOOLS_NONE)
+    if (j->calls.family != ENGINE_TOOLS_NONE)
         buf_put_span(&a->marked, r->text);
     if (r->embedding)
         buf_put(&a->vector, r->embedding, r->embedding_size * sizeof *r->embedding);

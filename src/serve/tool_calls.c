@@ -84,9 +84,8 @@ size_t tool_calls_before(enum engine_tools form, struct span text)
 
 struct reading {
     struct tool_calls *out;
-    struct json tools;
+    const struct tool_calls_form *form;
     struct arena *a;
-    bool strict; /* only tools that were offered */
 };
 
 static bool was_offered(struct json tools, struct span name)
@@ -104,7 +103,7 @@ static bool add(struct reading *r, struct span name, struct json arguments)
     struct span text = span_str("{}");
     struct json value = arguments;
     if (r->out->count == TOOL_CALLS_MAX || name.n == 0 ||
-        (r->strict && !was_offered(r->tools, name)))
+        (r->form->family == ENGINE_TOOLS_LLAMA && !was_offered(r->form->tools, name)))
         return false;
     if (json_type(arguments) == JSON_OBJECT)
         text = json_text(arguments);
@@ -117,6 +116,19 @@ static bool add(struct reading *r, struct span name, struct json arguments)
     return true;
 }
 
+/* As engine_form.c has a call begin that no mark announces. */
+static bool begins_as_held(struct json call)
+{
+    static const char *const beginnings[] = {"{\"name\": ", "{\"name\":"};
+    struct json name = json_get(call, "name");
+    struct span text = json_text(call), written = json_text(name), said;
+    bool plain = json_string(name, &said) && said.n + 2 == written.n; /* without escapes */
+    for (size_t i = 0; plain && i < sizeof beginnings / sizeof *beginnings; i++)
+        if (span_starts(text, beginnings[i]) && written.p == text.p + strlen(beginnings[i]))
+            return true;
+    return false;
+}
+
 /* An object that is a call; arguments go by either name. */
 static bool add_object(struct reading *r, struct json call)
 {
@@ -124,6 +136,8 @@ static bool add_object(struct reading *r, struct json call)
     struct span name;
     if (!json_type(arguments))
         arguments = json_get(call, "parameters");
+    if (r->form->held && r->form->family == ENGINE_TOOLS_LLAMA && !begins_as_held(call))
+        return false;
     return json_string(json_get(call, "name"), &name) && add(r, name, arguments);
 }
 
@@ -210,10 +224,11 @@ static bool read_llama(struct reading *r, struct span text, struct buf *content)
     return true;
 }
 
-bool tool_calls_first(struct tool_calls *out, enum engine_tools form, struct span text,
-                      struct json tools, struct arena *a)
+bool tool_calls_first(struct tool_calls *out, const struct tool_calls_form *as, struct span text,
+                      struct arena *a)
 {
-    struct reading r = {out, tools, a, form == ENGINE_TOOLS_LLAMA};
+    struct reading r = {out, as, a};
+    enum engine_tools form = as->family;
     bool marked = form == ENGINE_TOOLS_HERMES || form == ENGINE_TOOLS_MISTRAL;
     const char *mark = marked ? mark_of(form) : llama_begin;
     size_t at = marked ? find(text, mark) : 0;
@@ -234,10 +249,11 @@ bool tool_calls_first(struct tool_calls *out, enum engine_tools form, struct spa
     return take_value(&r, &rest, &call) && add_object(&r, call);
 }
 
-bool tool_calls_read(struct tool_calls *out, enum engine_tools form, struct span text,
-                     struct json tools, struct arena *a)
+bool tool_calls_read(struct tool_calls *out, const struct tool_calls_form *as, struct span text,
+                     struct arena *a)
 {
-    struct reading r = {out, tools, a, form == ENGINE_TOOLS_LLAMA};
+    struct reading r = {out, as, a};
+    enum engine_tools form = as->family;
     struct buf content;
     buf_init(&content, text.n + 1);
     out->count = 0;

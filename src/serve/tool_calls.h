@@ -24,14 +24,21 @@ struct tool_calls {
 
 /* How much of a text that goes on is no part of a call, whatever follows. */
 size_t tool_calls_before(enum engine_tools form, struct span text);
-/* A text that is whole. `tools`: those that the request offered, as OpenAI has them. False: out of
- * memory. */
-bool tool_calls_read(struct tool_calls *out, enum engine_tools form, struct span text,
-                     struct json tools, struct arena *a) ASSAY_MUST_CHECK;
+/* How an answer's calls may be written. */
+struct tool_calls_form {
+    enum engine_tools family;
+    struct json tools; /* that may be called, as OpenAI has them */
+    /* The answer's form holds them: without a mark, a call is what begins as the form has it begin. */
+    bool held;
+};
+
+/* A text that is whole. False: out of memory. */
+bool tool_calls_read(struct tool_calls *out, const struct tool_calls_form *form, struct span text,
+                     struct arena *a) ASSAY_MUST_CHECK;
 /* The first call of a text that goes on, once it is whole, and what stands before it. False: there
  * is none yet, and *out is of no use. */
-bool tool_calls_first(struct tool_calls *out, enum engine_tools form, struct span text,
-                      struct json tools, struct arena *a) ASSAY_MUST_CHECK;
+bool tool_calls_first(struct tool_calls *out, const struct tool_calls_form *form, struct span text,
+                      struct arena *a) ASSAY_MUST_CHECK;
 /* Whether a control token's text is one of the marks of calls, which texts do not show. */
 bool tool_calls_mark(struct span token);
 

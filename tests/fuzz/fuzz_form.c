@@ -1,5 +1,5 @@
 /*
- * A schema, NUL, and octets that choose: whatever is made of the schema, walking its form over octets
+ * A schema, or calls within free text, NUL, and octets that choose: whatever is made of the schema, walking its form over octets
  * that it needs never leads where no octet can follow, what is over parses, and pushing many
  * octets at once is pushing them one by one.
  */
@@ -27,6 +27,8 @@ static const struct engine_form *form_of(struct span schema, struct arena *a)
     struct buf text;
     if (!json_parse(&root, schema, JSON_STRICT, a, NULL))
         return NULL;
+    if (json_type(json_get(root, "calls")))
+        return engine_form_read(&f, root, a, &wrong, NULL) ? f : NULL;
     buf_init(&text, 1 << 20);
     buf_put_str(&text, "[{\"schema\":");
     buf_put_span(&text, schema);
@@ -63,13 +65,14 @@ static void walk(const struct engine_form *f, struct span choices)
         uint8_t can[256];
         size_t n = ways(&s, can);
         demand(n > 0);
-        uint8_t next = can[choices.p[i] % n];
+        uint8_t next = s.free ? choices.p[i] : can[choices.p[i] % n];
         demand(form_push(&s, (struct span){&next, 1}, false));
         buf_put_u8(&said, next);
     }
     form_begin(&whole, f);
-    demand(form_push(&whole, buf_span(&said), false) && whole.over == s.over);
-    if (s.over && said.p[0] != '<') {
+    demand(form_push(&whole, buf_span(&said), false) && whole.over == s.over &&
+           whole.free == s.free);
+    if (s.over && f->triggers == NULL && said.p[0] != '<') {
         struct json root;
         struct arena *a = arena_new(ARENA);
         demand(a && json_parse(&root, buf_span(&said), JSON_KEEP_DUPLICATES, a, NULL));

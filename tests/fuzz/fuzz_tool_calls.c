@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum engine_tools form = (enum engine_tools)(data[0] % FORMS);
     struct span text = {data + 1, size - 1};
     demand(a && json_parse(&tools, span_str(offered), JSON_STRICT, a, NULL));
-    if (tool_calls_read(&calls, form, text, tools, a)) {
+    const struct tool_calls_form as = {form, tools, data[0] >= 128};
+    if (tool_calls_read(&calls, &as, text, a)) {
         size_t shown = shown_of(form, text);
         demand(calls.count <= TOOL_CALLS_MAX && shown <= calls.content.n);
         demand(shown == 0 || memcmp(calls.content.p, text.p, shown) == 0);

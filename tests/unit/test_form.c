@@ -410,7 +410,7 @@ static void there_is_always_a_way_on(void **state)
 static void wide_objects_are_made(void **state)
 {
     (void)state;
-    enum { MEMBERS = FORM_NODES - 96 };
+    enum { MEMBERS = FORM_LIST - 96 };
     struct buf text;
     buf_init(&text, 4 << 20);
     buf_put_str(&text, "{\"properties\":{");
@@ -475,16 +475,144 @@ static void unions_beyond_the_bound_still_end(void **state)
     struct form_state s;
     buf_init(&text, 1 << 16);
     buf_put_str(&text, "{\"anyOf\":[");
-    for (int i = 0; i < 3 * FORM_THREADS; i++)
-        buf_printf(&text, "%s{\"properties\":{\"k\":{\"const\":\"x%d\"}},\"required\":[\"k\"]}",
+    for (int i = 0; i < FORM_THREADS; i++)
+        buf_printf(&text,
+                   "%s{\"properties\":{\"k\":{\"anyOf\":[{\"properties\":{\"l\":{\"const\":%d}}},"
+                   "{\"properties\":{\"l\":{\"const\":\"a\"}}}]}},\"required\":[\"k\"]}",
                    i ? "," : "", i);
     buf_put_str(&text, "]}");
     const struct engine_form *f = good(buf_cstr(&text));
     form_begin(&s, f);
-    assert_true(form_push(&s, span_str("{\"k\":\"x"), false));
+    assert_true(form_push(&s, span_str("{\"k\":{"), false));
     assert_int_equal(s.count, FORM_THREADS);
-    assert_true(takes(f, "{\"k\":\"x0\"}") && takes(f, "{\"k\":\"x15\"}"));
+    assert_true(takes(f, "{\"k\":{\"l\":0}}") && takes(f, "{\"k\":{\"l\":255}}"));
     buf_free(&text);
+}
+
+/* Models of a discriminated union: each of them can be said, or the form is refused. */
+static const struct engine_form *union_of(int count)
+{
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    buf_put_str(&text, "{\"anyOf\":[");
+    for (int i = 0; i < count; i++)
+        buf_printf(&text, "%s{\"properties\":{\"k\":{\"const\":\"x%d\"}},\"required\":[\"k\"]}",
+                   i ? "," : "", i);
+    buf_put_str(&text, "]}");
+    const struct engine_form *f = of_schema(buf_cstr(&text));
+    buf_free(&text);
+    return f;
+}
+
+static void each_of_many_that_begin_alike_is_taken(void **state)
+{
+    (void)state;
+    char value[32];
+    const struct engine_form *f = union_of(FORM_THREADS);
+    assert_non_null(f);
+    for (int i = 0; i < FORM_THREADS; i++) {
+        snprintf(value, sizeof value, "{\"k\":\"x%d\"}", i);
+        if (!takes(f, value))
+            fail_msg("%s", value);
+    }
+    assert_null(union_of(FORM_THREADS + 1));
+}
+
+/* ---- free text ---- */
+
+#define NAMED(name, schema)                                                                        \
+    "{\"trigger\":\"<call>\",\"begin\":\"\\n" name " \",\"schema\":" schema ",\"end\":\"</"        \
+    "call>\"}"
+#define ONE "{\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]}"
+#define CALLS "\"calls\":[" NAMED("f", ONE) "," NAMED("g", "{\"additionalProperties\":false}") "]"
+
+/* All octets are taken, in whatever pieces they come. */
+static bool goes_on(struct form_state *s, const struct engine_form *f, const char *text)
+{
+    struct span all = span_str(text);
+    bool ok = true, last = false;
+    for (size_t piece = 1; piece <= all.n; piece++) {
+        form_begin(s, f);
+        ok = true;
+        for (size_t i = 0; ok && i < all.n; i += piece)
+            ok = form_push(s, span_sub(all, i, all.n - i < piece ? all.n - i : piece), false);
+        if (piece > 1 && ok != last)
+            fail_msg("%s: taken otherwise in pieces of %zu", text, piece);
+        last = ok;
+    }
+    return ok;
+}
+
+static void text_is_free_until_a_call_begins(void **state)
+{
+    (void)state;
+    struct form_state s;
+    const struct engine_form *f = made("{" CALLS ",\"again\":true}");
+    assert_non_null(f);
+    static const char *const good_ones[] = {
+        "any text, {\"a\": nothing} \xff\xfe <call",
+        "<<call>\nf {\"a\":1}</call>",
+        "<call<cal<call>\nf {\"a\": 12 }</call> and <call>\ng {}</call> so on </call>",
+        "<call>\nf {\"a\"",
+    };
+    static const char *const bad_ones[] = {"<call>f", "a<call>\nh", "<call>\nf {\"a\":\"",
+                                           "<call>\ng {}</call><call>\ng {\"", "<call>\nf {}"};
+    for (size_t i = 0; i < COUNT(good_ones); i++)
+        if (!goes_on(&s, f, good_ones[i]) || s.over)
+            fail_msg("%s", good_ones[i]);
+    for (size_t i = 0; i < COUNT(bad_ones); i++)
+        if (goes_on(&s, f, bad_ones[i]))
+            fail_msg("%s", bad_ones[i]);
+    /* Once: over with its end. */
+    f = made("{" CALLS "}");
+    assert_true(goes_on(&s, f, "a <call>\nf {\"a\":1}</call>") && s.over);
+    assert_false(goes_on(&s, f, "a <call>\nf {\"a\":1}</call> "));
+}
+
+static void control_tokens_say_nothing_in_free_text_but_a_trigger(void **state)
+{
+    (void)state;
+    struct form_state s;
+    const struct engine_form *f = made("{" CALLS "}");
+    form_begin(&s, f);
+    assert_true(form_push(&s, span_str("<ca"), false));
+    assert_true(form_push(&s, span_str("<|pause|>"), true) && s.free);
+    assert_true(form_push(&s, span_str("ll>"), false) && !s.free);
+    form_begin(&s, f);
+    assert_true(form_push(&s, span_str("a"), false) && form_push(&s, span_str("<call>"), true));
+    assert_false(s.free || form_push(&s, span_str("<|pause|>"), true));
+}
+
+static void triggers_are_found_within_one_another(void **state)
+{
+    (void)state;
+    struct form_state s;
+    const struct engine_form *f = made(
+        "{\"calls\":[{\"trigger\":\"abcd\",\"schema\":{\"type\":\"object\"}},"
+        "{\"trigger\":\"bc\",\"list\":true,\"begin\":\"x\",\"schema\":" ONE "},"
+        "{\"trigger\":\"bc\",\"list\":true,\"begin\":\"y\",\"schema\":" ONE "}],\"again\":true}");
+    assert_non_null(f);
+    assert_true(goes_on(&s, f, "abc [x{\"a\":1}, y{\"a\":2} ]bbc[y{\"a\":3}]abab"));
+    assert_true(s.free);
+    assert_false(goes_on(&s, f, "abcd"));
+    assert_false(goes_on(&s, f, "bc[]"));
+    f = made("{\"calls\":[{\"trigger\":\"b\",\"list\":true,\"begin\":\"x\",\"schema\":" ONE "}]}");
+    assert_true(goes_on(&s, f, "b[x{\"a\":1}]") && s.over);
+    assert_false(goes_on(&s, f, "b[x{\"a\":1},"));
+}
+
+static void calls_without_a_trigger_are_none(void **state)
+{
+    (void)state;
+    assert_null(made("{\"calls\":[{\"schema\":{\"type\":\"object\"}}]}"));
+    assert_null(made("{\"calls\":[]}"));
+    assert_null(made("{}"));
+    assert_null(made("{" CALLS ",\"again\":1}"));
+    assert_null(
+        made("{\"calls\":[{\"trigger\":\"a\",\"list\":1,\"schema\":{\"type\":\"object\"}}]}"));
+    assert_null(made("{\"calls\":[" NAMED("f", ONE) "," NAMED("g", "{\"not\":{}}") "]}"));
+    assert_int_equal(wrong.alternative, 1);
+    assert_string_equal(wrong.where, "#/not");
 }
 
 static void values_stand_between_their_texts(void **state)
@@ -502,7 +630,8 @@ static void values_stand_between_their_texts(void **state)
     assert_true(form_push(&s, span_str("<call>"), true));
     assert_true(form_push(&s, span_str("g("), false));
     assert_false(form_push(&s, span_str("{"), true));
-    assert_null(made("[{\"begin\":\"a\",\"schema\":{\"type\":\"object\"}}]"));
+    assert_true(takes(made("[{\"begin\":\"a\",\"schema\":{\"type\":\"object\"}}]"), "a{}"));
+    assert_null(made("[{\"end\":\"a\",\"schema\":{\"type\":\"object\"}}]"));
     assert_null(made("[{\"begin\":\"\",\"schema\":{\"type\":\"object\"},\"end\":\"\"}]"));
     assert_null(made("[]"));
     assert_null(made("[{\"schema\":{\"type\":\"object\"}},{\"schema\":{\"type\":\"null\"}}]"));
@@ -522,7 +651,12 @@ int main(void)
         cmocka_unit_test(references_over_references_are_bounded),
         cmocka_unit_test(depth_and_white_space_are_bounded),
         cmocka_unit_test(unions_beyond_the_bound_still_end),
+        cmocka_unit_test(each_of_many_that_begin_alike_is_taken),
         cmocka_unit_test(values_stand_between_their_texts),
+        cmocka_unit_test(text_is_free_until_a_call_begins),
+        cmocka_unit_test(control_tokens_say_nothing_in_free_text_but_a_trigger),
+        cmocka_unit_test(triggers_are_found_within_one_another),
+        cmocka_unit_test(calls_without_a_trigger_are_none),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -15,14 +15,23 @@
 #define NO_SPACE "\"logit_bias\":{\"10\":-100,\"11\":-100}"
 #define CHAT                                                                                       \
     "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}]," NO_SPACE ","
+#define CHAT_MARKS(bias)                                                                           \
+    "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}],\"logit_bias\":{"   \
+    "\"10\":-100,\"11\":-100,\"3\":" bias ",\"4\":" bias ",\"5\":" bias "},"
 #define SCHEMA                                                                                     \
     "{\"type\":\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\"},\"n\":{\"enum\":[1,12]},"  \
     "\"s\":{\"type\":\"string\",\"maxLength\":4}},\"required\":[\"ok\",\"n\",\"s\"],"              \
     "\"additionalProperties\":false}"
 #define OK                                                                                         \
     "{\"type\":\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\"}},\"required\":[\"ok\"]}"
+#define PATTERN                                                                                    \
+    "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"(?=a)\"}}}"
 #define FUNCTION(name, schema)                                                                     \
     "{\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"parameters\":" schema "}}"
+#define STRICT(name, schema)                                                                       \
+    "{\"type\":\"function\",\"function\":{\"name\":\"" name                                        \
+    "\",\"strict\":true,\"parameters\":" schema "}}"
+#define STRICT_TOOLS "\"tools\":[" STRICT("f", SCHEMA) "," FUNCTION("g", PATTERN) "]"
 #define TOOLS "\"tools\":[" FUNCTION("f", OK) "," FUNCTION("g", "{\"properties\":{}}") "]"
 
 static int setup(void **state)
@@ -30,7 +39,7 @@ static int setup(void **state)
     static const struct family_change change = {
         .template = "{% for m in messages %}{{ m.content }}{% endfor %}{% if tools %}a5{% endif %}"
                     "{% if false %}<tool_call>{% endif %}",
-        .words = {"<tool_call>"},
+        .words = {"<tool_call>", "y<tool_call>?", "z<tool_call>{\""},
         .control = true,
         .characters = " \n!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
                       "abcdefghijklmnopqrstuvwxyz{|}~"};
@@ -200,6 +209,165 @@ static void tools_beside_a_schema_are_called_or_not(void **state)
     assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
 }
 
+/* ---- calls that may be made ---- */
+
+static void strict_call_holds(struct json function)
+{
+    struct json arguments = parse(text_at(json_get(function, "arguments")));
+    assert_int_equal(json_type(arguments), JSON_OBJECT);
+    if (span_is(text_at(json_get(function, "name")), "f"))
+        is_held(json_text(arguments));
+    else
+        is_text(json_get(function, "name"), "g");
+}
+
+static void strict_calls_of_the_models_choice_hold_and_replay(void **state)
+{
+    (void)state;
+    unsigned calls = 0, texts = 0, several = 0;
+    struct json root =
+        ask("/v1/chat/completions", CHAT_MARKS("4") STRICT_TOOLS ",\"n\":24,\"max_tokens\":150}");
+    for (struct json c = json_first(json_get(root, "choices")); json_type(c); c = json_next(c)) {
+        struct json list = json_path(c, "message", "tool_calls", NULL);
+        texts += json_count(list) == 0;
+        several += json_count(list) > 1;
+        for (struct json k = json_first(list); json_type(k); k = json_next(k), calls++)
+            strict_call_holds(json_get(k, "function"));
+    }
+    assert_true(calls > 3 && texts > 0 && several > 0);
+    assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
+}
+
+static void no_more_than_one_strict_call_where_one_is_asked_for(void **state)
+{
+    (void)state;
+    unsigned calls = 0;
+    struct json root = ask("/v1/chat/completions", CHAT_MARKS("4") STRICT_TOOLS
+                           ",\"n\":12,\"max_tokens\":150,\"parallel_tool_calls\":false}");
+    for (struct json c = json_first(json_get(root, "choices")); json_type(c); c = json_next(c)) {
+        struct json list = json_path(c, "message", "tool_calls", NULL);
+        assert_true(json_count(list) <= 1);
+        if (json_count(list) == 0)
+            continue;
+        strict_call_holds(json_get(json_at(list, 0), "function"));
+        is_text(json_get(c, "finish_reason"), "tool_calls");
+        calls++;
+    }
+    assert_true(calls > 2);
+    assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
+}
+
+/* Up to where a call begins, if one does, an answer is what it is without strict tools. */
+static void strict_tools_change_nothing_before_a_call(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        CHAT_MARKS("1") STRICT_TOOLS ",\"top_p\":0.9,\"n\":24,\"max_tokens\":60,"
+                                     "\"return_token_ids\":true}",
+        CHAT_MARKS("1") TOOLS ",\"top_p\":0.9,\"n\":24,\"max_tokens\":60,"
+                              "\"return_token_ids\":true}"};
+    struct json root[2];
+    unsigned whole = 0, tokens = 0;
+    root[0] = json_get(ask("/v1/chat/completions", bodies[0]), "choices");
+    root[1] = json_get(ask("/v1/chat/completions", bodies[1]), "choices");
+    for (size_t i = 0; i < 24; i++) {
+        struct json a = json_first(json_get(json_at(root[0], i), "token_ids"));
+        struct json b = json_first(json_get(json_at(root[1], i), "token_ids"));
+        bool mark = false;
+        for (; !mark && json_type(a) && json_type(b); a = json_next(a), b = json_next(b)) {
+            uint64_t x = number_at(a), y = number_at(b);
+            mark = y >= 3 && y <= 5; /* which may be another one, where it may not follow */
+            assert_true(mark || x == y);
+            tokens++;
+        }
+        whole += !mark;
+    }
+    assert_true(whole > 0 && whole < 24 && tokens > 100);
+}
+
+static void only_allowed_tools_are_called(void **state)
+{
+    (void)state;
+    unsigned calls = 0;
+    static const char *const modes[] = {"auto", "required"};
+    for (size_t i = 0; i < 2; i++) {
+        char body[2048];
+        snprintf(body, sizeof body,
+                 "%s" STRICT_TOOLS ",\"n\":8,\"max_tokens\":150,\"tool_choice\":{\"type\":"
+                 "\"allowed_tools\",\"allowed_tools\":{\"mode\":\"%s\",\"tools\":[{\"type\":"
+                 "\"function\",\"function\":{\"name\":\"g\"}}]}}}",
+                 CHAT_MARKS("4"), modes[i]);
+        struct json root = ask("/v1/chat/completions", body);
+        for (struct json c = json_first(json_get(root, "choices")); json_type(c);
+             c = json_next(c)) {
+            struct json list = json_path(c, "message", "tool_calls", NULL);
+            for (struct json k = json_first(list); json_type(k); k = json_next(k), calls++)
+                is_text(json_path(k, "function", "name", NULL), "g");
+        }
+    }
+    assert_true(calls > 3);
+    struct json error = json_get(
+        parse(post("/v1/responses", 400,
+                   "{\"model\":\"tiny\",\"input\":\"a3\",\"tools\":[{\"type\":\"function\","
+                   "\"name\":\"f\",\"parameters\":" OK "}],\"tool_choice\":{\"type\":"
+                   "\"allowed_tools\",\"mode\":\"auto\",\"tools\":[{\"type\":\"function\",\"name\":"
+                   "\"h\"}]}}")),
+        "error");
+    is_text(json_get(error, "param"), "tool_choice.tools[0]");
+}
+
+static void parameters_have(const char *text, bool expected)
+{
+    struct buf parameters;
+    struct told t;
+    (void)replayed();
+    told_read(&t, &asking_place);
+    buf_init(&parameters, 1 << 16);
+    asking_content(t.intent, "parameters", &parameters);
+    if ((strstr(buf_cstr(&parameters), text) != NULL) != expected)
+        fail_msg("%s", buf_cstr(&parameters));
+    buf_free(&parameters);
+}
+
+#define RESPONSE                                                                                   \
+    "{\"model\":\"tiny\",\"input\":\"a3\",\"max_output_tokens\":4,\"tools\":[{\"type\":"           \
+    "\"function\",\"name\":\"f\","
+#define HELD                                                                                       \
+    "\"form\":{\"calls\":[{\"trigger\":\"<tool_call>\",\"begin\":\"{\\\"name\\\": \\\"f\\\", "     \
+    "\\\"arguments\\\": \",\"schema\":" OK ",\"end\":\"}\\n</tool_call>\"}],\"again\":true}"
+
+/* As with OpenAI, and as far as it can be done: what is no form here, and was not said to be strict,
+ * is any object. */
+static void tools_of_responses_are_strict_unless_they_say_not(void **state)
+{
+    (void)state;
+    ask("/v1/responses", RESPONSE "\"parameters\":" OK "}]}");
+    parameters_have(HELD, true);
+}
+
+static void tools_of_responses_that_are_not_strict_are_free(void **state)
+{
+    (void)state;
+    ask("/v1/responses", RESPONSE "\"strict\":false,\"parameters\":" OK "}]}");
+    parameters_have("form", false);
+}
+
+static void tools_of_responses_may_have_any_schema_unless_they_are_strict(void **state)
+{
+    (void)state;
+    ask("/v1/responses", RESPONSE "\"parameters\":" PATTERN "}]}");
+    parameters_have("form", false);
+}
+
+static void strict_tools_of_messages_are_held(void **state)
+{
+    (void)state;
+    ask("/v1/messages", "{\"model\":\"tiny\",\"max_tokens\":4,\"messages\":[{\"role\":\"user\","
+                        "\"content\":\"a3\"}],\"tools\":[{\"name\":\"f\",\"strict\":true,"
+                        "\"input_schema\":" OK "}]}");
+    parameters_have(HELD, true);
+}
+
 static void messages_are_held_to_their_schema(void **state)
 {
     (void)state;
@@ -218,8 +386,6 @@ static void what_cannot_be_held_to_is_named_by_its_place(void **state)
 #define FORMAT(schema)                                                                             \
     "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\","               \
     "\"schema\":" schema "}}"
-#define PATTERN                                                                                    \
-    "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"(?=a)\"}}}"
     static const struct {
         const char *path, *members, *param;
     } cases[] = {
@@ -233,8 +399,7 @@ static void what_cannot_be_held_to_is_named_by_its_place(void **state)
         {"/v1/chat/completions", "\"response_format\":{\"type\":\"json_schema\"}",
          "response_format.json_schema.name"},
         {"/v1/chat/completions",
-         "\"tool_choice\":\"required\",\"tools\":[" FUNCTION("f", OK) "," FUNCTION("g",
-                                                                                   PATTERN) "]",
+         "\"tool_choice\":\"required\",\"tools\":[" FUNCTION("f", OK) "," STRICT("g", PATTERN) "]",
          "tools[1].function.parameters#/properties/a/pattern"},
         {"/v1/chat/completions",
          TOOLS ",\"tool_choice\":{\"type\":\"function\",\"function\":{"
@@ -244,7 +409,7 @@ static void what_cannot_be_held_to_is_named_by_its_place(void **state)
          "tool_choice"},
         {"/v1/chat/completions", "\"tool_choice\":\"required\"", "tool_choice"},
         {"/v1/chat/completions",
-         "\"tools\":[" FUNCTION("f", OK) "," FUNCTION("g", PATTERN) "]," FORMAT(OK),
+         "\"tools\":[" FUNCTION("f", OK) "," STRICT("g", PATTERN) "]," FORMAT(OK),
          "tools[1].function.parameters#/properties/a/pattern"},
         {"/v1/messages",
          "\"max_tokens\":9,\"output_config\":{\"format\":{\"type\":\"json_schema\","
@@ -254,11 +419,11 @@ static void what_cannot_be_held_to_is_named_by_its_place(void **state)
          "\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"x\",\"schema\":" PATTERN "}}",
          "text.format.schema#/properties/a/pattern"},
         {"/v1/responses",
-         "\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":" PATTERN
-         "}],\"tool_choice\":\"required\"",
+         "\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"strict\":true,\"parameters\":" PATTERN
+         "}]",
          "tools[0].parameters#/properties/a/pattern"},
         {"/v1/messages",
-         "\"max_tokens\":9,\"tools\":[{\"name\":\"f\",\"input_schema\":" PATTERN
+         "\"max_tokens\":9,\"tools\":[{\"name\":\"f\",\"strict\":true,\"input_schema\":" PATTERN
          "}],\"tool_choice\":{\"type\":\"any\"}",
          "tools[0].input_schema#/properties/a/pattern"}};
     struct told before, after;
@@ -295,6 +460,14 @@ int main(void)
         TEST(named_function_is_called_in_every_api),
         TEST(streamed_call_that_must_be_made_is_no_text),
         TEST(tools_beside_a_schema_are_called_or_not),
+        TEST(strict_calls_of_the_models_choice_hold_and_replay),
+        TEST(no_more_than_one_strict_call_where_one_is_asked_for),
+        TEST(strict_tools_change_nothing_before_a_call),
+        TEST(only_allowed_tools_are_called),
+        TEST(tools_of_responses_are_strict_unless_they_say_not),
+        TEST(tools_of_responses_that_are_not_strict_are_free),
+        TEST(tools_of_responses_may_have_any_schema_unless_they_are_strict),
+        TEST(strict_tools_of_messages_are_held),
         TEST(messages_are_held_to_their_schema),
         TEST(what_cannot_be_held_to_is_named_by_its_place),
         TEST(tools_that_need_not_be_called_may_have_any_schema),

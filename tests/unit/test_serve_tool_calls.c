@@ -35,7 +35,8 @@ static int teardown(void **state)
 
 static size_t read(enum engine_tools form, const char *text)
 {
-    assert_true(tool_calls_read(&calls, form, span_str(text), tools, arena));
+    const struct tool_calls_form as = {form, tools, false};
+    assert_true(tool_calls_read(&calls, &as, span_str(text), arena));
     return calls.count;
 }
 
@@ -131,13 +132,37 @@ static void first_call_is_there_once_it_is_whole(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct span text = span_str(cases[i].text);
+        const struct tool_calls_form as = {cases[i].form, tools, false};
         for (size_t n = 0; n <= text.n; n++) {
-            bool found =
-                tool_calls_first(&calls, cases[i].form, span_sub(text, 0, n), tools, arena);
+            bool found = tool_calls_first(&calls, &as, span_sub(text, 0, n), arena);
             if (found != (n >= cases[i].whole))
                 fail_msg("%s: %zu", cases[i].text, n);
             assert_true(!found || (calls.count == 1 && span_is(calls.call[0].name, "f")));
         }
+    }
+}
+
+/* Llama's have no mark: where a form holds them, what does not begin as it says was not held. */
+static void llama_calls_that_no_form_held_are_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t count;
+    } cases[] = {
+        {"{\"name\": \"f\", \"parameters\": {\"a\":1}}", 1},
+        {"<|python_tag|>{\"name\":\"f\",\"parameters\":{}}; {\"name\": \"g\", \"parameters\":{}}",
+         2},
+        {"{ \"name\": \"f\", \"parameters\": {}}", 0},
+        {"{\"name\" : \"f\", \"parameters\": {}}", 0},
+        {"{\"name\": \"\\u0066\", \"parameters\": {}}", 0},
+        {"{\"parameters\": {}, \"name\": \"f\"}", 0},
+        {"{\"name\": \"other\", \"parameters\": {}}", 0}};
+    const struct tool_calls_form as = {ENGINE_TOOLS_LLAMA, tools, true};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(tool_calls_read(&calls, &as, span_str(cases[i].text), arena));
+        if (calls.count != cases[i].count)
+            fail_msg("%s: %zu calls", cases[i].text, calls.count);
     }
 }
 
@@ -178,6 +203,7 @@ int main(void)
         cmocka_unit_test(llama_calls_are_read_when_they_name_an_offered_tool),
         cmocka_unit_test(what_does_not_hold_stays_text),
         cmocka_unit_test(first_call_is_there_once_it_is_whole),
+        cmocka_unit_test(llama_calls_that_no_form_held_are_text),
         cmocka_unit_test(stream_lets_go_of_nothing_that_becomes_a_call),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
