@@ -223,6 +223,9 @@ struct engine_request {
     bool embed;
     /* False ends the request. NULL: not told. */
     bool (*token)(void *arg, const struct engine_token *t);
+    /* The prompt's tokens from the second on, as the model would have given them: with their logits and
+     * log probabilities, and no digest. All of it is computed anew. NULL: not told. */
+    void (*prompt)(void *arg, const struct engine_token *t);
     /* Always called once for a request that was accepted. Its pointers live until it returns. */
     void (*done)(void *arg, const struct engine_result *r);
     /* For tests and scoring: all logits of a position that is reported. NULL: not told. */

@@ -82,7 +82,7 @@ static uint32_t common(const struct slot *s, const struct request *q)
     uint32_t n = 0, most = q->prompt - 1 < s->computed ? q->prompt - 1 : s->computed;
     while (n < most && s->tokens[n] == q->tokens[n])
         n++;
-    return q->r.embed ? 0 : n;
+    return q->r.embed || q->r.prompt ? 0 : n;
 }
 
 /* The free slot that knows most of the prompt, the one unused longest among equals. */
@@ -296,6 +296,20 @@ static void give_token(struct engine *g, struct request *q, uint32_t position, c
     q->ended = !go || (!given && q->finish != ENGINE_LENGTH) || q->answered >= q->most;
 }
 
+/* What the model made of a token of the prompt. */
+static void tell_prompt(struct engine *g, const struct request *q, uint32_t position,
+                        const float *logits)
+{
+    struct draw d = {logits, q->tokens, position + 1, &q->r.sampling, NULL};
+    struct engine_token t = {.index = position + 1, .position = position + 1};
+    t.id = t.drawn = q->tokens[position + 1];
+    t.logit = logits[t.id];
+    t.logprob = sample_logprobs(&g->sampler, &d, t.id);
+    t.top = g->sampler.top;
+    t.top_count = q->r.sampling.top < g->info.vocabulary ? q->r.sampling.top : g->info.vocabulary;
+    q->r.prompt(q->r.arg, &t);
+}
+
 static bool finite(const float *x, uint32_t n)
 {
     return matrix_finite(DTYPE_F32, (const uint8_t *)x, n);
@@ -313,14 +327,18 @@ static void give_tokens(struct engine *g, const uint32_t *rows, uint32_t n)
         struct err e = ERR_INIT;
         if (q == NULL || q->ended)
             continue;
-        if (finite(logits, g->info.vocabulary) && finite(hidden, g->info.width)) {
-            give_token(g, q, g->rows[rows[i]].position, hidden, logits);
+        uint32_t position = g->rows[rows[i]].position;
+        bool good = finite(logits, g->info.vocabulary) && finite(hidden, g->info.width);
+        if (good && position + 1 < q->prompt)
+            tell_prompt(g, q, position, logits);
+        else if (good)
+            give_token(g, q, position, hidden, logits);
+        if (good)
             continue;
-        }
         err_set(&e, ERR_FORMAT,
                 "position %u gives a logit that is not a number: the weights do "
                 "not fit this input",
-                g->rows[rows[i]].position);
+                position);
         q->ended = true;
         leave(g, s, ENGINE_FAILED, &e);
     }
@@ -328,7 +346,7 @@ static void give_tokens(struct engine *g, const uint32_t *rows, uint32_t n)
 
 static bool wanted(const struct request *q, uint32_t position)
 {
-    return q != NULL && !q->ended && !q->r.embed && position + 1 >= q->prompt &&
+    return q != NULL && !q->ended && !q->r.embed && (position + 1 >= q->prompt || q->r.prompt) &&
            (q->r.answer_count == 0 || position + 1 < q->count);
 }
 

@@ -35,10 +35,13 @@ struct engine_answer {
     struct buf vector;       /* f32le */
     struct tool_calls calls; /* when it is over */
     struct span content;     /* when it is over: what it says, without calls */
-    size_t shown;            /* bytes of the text that the stream has */
-    size_t characters;       /* of the text */
-    bool opened;             /* the stream has its beginning */
-    bool called;             /* it ended with its first call: no other was asked for */
+    struct span echo;        /* the prompt's text, where it is given before the answer's */
+    double likelihood; /* the sum of its tokens' log probabilities, where the best are chosen */
+    size_t shown;      /* bytes of the text that the stream has */
+    size_t characters; /* of the text */
+    bool opened;       /* the stream has its beginning */
+    bool chosen;       /* it is one of the best */
+    bool called;       /* it ended with its first call: no other was asked for */
     struct engine_result result;
     uint64_t number; /* the engine's */
     bool submitted;
@@ -80,11 +83,15 @@ struct engine_job {
     size_t *prompts;               /* tokens of each */
     size_t prompt_count;
     struct buf prompt; /* what the model reads, as text */
-    uint32_t choices;  /* of each prompt */
+    uint32_t choices;  /* computed of each prompt */
+    uint32_t given;    /* of them, the likeliest; 0: all */
     uint32_t top;
     bool stream, include_usage, logprobs, token_ids, base64;
+    bool echo, only_echo; /* only: no token is asked for beyond the prompt */
     struct json tools, tool_choice, parallel, chat_variables;
-    struct tool_calls_form calls; /* of tools; family NONE: none were offered */
+    struct json functions, function_call; /* the same in their older form */
+    bool older_tools;                     /* which the answer has then as well */
+    struct tool_calls_form calls;         /* of tools; family NONE: none were offered */
     struct span schema; /* JSON, of the object that the answer is; empty: it may be anything */
     const char *schema_param; /* where it stands */
     bool must_call;           /* a tool: */
@@ -135,6 +142,7 @@ void engine_on_ready(void *worker);
 /* ---- engine_worker.c: callbacks of the engine, whose argument is an answer ---- */
 
 bool engine_on_token(void *answer, const struct engine_token *t);
+void engine_on_prompt(void *answer, const struct engine_token *t);
 void engine_on_done(void *answer, const struct engine_result *r);
 /* So many answers were not submitted: the others are to be stopped. */
 void engine_not_submitted(struct engine_job *j, size_t count);
@@ -143,6 +151,9 @@ void engine_not_submitted(struct engine_job *j, size_t count);
 
 /* Fill the job from its call's body; on failure the call's complaint says which parameter. */
 bool engine_request_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
+
+/* ---- engine_prompts.c ---- */
+
 /* Another prompt: a text, or ids; `param` is what a complaint names. */
 bool engine_add_text(struct engine_job *j, struct span text, const char *param,
                      struct err *e) ASSAY_MUST_CHECK;
@@ -170,6 +181,9 @@ bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e) 
 /* The same of messages that a dialect wrote, as JSON: a complaint about them is one about what it
  * calls them. */
 bool engine_chat_text(struct engine_job *j, struct span messages, struct err *e) ASSAY_MUST_CHECK;
+
+/* ---- engine_choice.c: which tools there are, and which may or must be called ---- */
+
 bool engine_tools_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 /* The name in a choice of a tool, or in a list of them; empty: there is none. */
 struct span engine_tool_name(const struct engine_job *j, struct json choice);
@@ -206,6 +220,10 @@ const char *engine_finish(const struct engine_answer *a);
 void logprobs_chat(struct buf *items, const struct engine_answer *a, const struct engine_token *t);
 /* The same in the four lists of the older API. */
 void logprobs_older(struct engine_answer *a, const struct engine_token *t);
+/* There, of a prompt that is given back: its first token, which nothing says the likelihood of, and a
+ * further one. */
+void logprobs_first(struct engine_answer *a);
+void logprobs_prompt(struct engine_answer *a, const struct engine_token *t);
 void logprobs_older_write(struct json_writer *w, const struct engine_answer *a);
 
 #endif

@@ -3,6 +3,7 @@
  * completions: one object, or an event for every piece of an answer, its role first, then why it
  * ended, the usage when every answer is over and it was asked for, and [DONE].
  */
+#include <math.h>
 #include <string.h>
 
 #include "serve/engine.h"
@@ -45,7 +46,8 @@ uint64_t engine_cached_tokens(const struct engine_job *j)
 
 const char *engine_finish(const struct engine_answer *a)
 {
-    return a->calls.count ? "tool_calls" : engine_finish_name(a->result.finish);
+    const char *called = a->job->older_tools ? "function_call" : "tool_calls";
+    return a->calls.count ? called : engine_finish_name(a->result.finish);
 }
 
 void engine_put_items(struct json_writer *w, const struct buf *items)
@@ -149,12 +151,28 @@ struct saying {
     bool calls;
     const struct engine_token *token;
     const char *finish;
+    bool likelihoods;   /* the lists of the older API have some */
     bool whole, begins; /* begins: the first that is said of this choice */
 };
+
+static void put_function(struct json_writer *w, const char *key, const struct tool_call *c)
+{
+    jw_key(w, key);
+    jw_object(w);
+    jw_key(w, "name");
+    jw_string(w, c->name);
+    jw_key(w, "arguments");
+    jw_string(w, c->arguments);
+    jw_end_object(w);
+}
 
 static void put_calls(struct json_writer *w, const struct engine_answer *a)
 {
     char id[CALL_ID];
+    if (a->job->older_tools) { /* which knows one */
+        put_function(w, "function_call", &a->calls.call[0]);
+        return;
+    }
     jw_key(w, "tool_calls");
     jw_array(w);
     for (size_t i = 0; i < a->calls.count; i++) {
@@ -167,13 +185,7 @@ static void put_calls(struct json_writer *w, const struct engine_answer *a)
         jw_str(w, engine_call_id(id, a, i));
         jw_key(w, "type");
         jw_str(w, "function");
-        jw_key(w, "function");
-        jw_object(w);
-        jw_key(w, "name");
-        jw_string(w, a->calls.call[i].name);
-        jw_key(w, "arguments");
-        jw_string(w, a->calls.call[i].arguments);
-        jw_end_object(w);
+        put_function(w, "function", &a->calls.call[i]);
         jw_end_object(w);
     }
     jw_end_array(w);
@@ -207,7 +219,7 @@ static void put_message(struct json_writer *w, const struct engine_answer *a,
 static void put_logprobs(struct json_writer *w, struct engine_answer *a, const struct saying *s)
 {
     const struct engine_job *j = a->job;
-    if (!j->logprobs || (!s->whole && !s->token)) {
+    if (!j->logprobs || (!s->whole && !s->token && !s->likelihoods)) {
         jw_key(w, "logprobs");
         jw_null(w);
     } else if (!is_chat(j)) {
@@ -236,6 +248,23 @@ static void put_token_ids(struct json_writer *w, const struct engine_answer *a,
     jw_end_array(w);
 }
 
+/* Of the older API; a whole one may begin with its prompt. */
+static void put_text(struct json_writer *w, const struct engine_answer *a, const struct saying *s)
+{
+    struct buf both;
+    struct span text = s->text ? *s->text : SPAN_EMPTY;
+    if (!s->whole || !a->job->echo) {
+        jw_string(w, text);
+        return;
+    }
+    buf_init(&both, a->echo.n + text.n + 1);
+    buf_put_span(&both, a->echo);
+    buf_put_span(&both, text);
+    jw_string(w, buf_span(&both));
+    w->failed = w->failed || !buf_ok(&both);
+    buf_free(&both);
+}
+
 static void put_choice(struct json_writer *w, struct engine_answer *a, const struct saying *s)
 {
     const struct engine_job *j = a->job;
@@ -246,7 +275,7 @@ static void put_choice(struct json_writer *w, struct engine_answer *a, const str
         put_message(w, a, s);
     } else {
         jw_key(w, "text");
-        jw_string(w, s->text ? *s->text : SPAN_EMPTY);
+        put_text(w, a, s);
     }
     put_logprobs(w, a, s);
     jw_key(w, "finish_reason");
@@ -294,15 +323,32 @@ static void begin(struct buf *out, struct engine_job *j)
                   &(struct saying){.role = "assistant", .text = &none, .begins = i == 0});
 }
 
+static void clear_lists(struct engine_answer *a)
+{
+    buf_clear(&a->logprobs);
+    buf_clear(&a->texts);
+    buf_clear(&a->offsets);
+    buf_clear(&a->tops);
+}
+
+/* The prompt, before anything of its answer. */
+static void echo(struct buf *out, struct engine_answer *a)
+{
+    if (!a->job->echo || a->opened)
+        return;
+    a->opened = true;
+    put_event(out, a->job, a,
+              &(struct saying){.text = &a->echo, .likelihoods = true, .begins = true});
+    clear_lists(a);
+}
+
 static void piece(struct buf *out, struct engine_answer *a, const struct engine_piece *p)
 {
     const struct engine_job *j = a->job;
     struct saying s = {.text = p->text.n ? &p->text : NULL, .token = p->token};
+    echo(out, a);
     if (p->token && j->logprobs) {
-        buf_clear(&a->logprobs);
-        buf_clear(&a->texts);
-        buf_clear(&a->offsets);
-        buf_clear(&a->tops);
+        clear_lists(a);
         if (is_chat(j))
             logprobs_chat(&a->logprobs, a, p->token);
         else
@@ -320,6 +366,7 @@ static void piece(struct buf *out, struct engine_answer *a, const struct engine_
 static void end(struct buf *out, struct engine_answer *a)
 {
     struct saying calls = {.calls = true}, last = {.finish = engine_finish(a)};
+    echo(out, a);
     last.begins = !is_chat(a->job) && !a->opened;
     if (a->calls.count)
         put_event(out, a->job, a, &calls);
@@ -335,6 +382,23 @@ static void finish(struct buf *out, struct engine_job *j)
 
 /* ---- whole answers ---- */
 
+/* Of a prompt's answers, the one whose tokens are the likeliest by their mean, and that was not chosen
+ * before; the first of equals. */
+static struct engine_answer *likeliest(struct engine_job *j, size_t prompt)
+{
+    struct engine_answer *all = &j->answers[prompt * j->choices], *best = all;
+    double most = -INFINITY;
+    for (struct engine_answer *a = all; a < all + j->choices; a++) {
+        double mean = a->result.answer ? a->likelihood / a->result.answer : 0;
+        if (a->chosen || mean <= most)
+            continue;
+        best = a;
+        most = mean;
+    }
+    best->chosen = true;
+    return best;
+}
+
 static void whole(struct buf *out, struct engine_job *j)
 {
     struct json_writer w;
@@ -342,8 +406,10 @@ static void whole(struct buf *out, struct engine_job *j)
     put_top(&w, j);
     jw_key(&w, "choices");
     jw_array(&w);
-    for (size_t i = 0; i < j->answer_count; i++) {
-        struct engine_answer *a = &j->answers[i];
+    size_t each = j->given ? j->given : j->choices;
+    for (size_t i = 0; i < j->prompt_count * each; i++) {
+        struct engine_answer *a = j->given ? likeliest(j, i / each) : &j->answers[i];
+        a->index = (uint32_t)i;
         struct saying s = {.role = "assistant",
                            .text = &a->content,
                            .calls = a->calls.count > 0,

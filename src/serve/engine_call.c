@@ -130,6 +130,21 @@ static void start_answer(struct engine_job *j, size_t i)
     buf_init(&a->vector, ITEMS_MAX);
 }
 
+/* The prompt's text, as its tokens have it: it may have been given as ids. */
+static bool echo_prompt(struct engine_answer *a, struct err *e)
+{
+    struct engine_job *j = a->job;
+    struct buf text;
+    buf_init(&text, PROMPT_MAX);
+    bool ok = tokenizer_decode(&text, engine_tokenizer(j->worker->engine), a->prompt,
+                               a->prompt_count, DECODE_REPLACE_BAD, e);
+    a->echo = ok ? arena_span(j->arena, buf_span(&text)) : SPAN_EMPTY;
+    ok = ok &&
+         ((buf_ok(&text) && a->echo.p) || err_set(e, ERR_MEMORY, "out of memory for a prompt"));
+    buf_free(&text);
+    return ok;
+}
+
 static bool read_job(struct engine_job *j, struct err *e)
 {
     struct tape_shape shape;
@@ -142,6 +157,9 @@ static bool read_job(struct engine_job *j, struct err *e)
         return err_set(e, ERR_MEMORY, "out of memory for a call's answers");
     for (; j->answer_count < n; j->answer_count++)
         start_answer(j, j->answer_count);
+    for (size_t i = 0; j->echo && i < n; i++)
+        if (!echo_prompt(&j->answers[i], e))
+            return false;
     shape = (struct tape_shape){j->prompts, j->prompt_count, j->choices};
     tape_sampling(&j->sampling, &j->request, j->choices);
     return tape_start(&j->tape, j->worker->engine, &j->request, &shape, e);
@@ -311,6 +329,7 @@ static bool submit(struct engine_job *j, struct err *e)
         r.sampling.seed += i % j->choices;
         r.token = engine_on_token;
         r.done = engine_on_done;
+        r.prompt = j->echo && j->logprobs ? engine_on_prompt : NULL;
         r.arg = a;
         a->submitted = engine_submit(j->worker->engine, &r, &a->number, e);
         if (!a->submitted) {

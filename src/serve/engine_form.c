@@ -253,9 +253,9 @@ static bool finish(struct form_text *f, struct err *e)
         return writable(j, schema ? j->schema_param : "tools", e);
     if (schema && wrong.alternative == 0)
         return complain_of(j, j->schema_param, &wrong, &why, e);
-    (void)snprintf(param, sizeof param, "tools[%zu].%s",
+    (void)snprintf(param, sizeof param, "%s[%zu].%s", j->older_tools ? "functions" : "tools",
                    wrong.alternative < f->count ? f->tool[wrong.alternative] : 0,
-                   schema_of_tools(j->api));
+                   j->older_tools ? "parameters" : schema_of_tools(j->api));
     return complain_of(j, param, &wrong, &why, e);
 }
 
@@ -270,8 +270,9 @@ static bool whole_answer(struct engine_job *j, bool schema, bool tools, struct e
         add(&f, 0, &(struct part){.schema = j->schema});
     if (tools && add_calls(&f, true, &held) == 0) {
         buf_free(&f.text);
-        return complain(&j->call->wrong, e, "invalid_value", "tool_choice",
-                        "names none of the tools");
+        return complain(&j->call->wrong, e, "invalid_value",
+                        j->older_tools ? "function_call" : "tool_choice", "names none of the %s",
+                        j->older_tools ? "functions" : "tools");
     }
     jw_end_array(&f.w);
     return finish(&f, e);

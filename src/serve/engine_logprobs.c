@@ -90,19 +90,24 @@ static bool stands_before(const struct engine_answer *a, const struct engine_tok
     return false;
 }
 
-void logprobs_older(struct engine_answer *a, const struct engine_token *t)
+/* A token and where its text stands. */
+static void put_place(struct engine_answer *a, uint32_t id)
 {
     struct json_writer w;
     struct buf text;
-    if (!is_shown(a, t->id))
-        return;
     comma(&a->texts);
-    spell(&text, token_of(a, t->id).bytes, "bytes:");
+    spell(&text, token_of(a, id).bytes, "bytes:");
     jw_init(&w, json_sink_buf, &a->texts, false);
     jw_string(&w, buf_span(&text));
     buf_free(&text);
     comma(&a->offsets);
     buf_printf(&a->offsets, "%zu", a->characters);
+}
+
+static void put_likelihood(struct engine_answer *a, const struct engine_token *t)
+{
+    struct json_writer w;
+    struct buf text;
     comma(&a->logprobs);
     jw_init(&w, json_sink_buf, &a->logprobs, false);
     jw_double(&w, (double)t->logprob);
@@ -118,6 +123,37 @@ void logprobs_older(struct engine_answer *a, const struct engine_token *t)
         buf_free(&text);
     }
     jw_end_object(&w);
+}
+
+void logprobs_older(struct engine_answer *a, const struct engine_token *t)
+{
+    if (!is_shown(a, t->id))
+        return;
+    put_place(a, t->id);
+    put_likelihood(a, t);
+}
+
+/* Control tokens of a prompt give no text. */
+static void pass(struct engine_answer *a, uint32_t id)
+{
+    struct token t = token_of(a, id);
+    for (size_t i = 0; t.type != TOKEN_CONTROL && i < t.bytes.n; i++)
+        a->characters += (t.bytes.p[i] & 0xc0) != 0x80;
+}
+
+void logprobs_first(struct engine_answer *a)
+{
+    put_place(a, a->prompt[0]);
+    pass(a, a->prompt[0]);
+    buf_put_str(&a->logprobs, "null");
+    buf_put_str(&a->tops, "null");
+}
+
+void logprobs_prompt(struct engine_answer *a, const struct engine_token *t)
+{
+    put_place(a, t->id);
+    pass(a, t->id);
+    put_likelihood(a, t);
 }
 
 void logprobs_older_write(struct json_writer *w, const struct engine_answer *a)

@@ -140,14 +140,55 @@ static bool labels(struct engine_job *j, const struct parameter *p, struct json 
     return ok || complain(wrong(j), e, "invalid_type", p->name, "must map names to strings");
 }
 
-/* An object whose members say nothing: what it asks for is not there. */
-static bool only_nulls(struct engine_job *j, const struct parameter *p, struct json v,
-                       struct err *e)
+/* Nothing is kept that could be fetched by the answer's id, but for its receipt. */
+static bool store(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
 {
-    bool ok = json_type(v) == JSON_OBJECT;
-    for (struct json m = json_first(v); ok && json_type(m); m = json_next(m))
-        ok = json_type(m) == JSON_NULL;
-    return ok || unsupported(j, p->name, e);
+    bool b = true;
+    return (json_bool(v, &b) && !b) ||
+           complain(
+               wrong(j), e, "unsupported_value", p->name,
+               "can only be false with the bundled engine: nothing is kept to be fetched "
+               "again, and each request brings its whole input (the log has the call, sealed)");
+}
+
+/* How much a model thinks is its template's matter. */
+static bool effort(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    struct span s;
+    return (json_string(v, &s) && span_is(s, "none")) ||
+           complain(wrong(j), e, "unsupported_value", p->name,
+                    "can only be \"none\" with the bundled engine: a model that can think is told "
+                    "to by its template's own variable, in 'chat_template_kwargs'");
+}
+
+/* Members that say nothing, or that nothing is to be thought. */
+static bool reasoning(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    struct parameter of = *p;
+    of.name = "reasoning.effort";
+    if (json_type(v) != JSON_OBJECT)
+        return complain(wrong(j), e, "invalid_type", p->name, "must be an object");
+    for (struct json m = json_first(v); json_type(m); m = json_next(m)) {
+        if (json_type(m) == JSON_NULL)
+            continue;
+        if (!span_is(json_key(m), "effort"))
+            return complain(wrong(j), e, "unsupported_parameter", p->name,
+                            "can only say an effort: no thoughts are kept apart that could be "
+                            "summed up");
+        if (!effort(j, &of, m, e))
+            return false;
+    }
+    return true;
+}
+
+static bool suffix(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    struct span s;
+    return (json_string(v, &s) && s.n == 0) ||
+           complain(
+               wrong(j), e, "unsupported_value", p->name,
+               "can only be \"\" with the bundled engine: a model that fills in is asked to by "
+               "marks of its own in 'prompt'");
 }
 
 static bool modalities(struct engine_job *j, const struct parameter *p, struct json v,
@@ -402,14 +443,16 @@ static bool encoding(struct engine_job *j, const struct parameter *p, struct jso
            complain(wrong(j), e, "invalid_value", p->name, "must be \"float\" or \"base64\"");
 }
 
-/* The best of several would be chosen by what they are likely to be; of as many as are given there is
- * nothing to choose. */
-static bool best_of(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+/* Of the older API: none may be asked for, by who wants the prompt alone. */
+static bool older_max_tokens(struct engine_job *j, const struct parameter *p, struct json v,
+                             struct err *e)
 {
-    uint64_t n, answers = 1;
-    (void)json_u64(json_get(j->root, "n"), &answers);
-    return (json_u64(v, &n) && n == answers) || complain(wrong(j), e, "unsupported_value", p->name,
-                                                         "can only be 'n' with the bundled engine");
+    uint64_t n;
+    j->only_echo = json_u64(v, &n) && n == 0;
+    if (!j->only_echo)
+        return whole(j, p, v, e);
+    j->request.max_tokens = 1; /* whose state the prompt's end has; it is not kept */
+    return true;
 }
 
 /* The vector is the model's; a part of it would be another vector. */
@@ -446,15 +489,16 @@ static const struct parameter parameters[] = {
     {.name = "prediction", ON(CHAT), prediction},
     {.name = "modalities", ON(CHAT), modalities},
     {.name = "verbosity", ON(CHAT), only_word, .word = "medium"},
-    {.name = "reasoning_effort", ON(CHAT), only_word, .word = "none"},
-    {.name = "reasoning", ON(RESPONSES), only_nulls},
+    {.name = "reasoning_effort", ON(CHAT), effort},
+    {.name = "reasoning", ON(RESPONSES), reasoning},
     {.name = "max_tool_calls", ON(RESPONSES), known}, /* of OpenAI's own tools, and none is here */
-    {.name = "echo", ON(COMPLETIONS), only_false},
-    {.name = "suffix", ON(COMPLETIONS), only_word, .word = ""},
-    {.name = "best_of", ON(COMPLETIONS), best_of},
+    {.name = "echo", ON(COMPLETIONS), boolean, JOB(echo)},
+    {.name = "suffix", ON(COMPLETIONS), suffix},
+    {.name = "best_of", ON(COMPLETIONS), whole, JOB(given), 1, ANSWERS_MAX},
     {.name = "output_config", ON(MESSAGES), output_config},
     {.name = "stream_options", WRITES, stream_options},
-    {.name = "max_tokens", OPENAI | ON(MESSAGES), whole, MAX_TOKENS},
+    {.name = "max_tokens", ON(CHAT) | ON(MESSAGES), whole, MAX_TOKENS},
+    {.name = "max_tokens", ON(COMPLETIONS), older_max_tokens, MAX_TOKENS},
     {.name = "max_completion_tokens", ON(CHAT), whole, MAX_TOKENS},
     {.name = "max_output_tokens", ON(RESPONSES), whole, MAX_TOKENS},
     {.name = "temperature", EVERY, decimal, SAMPLING(temperature), 0, 2},
@@ -476,11 +520,13 @@ static const struct parameter parameters[] = {
     {.name = "return_token_ids", WRITES, boolean, JOB(token_ids)},
     {.name = "tools", CHATS | ON(MESSAGES), kept, JOB(tools)},
     {.name = "tool_choice", CHATS | ON(MESSAGES), kept, JOB(tool_choice)},
+    {.name = "functions", ON(CHAT), kept, JOB(functions)},
+    {.name = "function_call", ON(CHAT), kept, JOB(function_call)},
     {.name = "parallel_tool_calls", CHATS, kept, JOB(parallel)},
     {.name = "chat_template_kwargs", CHATS | ON(MESSAGES), kept, JOB(chat_variables)},
     {.name = "response_format", CHATS, response_format},
     {.name = "text", ON(RESPONSES), text_format},
-    {.name = "store", CHATS, only_false},
+    {.name = "store", CHATS, store},
     {.name = "background", ON(RESPONSES), only_false},
     {.name = "truncation", ON(RESPONSES), only_word, .word = "disabled"},
     {.name = "service_tier", CHATS, only_word, .word = "auto", .other = "default"},
@@ -507,6 +553,20 @@ static bool read_member(struct engine_job *j, struct json m, struct err *e)
     return unsupported(j, name, e);
 }
 
+/* More are computed than are given: which, is known when all are there. */
+static bool choose_best(struct engine_job *j, struct err *e)
+{
+    uint32_t best = j->given, n = j->choices;
+    if (best != 0 && best < n)
+        return complain(wrong(j), e, "invalid_value", "best_of", "must be at least 'n'");
+    if (best > n && j->stream)
+        return complain(wrong(j), e, "invalid_value", "best_of",
+                        "cannot be streamed where it is more than 'n'");
+    j->given = best > n ? n : 0;
+    j->choices = best > n ? best : n;
+    return true;
+}
+
 /* What one parameter alone does not show. OpenAI's presets: temperature 1, top_p 1; a seed that is
  * not given is 0. */
 static bool read_members(struct engine_job *j, struct err *e)
@@ -522,89 +582,11 @@ static bool read_members(struct engine_job *j, struct err *e)
                         "needs 'logprobs' to be true");
     j->logprobs = j->logprobs || j->top;
     j->request.sampling.top = j->top;
-    j->request.logprobs = j->logprobs;
-    return true;
-}
-
-/* ---- prompts ---- */
-
-bool engine_add_prompt(struct engine_job *j, size_t from, struct err *e)
-{
-    const struct engine_info *i = engine_info(j->worker->engine);
-    size_t n = j->tokens.n - from, most = j->api == EXCHANGE_EMBEDDINGS ? VECTORS_MAX : ANSWERS_MAX;
-    size_t room = i->context - (j->api != EXCHANGE_EMBEDDINGS);
-    const char *param = j->dialect->prompt;
-    if (n == 0)
-        return complain(wrong(j), e, "invalid_value", param,
-                        "is empty: there is nothing to go on from");
-    if (n > room)
-        return complain(wrong(j), e, "context_length_exceeded", param,
-                        "has %zu tokens, and the model takes at most %zu", n, room);
-    if (!j->prompts)
-        j->prompts = arena_array(j->arena, most, sizeof *j->prompts);
-    if (!j->prompts)
-        return err_set(e, ERR_MEMORY, "out of memory for a request");
-    if (j->prompt_count == most)
-        return complain(wrong(j), e, "invalid_value", param, "has more than %zu items", most);
-    j->prompts[j->prompt_count++] = n;
-    return true;
-}
-
-bool engine_add_text(struct engine_job *j, struct span text, const char *param, struct err *e)
-{
-    size_t from = j->tokens.n;
-    struct err why = ERR_INIT;
-    buf_put_span(&j->prompt, text);
-    if (!tokenizer_encode_text(&j->tokens, engine_tokenizer(j->worker->engine), text, false,
-                               ENCODE_SPECIAL | ENCODE_PROTOCOL, &why)) {
-        if (why.code == ERR_MEMORY)
-            return err_set(e, ERR_MEMORY, "out of memory for a request");
-        return complain(wrong(j), e, "invalid_value", param, "cannot be read: %s", why.text);
-    }
-    return engine_add_prompt(j, from, e);
-}
-
-bool engine_add_ids(struct engine_job *j, struct json ids, const char *param, struct err *e)
-{
-    size_t from = j->tokens.n;
-    uint32_t words = engine_info(j->worker->engine)->vocabulary;
-    for (struct json v = json_first(ids); json_type(v); v = json_next(v)) {
-        uint64_t id;
-        if (!json_u64(v, &id) || id >= words)
-            return complain(wrong(j), e, "invalid_value", param,
-                            "must be a string, token ids below %u, or several of either", words);
-        if (!tokens_add(&j->tokens, (uint32_t)id, e))
-            return false;
-    }
-    return engine_add_prompt(j, from, e);
-}
-
-static bool read_item(struct engine_job *j, struct json v, const char *param, struct err *e)
-{
-    struct span text;
-    if (json_string(v, &text))
-        return engine_add_text(j, text, param, e);
-    if (json_type(v) == JSON_ARRAY)
-        return engine_add_ids(j, v, param, e);
-    return complain(wrong(j), e, "invalid_type", param,
-                    "must be a string or an array of token ids");
-}
-
-bool engine_read_inputs(struct engine_job *j, struct json root, struct err *e)
-{
-    const char *name = j->dialect->prompt;
-    struct json v = json_get(root, name), first = json_first(v);
-    char param[PARAM_MAX];
-    size_t i = 0;
-    if (json_type(v) == JSON_STRING || json_type(first) == JSON_NUMBER)
-        return read_item(j, v, name, e);
-    if (!json_type(first))
-        return complain(wrong(j), e, "invalid_value", name, "must hold something");
-    for (; json_type(first); first = json_next(first)) {
-        (void)snprintf(param, sizeof param, "%s[%zu]", name, i++);
-        if (!read_item(j, first, param, e))
-            return false;
-    }
+    if (j->only_echo && !j->echo)
+        return complain(wrong(j), e, "invalid_value", "max_tokens", "can only be 0 with 'echo'");
+    if (!choose_best(j, e))
+        return false;
+    j->request.logprobs = j->logprobs || j->given;
     return true;
 }
 

@@ -73,10 +73,32 @@ static bool ends_with_call(struct engine_answer *a, struct span text)
     return a->called;
 }
 
+void engine_on_prompt(void *arg, const struct engine_token *t)
+{
+    struct engine_answer *a = arg;
+    if (t->index == 1)
+        logprobs_first(a);
+    logprobs_prompt(a, t);
+}
+
+static void prompt_is_over(struct engine_answer *a)
+{
+    if (a->job->logprobs && a->prompt_count == 1)
+        logprobs_first(a);
+    a->characters = 0;
+    for (size_t i = 0; i < a->echo.n; i++)
+        a->characters += (a->echo.p[i] & 0xc0) != 0x80;
+}
+
 bool engine_on_token(void *arg, const struct engine_token *t)
 {
     struct engine_answer *a = arg;
     struct engine_job *j = a->job;
+    if (t->index == 0 && j->echo)
+        prompt_is_over(a);
+    if (j->only_echo)
+        return false;
+    a->likelihood += (double)t->logprob;
     struct engine_piece p = {showable(a, t->text), t};
     if (j->stream)
         stream_piece(a, &p);
@@ -143,8 +165,13 @@ void engine_on_done(void *arg, const struct engine_result *r)
     a->result = *r;
     if (a->called && r->finish == ENGINE_CANCELLED)
         a->result.finish = ENGINE_END;
+    if (j->only_echo && r->finish == ENGINE_CANCELLED && r->answer == 1) {
+        a->result.finish = ENGINE_LENGTH;
+        a->result.answer = 0;
+        a->result.text = SPAN_EMPTY;
+    }
     if (j->calls.family != ENGINE_TOOLS_NONE)
-        buf_put_span(&a->marked, r->text);
+        buf_put_span(&a->marked, a->result.text);
     if (r->embedding)
         buf_put(&a->vector, r->embedding, r->embedding_size * sizeof *r->embedding);
     tape_end(&a->tape, &a->result);

@@ -479,8 +479,10 @@ static void what_is_wrong_is_named(void **state)
         {"/v1/completions", "\"prompt\":[]", "prompt"},
         {"/v1/completions", "\"prompt\":\"a3\",\"n\":0", "n"},
         {"/v1/completions", "\"prompt\":\"a3\",\"n\":129", "n"},
-        {"/v1/completions", "\"prompt\":\"a3\",\"echo\":true", "echo"},
-        {"/v1/completions", "\"prompt\":\"a3\",\"best_of\":2", "best_of"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"echo\":1", "echo"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"n\":3,\"best_of\":2", "best_of"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"best_of\":2,\"stream\":true", "best_of"},
+        {"/v1/completions", "\"prompt\":\"a3\",\"max_tokens\":0", "max_tokens"},
         {"/v1/completions", "\"prompt\":\"a3\",\"suffix\":\"x\"", "suffix"},
         {"/v1/completions", "\"prompt\":\"a3\",\"logprobs\":21", "logprobs"},
         {"/v1/completions", "\"prompt\":\"a3\",\"temperature\":2.5", "temperature"},
@@ -544,10 +546,18 @@ static void what_is_wrong_is_named(void **state)
         {"/v1/chat/completions", "\"messages\":[],\"service_tier\":\"flex\"", "service_tier"},
         {"/v1/chat/completions", "\"messages\":[],\"reasoning_effort\":\"low\"",
          "reasoning_effort"},
-        {"/v1/completions", "\"prompt\":\"a3\",\"n\":2,\"best_of\":3", "best_of"},
-        {"/v1/completions", "\"prompt\":\"a3\",\"echo\":true", "echo"},
+        {"/v1/chat/completions", "\"messages\":[],\"functions\":[]", "functions"},
+        {"/v1/chat/completions", "\"messages\":[],\"functions\":[1]", "functions[0]"},
+        {"/v1/chat/completions", "\"messages\":[],\"functions\":[{\"name\":\"f\"}],\"tools\":[]",
+         "functions"},
+        {"/v1/chat/completions", "\"messages\":[],\"function_call\":\"auto\"", "function_call"},
+        {"/v1/chat/completions",
+         "\"messages\":[],\"functions\":[{\"name\":\"f\"}],\"function_call\":\"required\"",
+         "function_call"},
+        {"/v1/chat/completions", "\"messages\":[],\"store\":true", "store"},
         {"/v1/completions", "\"prompt\":\"a3\",\"suffix\":\"x\"", "suffix"},
-        {"/v1/responses", "\"input\":\"a3\",\"reasoning\":{\"effort\":\"low\"}", "reasoning"},
+        {"/v1/responses", "\"input\":\"a3\",\"reasoning\":{\"effort\":\"low\"}",
+         "reasoning.effort"},
         {"/v1/responses", "\"input\":\"a3\",\"include\":[\"x\"]", "include"},
         {"/v1/responses",
          "\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"a\"},"
@@ -595,7 +605,8 @@ static void what_is_odd_but_legal_is_answered(void **state)
          "\"prompt\":\"a3\",\"echo\":false,\"suffix\":\"\",\"n\":2,\"best_of\":2,"
          "\"max_tokens\":1"},
         {"/v1/responses",
-         "\"input\":\"a3\",\"max_output_tokens\":1,\"reasoning\":{\"effort\":null},\"include\":["
+         "\"input\":\"a3\",\"max_output_tokens\":1,\"reasoning\":{\"effort\":\"none\",\"summary\":"
+         "null},\"include\":["
          "\"reasoning.encrypted_content\"],\"text\":{\"verbosity\":\"medium\"},\"max_tool_calls\":"
          "3,"
          "\"previous_response_id\":null,\"service_tier\":\"default\""},
