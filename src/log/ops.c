@@ -244,7 +244,7 @@ bool op_each(sqlite3 *db, enum record_kind kind, op_visit *visit, void *arg, str
 {
     sqlite3_stmt *st = sql_prepare(db,
                                    "SELECT r.leaf FROM entry AS n JOIN record AS r ON r.seq = n.seq"
-                                   " WHERE n.kind = ?1 AND n.kind NOT IN (5, 6, 18)"
+                                   " WHERE n.kind = ?1 AND n.kind <> 5 AND n.kind <> 6 AND n.kind <> 18"
                                    " ORDER BY n.seq",
                                    e);
     if (!st)

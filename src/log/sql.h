@@ -8,7 +8,7 @@
 
 enum {
     LOG_APPLICATION = 0x41535359, /* "ASSY", the database's application_id */
-    LOG_SCHEMA = 3, /* its user_version: record.sql and derived.sql are 1, NNN_*.sql make NNN */
+    LOG_SCHEMA = 4, /* its user_version: record.sql and derived.sql are 1, NNN_*.sql make NNN */
     SQL_LENGTH_MAX = 80 << 20 /* no row or value is larger */
 };
 

@@ -90,7 +90,7 @@ static void a_newer_version_is_named(void **state)
 {
     (void)state;
     made();
-    logs_sql(&place, "PRAGMA user_version = 4");
+    logs_sql(&place, "PRAGMA user_version = 5");
     refused(ERR_UNSUPPORTED, "newer Assay");
 }
 
