@@ -76,6 +76,7 @@ bool store_open(struct log *l, struct err *e)
 void store_close(struct log *l)
 {
     struct store *s = &l->store;
+    copy_back_close(s);
     for (int i = 0; i < STATEMENTS; i++) {
         sqlite3_finalize(s->st[i]);
         s->st[i] = NULL;
@@ -299,36 +300,6 @@ bool store_commit(struct log *l, struct item *items, struct err *e)
         (void)run(s, ST_ROLLBACK, NULL);
     }
     return ok;
-}
-
-bool store_truncate(struct log *l, bool *pending, struct err *e)
-{
-    int pages = 0, copied = 0;
-    int result =
-        sqlite3_wal_checkpoint_v2(l->store.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &pages, &copied);
-    *pending = result == SQLITE_BUSY;
-    if (result == SQLITE_OK)
-        reserve_again(l); /* the file is empty, its blocks are free */
-    return *pending || result == SQLITE_OK || sql_fail(l->store.db, "emptying the WAL", e);
-}
-
-/*
- * After the acknowledgements; a reader that holds pages only postpones it. So does a full
- * disk: what is in the WAL is durable there, and space was set aside for what must follow.
- */
-static bool copy_back(struct log *l, struct err *e)
-{
-    struct store *s = &l->store;
-    uint64_t now = l->clock.boot(l->clock.arg);
-    if (s->wal_end < s->wal_copied + LOG_WAL_PAGES || now < s->copy_at_us)
-        return true;
-    int result = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (result == SQLITE_FULL) {
-        s->copy_at_us = now + LOG_FULL_EVERY_US;
-        return true;
-    }
-    s->wal_copied = s->wal_end; /* or less, when readers hold pages */
-    return result == SQLITE_OK || result == SQLITE_BUSY || sql_fail(s->db, "copying the WAL", e);
 }
 
 /* ---- acknowledgements ---- */

@@ -242,11 +242,12 @@ static bool visit_leaf(struct span leaf, op_visit *visit, void *arg, struct err 
 
 bool op_each(sqlite3 *db, enum record_kind kind, op_visit *visit, void *arg, struct err *e)
 {
-    sqlite3_stmt *st = sql_prepare(db,
-                                   "SELECT r.leaf FROM entry AS n JOIN record AS r ON r.seq = n.seq"
-                                   " WHERE n.kind = ?1 AND n.kind <> 5 AND n.kind <> 6 AND n.kind <> 18"
-                                   " ORDER BY n.seq",
-                                   e);
+    sqlite3_stmt *st =
+        sql_prepare(db,
+                    "SELECT r.leaf FROM entry AS n JOIN record AS r ON r.seq = n.seq"
+                    " WHERE n.kind = ?1 AND n.kind <> 5 AND n.kind <> 6 AND n.kind <> 18"
+                    " ORDER BY n.seq",
+                    e);
     if (!st)
         return false;
     sqlite3_bind_int64(st, 1, (int64_t)kind);

@@ -20,7 +20,8 @@ static const struct verdict_of verdicts[] = {
     {SQLITE_BUSY, ERR_IO, "another process writes the database without owning the log"},
     {SQLITE_NOMEM, ERR_MEMORY, "out of memory"},
     {SQLITE_NOTADB, ERR_FORMAT, "not an SQLite database"},
-    {SQLITE_CORRUPT, ERR_INTEGRITY, "the database is damaged: restore it from a backup"},
+    {SQLITE_CORRUPT, ERR_INTEGRITY,
+     "the database is damaged, or without its WAL: look for log.db-wal, or restore a backup"},
     {SQLITE_CONSTRAINT, ERR_INTEGRITY, "an entry of this number exists already"},
     {SQLITE_TOOBIG, ERR_INTEGRITY, "a value is larger than a log ever holds"},
 };

@@ -122,7 +122,7 @@ void log_release(struct log *l)
 {
     server_close(l);
     client_close(l->client);
-    head_close(l);
+    keeper_close(l);
     subjects_close(l);
     store_close(l);
     keyring_close(l->keyring);
@@ -227,7 +227,7 @@ bool log_init_after(const char *folder, struct span origin, const struct log_pat
 
 static bool start_threads(struct log *l, struct err *e)
 {
-    if (!head_open(l, e))
+    if (!keeper_open(l, e))
         return false;
     if (pthread_create(&l->committer, NULL, commit_thread, l) != 0)
         return err_set(e, ERR_MEMORY, "no thread for the log");
@@ -307,7 +307,7 @@ static void finish(struct log *l)
     server_close(l);
     queue_stop(&l->queue);
     pthread_join(l->committer, NULL);
-    head_close(l);
+    keeper_close(l);
     atomic_store(&l->head.full, false); /* it is tried once more */
     bool ended = l->store.sealed || (!queue_failed(&l->queue, &e) && erase_recover(l, &e) &&
                                      append_stop(l, &e) && store_keep(l, &e));

@@ -3,7 +3,7 @@
  *
  * Threads: callers seal and queue (entry.c, subject.c, queue.c); one commit
  * thread owns the writing connection and the tree (commit.c); one keeper
- * writes the head file (head.c); one thread serves LOG.sock (owner.c). What
+ * writes the head file and syncs (keeper.c); one thread serves LOG.sock (owner.c). What
  * the commit thread alone may touch stands in struct store.
  */
 #ifndef LOG_STORE_H
@@ -23,7 +23,8 @@ enum {
     LOG_ENTRY_BYTES = 64 << 20,            /* body and content of one entry */
     LOG_PLACES = 256,                      /* content.id = seq * this + place of the field */
     LOG_SUBJECT_MAX = 4096,                /* bytes of a subject's name */
-    LOG_WAL_PAGES = 500,                   /* so many more and the WAL is copied back */
+    LOG_SLICE_PAGES = 128,                 /* so many more in the WAL and a slice is copied back */
+    LOG_WAL_PAGES = 8192,                  /* ... and all of it, once it has so many */
     LOG_CLOCK_BACK_US = 10 * 1000 * 1000,  /* the wall clock may step back by this much */
     LOG_HEAD_EVERY_NS = 200 * 1000 * 1000, /* the head file is at most this much behind */
     LOG_KEPT_EVERY_US = 1000 * 1000,       /* signed heads kept in the database */
@@ -226,6 +227,16 @@ void reserve_again(struct log *l);
  * aside belongs to open calls. */
 bool reserve_order(struct log *l, uint64_t pages, struct err *e) ASSAY_MUST_CHECK;
 
+/* How the WAL gets into the database. copy_back.c */
+struct copying {
+    sqlite3 *reader; /* NULL: none yet, or none is to be had */
+    sqlite3_stmt *look;
+    sqlite3_file *file; /* the reader's: what the keeper syncs */
+    bool tried, held;
+    uint64_t held_end;    /* pages of the WAL that the reader sees */
+    atomic_bool unsynced; /* a slice was copied, and the keeper is not done with it */
+};
+
 struct store {
     sqlite3 *db;
     sqlite3_stmt *st[STATEMENTS];
@@ -239,6 +250,7 @@ struct store {
     uint64_t wal_end;        /* pages after which the next batch may be written */
     uint64_t wal_copied;     /* of them when the WAL was last copied back */
     uint64_t copy_at_us;     /* not copied back before, for the disk was full */
+    struct copying copying;
     struct reserve reserve;
     bool sealed;  /* off: the last leaf is written */
     bool erasing; /* an erasure is pending: a reader holds the WAL */
@@ -251,8 +263,6 @@ void store_close(struct log *l);
 bool store_commit(struct log *l, struct item *items, struct err *e) ASSAY_MUST_CHECK;
 /* Keep the newest signed head in the database. */
 bool store_keep(struct log *l, struct err *e) ASSAY_MUST_CHECK;
-/* Copy the WAL back and empty it; *pending: a reader holds it. */
-bool store_truncate(struct log *l, bool *pending, struct err *e) ASSAY_MUST_CHECK;
 /*
  * Within a job: keep callers from sealing and commit what they have sealed, so that no
  * entry is on its way with keys that the job changes. store_admit ends it.
@@ -267,13 +277,27 @@ bool store_append(struct log *l, const struct log_entry *entry, struct log_recei
                   struct err *e) ASSAY_MUST_CHECK;
 void *commit_thread(void *log);
 
-/* ---- the head file: head.c ---- */
+/* ---- from the WAL into the database: copy_back.c; the commit thread's own ---- */
+
+/* After a batch and its acknowledgements: a slice, or all of it, when it is due. */
+bool copy_back(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+/* Copy the WAL back and empty it; *pending: a reader holds it. */
+bool store_truncate(struct log *l, bool *pending, struct err *e) ASSAY_MUST_CHECK;
+void copy_back_close(struct store *s);
+/* In the keeper: make durable what slices have copied. */
+bool copy_back_sync(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+/* For tests: pages of a slice, and of a WAL that is copied whole. */
+void copy_back_limits(uint64_t slice, uint64_t most);
+
+/* ---- the head file: head.c; the thread that writes it: keeper.c ---- */
 
 struct head {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread;
     bool running, stopping, waiting;
+    bool sync;        /* the database is to be synced */
+    uint64_t due_ns;  /* before which the file is not written again; the keeper's own */
     atomic_bool full; /* no space for the file: it is older than it should be */
     uint64_t size;    /* the newest committed tree */
     struct digest root;
@@ -281,13 +305,15 @@ struct head {
     struct buf note;
 };
 
-bool head_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
-void head_close(struct log *l); /* after a last write */
 /* What is committed now; not signed before somebody asks or the file is due. */
 void head_set(struct log *l, const struct merkle *tree);
 /* Its signed checkpoint, appended; *size: of its tree. */
 bool head_note(struct log *l, struct buf *note, uint64_t *size, struct err *e) ASSAY_MUST_CHECK;
 bool head_write(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+bool keeper_open(struct log *l, struct err *e) ASSAY_MUST_CHECK;
+void keeper_close(struct log *l);
+/* Have it sync the database soon. */
+void keeper_sync(struct log *l);
 
 /* ---- one owner: owner.c, server.c, client.c ---- */
 

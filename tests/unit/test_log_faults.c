@@ -181,6 +181,14 @@ static void no_full_disk_at_any_call_costs_a_promise(void **state)
     every_failing_call(SQLITE_FULL, false);
 }
 
+static void no_failing_call_of_a_slice_costs_a_promise(void **state)
+{
+    (void)state;
+    copy_back_limits(2, 20);
+    every_failing_call(SQLITE_IOERR_WRITE, false);
+    copy_back_limits(LOG_SLICE_PAGES, LOG_WAL_PAGES);
+}
+
 static void no_failing_call_leaves_half_a_migration(void **state)
 {
     (void)state;
@@ -278,6 +286,53 @@ static struct log *recorded(void)
     return l;
 }
 
+static size_t began_anew(void)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < fault_vfs_count(); i++) {
+        const struct fault_op *op = &fault_vfs_ops()[i];
+        n += op->file == FAULT_WAL && op->call == FAULT_WRITE && op->offset == 0;
+    }
+    return n;
+}
+
+/* Many slices, some while the keeper syncs what came before, and a WAL that begins anew by itself. */
+static void recorded_in_slices(void)
+{
+    logs_make(&place);
+    save_files(".good");
+    copy_back_limits(12, 60);
+    fault_vfs_record();
+    struct log *l = logs_open(&place);
+    for (unsigned i = 0; i < ACKS_MAX || began_anew() < 2; i++) {
+        assert_true(i < 4096);
+        ack_count = ack_count < ACKS_MAX ? ack_count : ACKS_MAX - 1;
+        assert_true(append_one(l, i));
+    }
+    fault_vfs_pass();
+    log_close(l);
+    copy_back_limits(LOG_SLICE_PAGES, LOG_WAL_PAGES);
+}
+
+static void no_crash_between_slices_costs_a_promise(void **state)
+{
+    (void)state;
+    recorded_in_slices();
+    size_t n = fault_vfs_count(), in_database = 0;
+    for (size_t at = 0; at <= n; at++) {
+        const struct fault_op *op = &fault_vfs_ops()[at];
+        bool copied = at < n && op->file == FAULT_DB && op->call == FAULT_WRITE;
+        in_database += copied;
+        if (copied)
+            crash_at(at, SECTOR, at % 2);
+        if (copied || at % 5 == 0)
+            crash_at(at, 0, false);
+    }
+    assert_true(in_database > 20);
+    for (unsigned seed = 1; seed <= SUBSETS / 2; seed++)
+        crash_with_some((seed * 7919u) % (n + 1), seed);
+}
+
 static void no_crash_between_calls_or_within_one_costs_a_promise(void **state)
 {
     (void)state;
@@ -346,10 +401,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(no_failing_write_or_sync_costs_a_promise),
         TEST(no_full_disk_at_any_call_costs_a_promise),
+        TEST(no_failing_call_of_a_slice_costs_a_promise),
         TEST(no_failing_call_leaves_half_a_migration),
         TEST(no_crash_leaves_half_a_migration),
         TEST(no_crash_between_calls_or_within_one_costs_a_promise),
         TEST(no_lost_set_of_unsynced_writes_costs_a_promise),
+        TEST(no_crash_between_slices_costs_a_promise),
         TEST(an_owner_opens_after_a_crash_at_any_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -245,7 +245,7 @@ static int a_wal_that_cannot_be_copied_back(void)
     fill_disk();
     for (int i = 0; i < 200; i++)
         CHECK(outcome(l, r[i].seq, 4 * ANSWER, &e));
-    CHECK(l->store.wal_end > LOG_WAL_PAGES && l->store.copy_at_us > 0);
+    CHECK(l->store.wal_end > LOG_SLICE_PAGES && l->store.copy_at_us > 0);
     CHECK(unlink(folder_path(&place, "filler")) == 0);
     log_close(l);
     CHECK(whole(&entries, &e) && entries == 2 + 400 + 1);

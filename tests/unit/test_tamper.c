@@ -367,8 +367,9 @@ static const struct operation {
     {"roll the database back", NULL, older_database, STATE_CLOSED, LOST},
     {"roll database and head back", NULL, older_database_and_head, STATE_CLOSED,
      BY_RECEIPT | BY_WITNESS},
-    {"delete the WAL", NULL, delete_wal, STATE_LIVE, LOST},
-    {"cut the WAL in half", NULL, halve_wal, STATE_LIVE, LOST},
+    /* parts of it are in the database already, which without the rest may not be readable at all */
+    {"delete the WAL", NULL, delete_wal, STATE_LIVE, BY_OWNER},
+    {"cut the WAL in half", NULL, halve_wal, STATE_LIVE, BY_OWNER},
     {"flip a bit in the WAL", NULL, flip_in_wal, STATE_LIVE, 0},
     /* other histories */
     {"fork: the database", NULL, fork_database, STATE_CLOSED, LOST},
