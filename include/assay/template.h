@@ -4,9 +4,10 @@
  *
  * Only the language that chat templates use is there, with the meaning that
  * transformers gives it (Jinja2, trim_blocks, lstrip_blocks). A template is
- * parsed once; anything else in it is refused then, by name and line. It runs
- * over values alone: there is nothing that a template could reach, and steps,
- * memory and nesting are bounded. Rendering depends on its input only: the
+ * parsed once; anything else in it is refused then, by name and line: a name
+ * that Jinja misses on the way only is refused there. It runs over values alone:
+ * there is nothing that a template could reach, and steps, memory and nesting
+ * are bounded. Rendering depends on its input only: the
  * time that strftime_now shows is given, so a logged call renders again.
  *
  * What the template writes is trusted, what the request brought is not; the
@@ -33,6 +34,9 @@ struct template;
 /* Copies the source. The error's offset is a byte of it; its text names the line. */
 bool template_new(struct template **out, struct span source, struct err *e) ASSAY_MUST_CHECK;
 void template_free(struct template *t); /* NULL is harmless */
+/* False, with the name and line, when it names a filter, test, function or method that is not
+ * there, in a place that a rendering need not reach. */
+bool template_complete(const struct template *t, struct err *e);
 
 /* A variable that the operator's side sets: bos_token, eos_token. Its text is trusted. */
 struct template_word {

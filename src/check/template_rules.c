@@ -417,6 +417,8 @@ static void look_at(const struct check_input *in, const struct text *t)
         look_for_code(&l);
         return;
     }
+    if (!template_complete(parsed, &why) && !t->beside)
+        verdict_add(&in->model->verdict, RULE_TEMPLATE_UNREAD, place(t, 0), "%s", why.text);
     const struct template_node *root = template_root(parsed);
     for (int i = 0; i < PASSES; i++)
         (void)template_walk(root, visit_names, &l);

@@ -20,6 +20,13 @@ bool runtime_fault(struct interpreter *x, enum err_code code, const char *fmt, .
                   x->at ? x->at->line : 0, text);
 }
 
+bool unsupported(struct interpreter *x, const char *what, struct span name)
+{
+    char shown[64];
+    return runtime_fault(x, ERR_UNSUPPORTED, "the %s \"%s\" is not supported", what,
+                         text_shown(shown, sizeof shown, name));
+}
+
 bool no_memory(struct interpreter *x)
 {
     return runtime_fault(x, ERR_LIMIT, "the rendering takes more than %d MB",
@@ -219,6 +226,11 @@ static bool eval_call(struct interpreter *x, const struct template_node *n, stru
     if (!eval(x, n->child, &callee) || !gather(x, NULL, n->child->next, &a))
         return false;
     x->at = n;
+    if (callee.type == V_UNDEFINED && n->child->kind == TEMPLATE_NAME)
+        return unsupported(x, "function", n->child->name);
+    if (callee.type == V_UNDEFINED && n->child->kind == TEMPLATE_ATTRIBUTE &&
+        !known_method(n->child->name))
+        return unsupported(x, "method", n->child->name);
     if (callee.type == V_UNDEFINED)
         return runtime_fault(x, ERR_FORMAT, "\"%s\" is undefined and cannot be called",
                              text_shown(shown, sizeof shown, n->child->name));
@@ -233,8 +245,7 @@ static bool eval_filter(struct interpreter *x, const struct template_node *n, st
     if (!eval(x, n->child, &v) || !gather(x, &v, n->child->next, &a))
         return false;
     x->at = n;
-    return f ? call_function(x, f, &a, out)
-             : runtime_fault(x, ERR_UNSUPPORTED, "an unknown filter");
+    return f ? call_function(x, f, &a, out) : unsupported(x, "filter", n->name);
 }
 
 static bool eval_test(struct interpreter *x, const struct template_node *n, struct value *out)
@@ -245,7 +256,7 @@ static bool eval_test(struct interpreter *x, const struct template_node *n, stru
     if (!eval(x, n->child, &v) || !gather(x, &v, n->child->next, &a))
         return false;
     x->at = n;
-    return f ? call_function(x, f, &a, out) : runtime_fault(x, ERR_UNSUPPORTED, "an unknown test");
+    return f ? call_function(x, f, &a, out) : unsupported(x, "test", n->name);
 }
 
 /* ---- the rest ---- */

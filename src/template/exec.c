@@ -85,7 +85,7 @@ static bool through_filters(struct interpreter *x, const struct template_node *n
         return false;
     x->at = n;
     const struct function *f = find_filter(n->name);
-    return f && call_function(x, f, &a, out);
+    return f ? call_function(x, f, &a, out) : unsupported(x, "filter", n->name);
 }
 
 static bool exec_set_block(struct interpreter *x, const struct template_node *n)

@@ -347,24 +347,9 @@ bool parse_arguments(struct parser *p, struct children *c)
     return parse_expect(p, LEX_OPERATOR, ")");
 }
 
-static bool judge_later(struct parser *p, const struct template_node *callee)
-{
-    const struct template_node **calls =
-        arena_grow(p->arena, p->calls, p->call_count, &p->call_cap, sizeof *calls);
-    if (!calls)
-        return err_set(p->e, ERR_MEMORY, "out of memory");
-    p->calls = calls;
-    calls[p->call_count++] = callee;
-    return true;
-}
-
 static struct template_node *call(struct parser *p, struct template_node *callee)
 {
     struct children c;
-    if (callee->kind == TEMPLATE_ATTRIBUTE && !known_method(callee->name))
-        return unsupported(p, "method", callee->name);
-    if (callee->kind == TEMPLATE_NAME && !judge_later(p, callee))
-        return NULL;
     struct template_node *n = around(p, TEMPLATE_CALL, callee, &c);
     return n && parse_arguments(p, &c) ? n : NULL;
 }
@@ -446,8 +431,6 @@ static struct template_node *postfix(struct parser *p, struct template_node *n)
 static struct template_node *filter(struct parser *p, struct template_node *value)
 {
     struct children c;
-    if (p->now.kind == LEX_NAME && !known_filter(p->now.text))
-        return unsupported(p, "filter", p->now.text);
     struct template_node *n = around(p, TEMPLATE_FILTER, value, &c);
     if (!n)
         return NULL;
@@ -478,8 +461,6 @@ static struct template_node *test(struct parser *p, struct template_node *value)
     bool negated;
     if (!parse_accept(p, LEX_NAME, "not", &negated))
         return NULL;
-    if (p->now.kind == LEX_NAME && !known_test(p->now.text))
-        return unsupported(p, "test", p->now.text);
     struct template_node *n = around(p, TEMPLATE_TEST, value, &c);
     if (!n)
         return NULL;

@@ -167,15 +167,13 @@ static bool passes(struct interpreter *x, struct arguments *a, size_t at, struct
 {
     struct value name = argument(a, at), result;
     struct value given[12];
-    char shown[64];
     if (name.type != V_STRING) {
         *out = truth(v);
         return true;
     }
     const struct function *f = find_test(name.as.string->text);
     if (!f || a->count - at > sizeof given / sizeof *given)
-        return runtime_fault(x, ERR_UNSUPPORTED, "the test \"%s\" is not supported",
-                             text_shown(shown, sizeof shown, name.as.string->text));
+        return unsupported(x, "test", name.as.string->text);
     struct arguments all = {given, 0, NULL, 0, UNDEFINED};
     given[all.count++] = v;
     for (size_t i = at + 1; i < a->count; i++)

@@ -355,12 +355,33 @@ static bool g_raise(struct interpreter *x, struct arguments *a, struct value *ou
                          text_shown(shown, sizeof shown, s->text));
 }
 
+/* From another dictionary, or from a sequence of pairs. */
+static bool take_pairs(struct interpreter *x, struct dict *d, struct value from)
+{
+    struct list *items, *pair;
+    if (from.type == V_DICT) {
+        for (size_t i = 0; i < from.as.dict->count; i++)
+            if (!dict_set(x, d, from.as.dict->pairs[i].key, from.as.dict->pairs[i].value))
+                return false;
+        return true;
+    }
+    if (!iterate(x, from, &items))
+        return false;
+    for (size_t i = 0; i < items->count; i++) {
+        if (!iterate(x, items->items[i], &pair))
+            return false;
+        if (pair->count != 2)
+            return runtime_fault(x, ERR_FORMAT, "item %zu for a dictionary is no pair", i);
+        if (!dict_set(x, d, pair->items[0], pair->items[1]))
+            return false;
+    }
+    return true;
+}
+
 bool dict_take(struct interpreter *x, struct dict *d, const struct arguments *a)
 {
-    struct value from = argument(a, 1);
-    for (size_t i = 0; from.type == V_DICT && i < from.as.dict->count; i++)
-        if (!dict_set(x, d, from.as.dict->pairs[i].key, from.as.dict->pairs[i].value))
-            return false;
+    if (a->count > 1 && !take_pairs(x, d, a->items[1]))
+        return false;
     for (size_t i = 0; i < a->named_count; i++)
         if (!dict_set(x, d, a->named[i].key, a->named[i].value))
             return false;
@@ -380,6 +401,33 @@ static bool g_dict(struct interpreter *x, struct arguments *a, struct value *out
         return false;
     out->type = V_DICT;
     return true;
+}
+
+/* dict.fromkeys(keys, value=None) */
+static bool d_fromkeys(struct interpreter *x, struct arguments *a, struct value *out)
+{
+    struct dict *d = dict_new(x);
+    struct list *keys;
+    if (!d || !iterate(x, a->items[1], &keys))
+        return false;
+    for (size_t i = 0; i < keys->count; i++)
+        if (!dict_set(x, d, keys->items[i], a->count > 2 ? a->items[2] : NONE))
+            return false;
+    *out = of_dict(d);
+    return true;
+}
+
+/* Python takes any other attribute of dict for the type of a dictionary's keys and hands back
+ * what makes such dictionaries: a real template calls dict.from_keys. */
+const struct function dict_type_methods[] = {
+    {"fromkeys", NULL, 1, 2, d_fromkeys},
+    {"from_keys", NULL, 0, 1, g_dict},
+    {NULL, NULL, 0, 0, NULL},
+};
+
+bool is_dict_type(struct value v)
+{
+    return v.type == V_FUNCTION && v.as.function->run == g_dict;
 }
 
 static bool g_range(struct interpreter *x, struct arguments *a, struct value *out)

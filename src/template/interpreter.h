@@ -33,6 +33,8 @@ enum { EVAL_DEPTH = 3000, VALUE_DEPTH = 200 };
 /* An error at the node that is evaluated; returns false. */
 bool runtime_fault(struct interpreter *x, enum err_code code, const char *fmt, ...)
     ASSAY_PRINTF(3, 4);
+/* The function, filter ... of that name is not there. */
+bool unsupported(struct interpreter *x, const char *what, struct span name);
 bool no_memory(struct interpreter *x);
 /* n steps more. */
 bool spend(struct interpreter *x, uint64_t n) ASSAY_MUST_CHECK;
@@ -86,7 +88,9 @@ struct value argument(const struct arguments *a, size_t i);
 
 /* Tables of the files that hold them; each ends with a NULL name. */
 extern const struct function string_filters[], list_filters[], value_filters[], all_tests[],
-    all_functions[], string_methods[], list_methods[], dict_methods[], loop_methods[];
+    all_functions[], string_methods[], list_methods[], dict_methods[], loop_methods[],
+    dict_type_methods[];
+bool is_dict_type(struct value v); /* the function dict */
 
 /* filters_text.c: with &, <, > and quotes as HTML has them, unless it is markup */
 void put_escaped_html(struct maker *m, const struct string *s);

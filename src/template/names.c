@@ -44,6 +44,8 @@ const struct function *find_method(struct span name, enum value_type of)
         return in_table(dict_methods, name);
     case V_LOOP:
         return in_table(loop_methods, name);
+    case V_FUNCTION:
+        return in_table(dict_type_methods, name);
     case V_UNDEFINED:
     case V_NONE:
     case V_BOOL:
@@ -52,7 +54,6 @@ const struct function *find_method(struct span name, enum value_type of)
     case V_NAMESPACE:
     case V_MACRO:
     case V_METHOD:
-    case V_FUNCTION:
     case V_TYPES:
         break;
     }
@@ -77,5 +78,5 @@ bool known_function(struct span name)
 bool known_method(struct span name)
 {
     return find_method(name, V_STRING) || find_method(name, V_LIST) || find_method(name, V_DICT) ||
-           find_method(name, V_LOOP);
+           find_method(name, V_LOOP) || find_method(name, V_FUNCTION);
 }

@@ -75,16 +75,28 @@ static bool power(struct interpreter *x, struct value a, struct value b, struct 
     return true;
 }
 
+/* floor(a / b) and what is left, as Python has them (floatobject.c). */
+static double divide_down(double a, double b, double *left)
+{
+    double rest = fmod(a, b), quotient = (a - rest) / b;
+    bool some = rest < 0 || rest > 0;
+    if (some && (rest < 0) != (b < 0)) {
+        rest += b;
+        quotient -= 1;
+    }
+    *left = some ? rest : copysign(0, b);
+    double whole = floor(quotient);
+    return quotient < 0 || quotient > 0 ? whole + (quotient - whole > 0.5) : copysign(0, a / b);
+}
+
 static bool on_doubles(struct interpreter *x, char op, double a, double b, struct value *out)
 {
     if ((op == '/' || op == 'd' || op == '%') && !(b < 0 || b > 0))
         return runtime_fault(x, ERR_FORMAT, "division by zero");
-    double r = op == '+' ? a + b : op == '-' ? a - b : op == '*' ? a * b : a / b;
-    if (op == 'd')
-        r = floor(a / b);
-    if (op == '%')
-        r = a - b * floor(a / b);
-    *out = real(r);
+    double left = 0, r = op == '+' ? a + b : op == '-' ? a - b : op == '*' ? a * b : a / b;
+    if (op == 'd' || op == '%')
+        r = divide_down(a, b, &left);
+    *out = real(op == '%' ? left : r);
     return true;
 }
 
@@ -266,7 +278,7 @@ bool compare(struct interpreter *x, struct span name, struct value a, struct val
 static bool bound_method(struct interpreter *x, struct value object, struct span name,
                          struct value *out)
 {
-    if (!find_method(name, object.type))
+    if (!find_method(name, object.type) || (object.type == V_FUNCTION && !is_dict_type(object)))
         return false;
     struct method *m = arena_alloc(x->arena, sizeof *m);
     if (!m)

@@ -377,29 +377,6 @@ static struct template_node *block(struct parser *p, const char *const *ends)
     return n;
 }
 
-/* ---- calls by name ---- */
-
-static bool may_be_called(const struct parser *p, struct span name)
-{
-    for (size_t i = 0; i < p->callable_count; i++)
-        if (span_eq(p->callables[i], name))
-            return true;
-    return known_function(name);
-}
-
-static bool judge_calls(struct parser *p)
-{
-    char shown[64];
-    for (size_t i = 0; i < p->call_count; i++) {
-        const struct template_node *callee = p->calls[i];
-        if (!may_be_called(p, callee->name))
-            return err_at(p->e, ERR_UNSUPPORTED, NULL, callee->offset,
-                          "template line %u: the function \"%s\" is not supported", callee->line,
-                          text_shown(shown, sizeof shown, callee->name));
-    }
-    return true;
-}
-
 static bool parse(struct template *t, struct span source, struct err *e)
 {
     struct parser p = {.arena = t->arena, .e = e};
@@ -412,7 +389,7 @@ static bool parse(struct template *t, struct span source, struct err *e)
         return false;
     t->source = p.lexer.source;
     t->root = block(&p, NULL);
-    return t->root && judge_calls(&p);
+    return t->root && judge_names(&p, t);
 }
 
 enum { PARSE_MEMORY = 256 << 20 };
@@ -444,4 +421,11 @@ void template_free(struct template *t)
 const struct template_node *template_root(const struct template *t)
 {
     return t->root;
+}
+
+bool template_complete(const struct template *t, struct err *e)
+{
+    if (t->unknown.code)
+        *e = t->unknown;
+    return !t->unknown.code;
 }

@@ -13,6 +13,7 @@ struct template
     struct arena *arena;
     struct span source;
     const struct template_node *root;
+    struct err unknown; /* the first name that is refused when the rendering gets there */
 };
 
 struct parser {
@@ -24,8 +25,6 @@ struct parser {
     unsigned loops;         /* for statements around */
     struct span *callables; /* macros, set targets, parameters: what may be called by name */
     size_t callable_count, callable_cap;
-    const struct template_node **calls; /* of names, judged when all macros are known */
-    size_t call_count, call_cap;
 };
 
 bool parse_fault(struct parser *p, enum err_code code, const char *fmt, ...) ASSAY_PRINTF(3, 4);
@@ -58,6 +57,9 @@ struct template_node *parse_target(struct parser *p, bool attribute);
 /* Filters on `value` as long as there are some. `started`: the first has no bar. */
 struct template_node *parse_filters(struct parser *p, struct template_node *value, bool started);
 bool parse_arguments(struct parser *p, struct children *c) ASSAY_MUST_CHECK;
+
+/* judge.c; once all macros are known */
+bool judge_names(struct parser *p, struct template *t) ASSAY_MUST_CHECK;
 
 /* names.c: what the language knows; each list ends with NULL */
 bool known_filter(struct span name);

@@ -124,6 +124,42 @@ static void what_the_subset_lacks_is_refused_by_name_and_line(void **state)
         assert_true(says(cases[i][0], cases[i][1]));
 }
 
+/* As Jinja has it: real templates name what they never reach. */
+static void a_name_that_is_never_reached_is_not_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{% if x == 1 %}{{ x | urlize }}{% else %}b{% endif %}", "b"},
+        {"{{ 'a' if x else x | urlize }}", "a"},
+        {"{% if x == 1 %}{{ x is mystery }}{% endif %}", ""},
+        {"{{ 'a' or lipsum() }}{% for i in [] %}{{ i.encode('a') }}{% endfor %}", "a"},
+        {"{% macro m() %}{{ str(1) }}{% endmacro %}c", "c"},
+        {"{% for i in [] %}{{ x | urlize }}{% endfor %}", "line 1: the filter \"urlize\""},
+        {"{% if x %}{% for i in [] %}{{ i | urlize }}{% endfor %}{% endif %}", "\"urlize\""},
+        {"{% if x %}\n{{ x | urlize }}{% endif %}", "line 2: the filter \"urlize\""},
+        {"{% if x %}\n{{ x is mystery }}{% endif %}", "line 2: the test \"mystery\""},
+        {"{% macro m() %}{{ str(1) }}{% endmacro %}\n{{ m() }}", "line 1: the function \"str\""},
+        {"{% set y | urlize %}{% endset %}", "the filter \"urlize\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_true(says(cases[i][0], cases[i][1]));
+}
+
+static void the_first_name_that_is_lacking_is_told(void **state)
+{
+    (void)state;
+    struct template *t = NULL;
+    struct err e = ERR_INIT;
+    assert_true(template_new(&t, span_str("{{ x | trim }}{% if x %}{{ x }}{% endif %}"), &e));
+    assert_true(template_complete(t, &e));
+    template_free(t);
+    assert_true(
+        template_new(&t, span_str("{% if x %}\n{{ x | urlize }}{{ lipsum() }}{% endif %}"), &e));
+    assert_false(template_complete(t, &e));
+    assert_non_null(strstr(e.text, "line 2: the filter \"urlize\""));
+    template_free(t);
+}
+
 static void text_that_is_not_utf8_is_refused(void **state)
 {
     (void)state;
@@ -256,6 +292,8 @@ int main(void)
         cmocka_unit_test(a_users_words_are_marked_and_the_templates_are_not),
         cmocka_unit_test(marks_stay_with_their_characters),
         cmocka_unit_test(what_the_subset_lacks_is_refused_by_name_and_line),
+        cmocka_unit_test(a_name_that_is_never_reached_is_not_refused),
+        cmocka_unit_test(the_first_name_that_is_lacking_is_told),
         cmocka_unit_test(text_that_is_not_utf8_is_refused),
         cmocka_unit_test(no_template_runs_away),
         cmocka_unit_test(deep_and_long_sources_are_refused),
