@@ -61,12 +61,19 @@ static void put_character(struct maker *m, uint32_t c, bool trusted)
     maker_put(m, buf_span(&b), trusted);
 }
 
-enum casing { CASE_UPPER, CASE_LOWER, CASE_CAPITALIZE, CASE_TITLE };
+enum casing { CASE_UPPER, CASE_LOWER, CASE_CAPITALIZE, CASE_TITLE, CASE_TITLE_METHOD };
 
 /* title: jinja begins a word after white space, '-' and opening brackets. */
 static bool begins_word(uint32_t before)
 {
     return text_is_space(before) || (before < 0x80 && before && strchr("-({[<", (int)before));
+}
+
+/* str.title: it begins after all that has no case. */
+static bool is_cased(uint32_t c)
+{
+    enum unicode_category category = unicode_category(c);
+    return category == UC_LU || category == UC_LL || category == UC_LT;
 }
 
 static bool recase(struct interpreter *x, const struct arguments *a, enum casing casing,
@@ -82,7 +89,8 @@ static bool recase(struct interpreter *x, const struct arguments *a, enum casing
     for (size_t i = 0, length; i < s->text.n; i += length) {
         uint32_t c = unicode_at(s->text.p + i, &length);
         bool up = casing == CASE_UPPER || (casing == CASE_CAPITALIZE && i == 0) ||
-                  (casing == CASE_TITLE && begins_word(before));
+                  (casing == CASE_TITLE && begins_word(before)) ||
+                  (casing == CASE_TITLE_METHOD && !is_cased(before));
         if (up && c == 0xDF)
             maker_put(&m, span_str(casing == CASE_UPPER ? "SS" : "Ss"), string_trusted(s, i));
         else
@@ -110,6 +118,11 @@ static bool f_capitalize(struct interpreter *x, struct arguments *a, struct valu
 static bool f_title(struct interpreter *x, struct arguments *a, struct value *out)
 {
     return recase(x, a, CASE_TITLE, out);
+}
+
+static bool m_title(struct interpreter *x, struct arguments *a, struct value *out)
+{
+    return recase(x, a, CASE_TITLE_METHOD, out);
 }
 
 /* ---- stripping ---- */
@@ -210,12 +223,8 @@ static void put_spaces(struct maker *m, int64_t n)
         maker_text(m, " ");
 }
 
-static bool is_blank(struct span line)
-{
-    return text_strip_left(line).n == 0;
-}
-
-/* indent(width=4, first=False, blank=False); the width may be a text. */
+/* indent(width=4, first=False, blank=False); the width may be a text. Jinja puts a line feed
+ * behind the text first, which a carriage return there becomes one with. */
 static bool f_indent(struct interpreter *x, struct arguments *a, struct value *out)
 {
     const struct string *s, *with = NULL;
@@ -229,22 +238,19 @@ static bool f_indent(struct interpreter *x, struct arguments *a, struct value *o
         return false;
     bool first = truth(argument(a, 2)), blank = truth(argument(a, 3));
     maker_init(&m, x);
-    for (size_t at = 0, line = 0; at <= s->text.n; line++) {
-        struct span rest = span_sub(s->text, at, s->text.n);
-        const uint8_t *end = rest.n ? memchr(rest.p, '\n', rest.n) : NULL;
-        size_t n = end ? (size_t)(end - rest.p) : rest.n;
+    bool more = true;
+    for (size_t at = 0, next, line = 0; more; at = next, line++) {
+        size_t end = text_line(s->text, at, &next);
+        more = end < next && !(next == s->text.n && s->text.p[next - 1] == '\r');
         if (line)
             maker_text(&m, "\n");
-        if (line ? blank || !is_blank(span_sub(rest, 0, n)) : first) {
+        if (line ? blank || at < end : first) {
             if (with)
                 maker_string(&m, with);
             else
                 put_spaces(&m, width);
         }
-        maker_part(&m, s, at, n);
-        at += n + 1;
-        if (!end)
-            break;
+        maker_part(&m, s, at, end - at);
     }
     return maker_value(&m, out);
 }
@@ -374,7 +380,7 @@ const struct function string_filter_methods[] = {
     {"upper", NULL, 0, 0, f_upper},
     {"lower", NULL, 0, 0, f_lower},
     {"capitalize", NULL, 0, 0, f_capitalize},
-    {"title", NULL, 0, 0, f_title},
+    {"title", NULL, 0, 0, m_title},
     {"strip", NULL, 0, 1, f_trim},
     {"lstrip", NULL, 0, 1, f_lstrip},
     {"rstrip", NULL, 0, 1, f_rstrip},

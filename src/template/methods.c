@@ -30,8 +30,6 @@ static bool split_at_spaces(struct interpreter *x, const struct string *s, int64
         bool last = most >= 0 && (int64_t)l->count >= most;
         while (end < s->text.n && (last || !text_is_space(unicode_at(s->text.p + end, &length))))
             end += last ? s->text.n - end : length;
-        if (last)
-            end = at + text_strip_right(span_sub(s->text, at, end - at)).n;
         if (!add_part(x, l, s, at, end))
             return false;
         at = last ? s->text.n : end;
@@ -123,16 +121,10 @@ static bool m_splitlines(struct interpreter *x, struct arguments *a, struct valu
     bool keep = truth(argument(a, 1));
     if (!l)
         return false;
-    for (size_t at = 0; at < s->text.n;) {
-        size_t end = at;
-        while (end < s->text.n && s->text.p[end] != '\n' && s->text.p[end] != '\r')
-            end++;
-        size_t next = end < s->text.n ? end + 1 : end;
-        if (next < s->text.n && s->text.p[end] == '\r' && s->text.p[next] == '\n')
-            next++;
+    for (size_t at = 0, next; at < s->text.n; at = next) {
+        size_t end = text_line(s->text, at, &next);
         if (!add_part(x, l, s, at, keep ? next : end))
             return false;
-        at = next;
     }
     *out = of_list(V_LIST, l);
     return true;

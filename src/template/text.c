@@ -28,3 +28,24 @@ struct span text_strip_right(struct span s)
     }
     return s;
 }
+
+static bool ends_line(uint32_t c)
+{
+    return (c >= '\n' && c <= '\r') || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||
+           c == 0x2029;
+}
+
+size_t text_line(struct span s, size_t at, size_t *next)
+{
+    size_t length;
+    for (*next = at; at < s.n; at = *next) {
+        uint32_t c = unicode_at(s.p + at, &length);
+        *next = at + length;
+        if (!ends_line(c))
+            continue;
+        if (c == '\r' && *next < s.n && s.p[*next] == '\n')
+            ++*next;
+        return at;
+    }
+    return s.n;
+}

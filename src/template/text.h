@@ -9,5 +9,8 @@
 bool text_is_space(uint32_t code_point); /* str.isspace */
 struct span text_strip_left(struct span s);
 struct span text_strip_right(struct span s);
+/* str.splitlines: where the line that begins at `at` ends, and in *next where the one after it
+ * begins, which is its own end when nothing ends it. */
+size_t text_line(struct span s, size_t at, size_t *next);
 
 #endif

@@ -155,6 +155,10 @@ SNIPPETS = r"""
 {{ d | tojson }} {{ d | tojson(indent=2) }} {{ 'é"\\/<>&\n\t\x01\x7f' | tojson }} {{ 'é😀' | tojson(ensure_ascii=true) }} {{ {'b': 1, 'a': [{}, [], none, 1.0, 1e50]} | tojson(sort_keys=true) }} {{ [1, 2] | tojson(separators=(',', ':')) }}
 {{ [[], {}, [1]] | tojson(indent=4) }} {{ {1: 2, true: 3, none: 4} | tojson }} {{ (1, 'a') | tojson }}
 {{ 'a\nb\n\nc' | indent }} {{ 'a\nb' | indent(2, true) }} {{ 'a\n\nb' | indent(2, blank=true) }} {{ 'a\nb' | indent('> ') }}
+{{ 'a\u2028b\x85c\x1dd\r\n \n e\r' | indent(2) }}|{{ 'a\vb\fc\u2029d\n' | indent(1, true, true) }}|{{ 'a\x85b\rc\r\nd' | indent('> ') }}|{{ 'a\x1cb\u2028\vc\n'.splitlines() }} {{ 'a\x85b\r\n'.splitlines(true) }}
+{{ dict([['a', 1], ('b', 2)], c=3) }} {{ namespace([['q', 1]]).q }} {{ dict.fromkeys(['a', 'b'], 0) }} {{ dict.fromkeys('ab') }} {{ dict.from_keys([('k', 'v')]) }}
+{{ 'a' if x else x | urlise }}{% if x == 1 %}{{ x | urlise }}{{ x is mystery }}{% endif %}{% for i in [] %}{{ i.nosuch() }}{{ nosuch(1) }}{% endfor %}
+{{ ' a b  c '.split(none, 1) }} {{ 'a b '.split(maxsplit=1) }} {{ 'a-b_c.d e1f'.title() }} {{ 'a-b_c.d e1f' | title }} {{ 1 // 0.1 }} {{ 1 % 0.1 }} {{ -7.5 // 2 }} {{ -7.5 % 2 }} {{ 7.5 % -2 }} {{ -0.0 // 3 }} {{ 6.0 % 3 }} {{ 5.0 // -5 }}
 {{ '<a href="x">\'&' | e }} {{ '<b>' | safe }} {{ 'one two  three' | wordcount }} {{ 'a long text here' | truncate(9) }} {{ '%s-%d' | format('x', 5) }}
 {{ x is number }} {{ x is integer }} {{ 1.5 is float }} {{ true is boolean }} {{ true is integer }} {{ s is string }} {{ l is sequence }} {{ d is mapping }} {{ d is iterable }} {{ 5 is iterable }} {{ none is none }} {{ x is odd }} {{ x is even }} {{ 9 is divisibleby 3 }} {{ nope is undefined }} {{ nope is sequence }} {{ nope is iterable }} {{ nope is callable }} {{ nope is mapping }} {{ nope is string }} {{ x is not string }} {{ 'a' is lower }} {{ 'A' is upper }} {{ x is eq 3 }} {{ x is sameas 3 }} {{ 2 is in [1, 2] }} {{ true is true }} {{ 1 is true }} {{ false is false }}
 {{ s is defined and s }} {{ '' or 'b' }} {{ 0 and 1 }} {{ none or false }} {{ x == 3.0 }} {{ 'a' == 1 }} {{ [1, [2]] == [1, [2]] }} {{ {'a': 1} == {'a': 1.0} }} {{ 1 != true }}
@@ -201,6 +205,11 @@ FAULTY = r"""
 {% for a, b in [1] %}{% endfor %}
 {{ 'a' | join(1) | nosuch }}
 {{ x is nosuch }}
+{% if x %}{{ x | nosuch }}{% endif %}
+{% if not x %}{% for i in [] %}{{ x | nosuch }}{% endfor %}{% endif %}
+{{ dict([1]) }}
+{{ dict([[1, 2, 3]]) }}
+{{ dict(5) }}
 {% nosuch %}
 {% if x %}
 {{ x
