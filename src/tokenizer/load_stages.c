@@ -361,7 +361,7 @@ static bool nothing(struct tokenizer *t, struct json v, struct err *e)
 static bool d_metaspace(struct tokenizer *t, struct json v, struct err *e)
 {
     (void)e;
-    t->metaspace = true;
+    t->metaspace = t->unblocks_added = true;
     t->strip_first =
         !json_is(v, "prepend_scheme", "never") && json_flag(v, "add_prefix_space", true);
     return true;
@@ -373,7 +373,7 @@ static bool d_replace(struct tokenizer *t, struct json v, struct err *e)
     if (!json_string(json_get(json_get(v, "pattern"), "String"), &find) ||
         !span_is(find, LOWER_BLOCK) || !json_is(v, "content", " "))
         return json_fault(e, v, ERR_UNSUPPORTED, "a decoder that replaces other than U+2581");
-    t->metaspace = true;
+    t->metaspace = t->unblocks_added = true;
     return true;
 }
 
@@ -411,7 +411,10 @@ bool load_stages(struct tokenizer *t, struct json root, struct err *e)
                    "pre-tokenizer", 0, e))
         return false;
     drop_last_show(t);
-    return add_stage(t, json_get(root, "decoder"), decoders, "decoders", "decoder", 0, e);
+    /* Words that no decoder joins stand apart, as Hugging Face shows them. */
+    struct json decoder = json_get(root, "decoder");
+    t->spaces_between = json_type(decoder) != JSON_OBJECT && !t->byte_level && !t->metaspace;
+    return add_stage(t, decoder, decoders, "decoders", "decoder", 0, e);
 }
 
 /* ---- post-processors ---- */

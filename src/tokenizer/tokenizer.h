@@ -116,6 +116,7 @@ struct tokenizer {
     bool byte_level;        /* words are bytes: vocabulary texts were turned into them */
     bool words_shown;       /* byte level: words arrive as GPT-2 characters */
     bool metaspace;         /* the vocabulary shows a space as U+2581 */
+    bool unblocks_added;    /* and so do added tokens, when they are decoded */
     bool byte_fallback;     /* what no token holds becomes byte tokens */
     bool fuse_unknown;      /* unknown characters in a row are one unk */
     bool ignore_merges;     /* a word that is a token is that token */

@@ -233,7 +233,7 @@ static bool spell(struct tokenizer *t, struct entry *x, struct buf *room, struct
         buf_put_u8(room, byte);
         return keep(t, x, room, e);
     }
-    if (x->added || !x->text.n) {
+    if ((x->added && (t->byte_level || !t->unblocks_added)) || !x->text.n) {
         /* An added token that the vocabulary has is a piece of words as well. */
         x->spelled = t->byte_level && !x->outside && plain_ascii(x->text);
         return true;

@@ -47,6 +47,7 @@ class Ours:
         self.started = json.loads(self.process.stdout.readline())
 
     def encode(self, text):
+        """The ids of a text; the text of ids, in a list."""
         self.process.stdin.write(json.dumps(text).encode() + b"\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
@@ -78,6 +79,10 @@ def compare(tally, name, folder, count):
                 continue  # equal scores in another order: the last bit of serde's numbers decides
             want, got = peer.encode(text).ids, ours.encode(text)
             tally.check(want == got, name, repr(text), "theirs %s" % want, "ours   %s" % got)
+            # Version 0.23 shows an added token that is normalized as it is sought, not as it is written.
+            if want == got and not (name == "llama" and "comment" in text):
+                want, got = [peer.decode(want, skip_special_tokens=False)], ours.encode(want)
+                tally.check(want == got, name, "decoded", "theirs %s" % want, "ours   %s" % got)
     ours.close()
 
 
@@ -96,6 +101,14 @@ def byte_bpe(split):
     return t
 
 
+BLOCKS = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
+
+
+def decoded(t, *stages):
+    t.decoder = stages[0] if len(stages) == 1 else decoders.Sequence(list(stages))
+    return t
+
+
 def char_bpe(normalizer, split, **model):
     t = Tokenizer(models.BPE(unk_token="<unk>", **model))
     t.normalizer = normalizer
@@ -110,7 +123,7 @@ def char_bpe(normalizer, split, **model):
 def added(t):
     t.add_special_tokens([AddedToken("<s>"), AddedToken("</s>", rstrip=True), AddedToken("<pad>", lstrip=True)])
     t.add_tokens([AddedToken("[MASK]", single_word=True, normalized=False),
-                  AddedToken("comment", normalized=True), AddedToken("\n\n", normalized=False)])
+                  AddedToken("comment", normalized=True), AddedToken("\n\n", normalized=False), AddedToken("\u2581\u2581", normalized=False)])
     return t
 
 
@@ -147,12 +160,14 @@ def made():
     yield "lower", char_bpe(normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase(),
                                                   normalizers.Strip()]), pre.WhitespaceSplit(), fuse_unk=True)
     llama = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
-    yield "llama", added(char_bpe(llama, None, byte_fallback=True, fuse_unk=True))
-    yield "gemma", added(char_bpe(normalizers.Replace(" ", "\u2581"), pre.Split(" ", "merged_with_previous"),
-                                  byte_fallback=True, fuse_unk=True))
+    yield "llama", decoded(added(char_bpe(llama, None, byte_fallback=True, fuse_unk=True)),
+                           *BLOCKS, decoders.Strip(" ", 1, 0))
+    yield "gemma", decoded(added(char_bpe(normalizers.Replace(" ", "\u2581"), pre.Split(" ", "merged_with_previous"),
+                                          byte_fallback=True, fuse_unk=True)), *BLOCKS)
     for scheme in ("always", "first", "never"):
-        yield "metaspace " + scheme, added(char_bpe(None, pre.Metaspace(prepend_scheme=scheme, split=scheme != "never"),
-                                                    fuse_unk=True))
+        yield "metaspace " + scheme, decoded(added(char_bpe(
+            None, pre.Metaspace(prepend_scheme=scheme, split=scheme != "never"), fuse_unk=True)),
+            decoders.Metaspace(prepend_scheme=scheme))
     t = byte_bpe(pre.ByteLevel(add_prefix_space=False))
     t.add_special_tokens(["<s>", "</s>"])
     t.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", t.token_to_id("<s>")),
@@ -164,13 +179,13 @@ def made():
     t.train_from_iterator(CORPUS, tokenizers.trainers.WordPieceTrainer(
         vocab_size=900, show_progress=False, special_tokens=["[UNK]", "[CLS]", "[SEP]", "[MASK]"], limit_alphabet=200))
     t.post_processor = processors.BertProcessing(("[SEP]", t.token_to_id("[SEP]")), ("[CLS]", t.token_to_id("[CLS]")))
-    yield "bert", t
+    yield "bert", decoded(t, decoders.WordPiece(cleanup=False))
     t = Tokenizer(models.Unigram())
     t.normalizer = normalizers.NFC()
     t.pre_tokenizer = pre.Metaspace()
     t.train_from_iterator(CORPUS, tokenizers.trainers.UnigramTrainer(
         vocab_size=2500, show_progress=False, special_tokens=["<unk>", "<s>"], unk_token="<unk>"))
-    yield "unigram", t
+    yield "unigram", decoded(t, decoders.Metaspace())
 
 
 def save(t, folder):

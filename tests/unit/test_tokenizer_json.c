@@ -130,6 +130,42 @@ static void special_tokens_stand_around_a_text(void **state)
     tokenizer_free(t);
 }
 
+/* Gemma's runs of spaces are added tokens. */
+static void a_decoder_shows_the_spaces_of_added_tokens_as_well(void **state)
+{
+    (void)state;
+    static const uint32_t ids[] = {1, 7, 2};
+    struct tokenizer *t =
+        make(BPE(",\"byte_fallback\":false") ",\"added_tokens\":[{\"id\":7,\"content\":"
+                                             "\"\u2581\u2581\"}],"
+                                             "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{"
+                                             "\"type\":\"Replace\",\"pattern\":{"
+                                             "\"String\":\"\u2581\"},\"content\":\" "
+                                             "\"},{\"type\":\"Fuse\"}]}}",
+             NULL);
+    struct err e = ERR_INIT;
+    struct buf text;
+    buf_init(&text, 100);
+    assert_true(tokenizer_decode(&text, t, ids, 3, DECODE_PLAIN, &e));
+    assert_string_equal(buf_cstr(&text), "a  b");
+    buf_free(&text);
+    tokenizer_free(t);
+}
+
+static void words_that_no_decoder_joins_stand_apart(void **state)
+{
+    (void)state;
+    static const uint32_t ids[] = {6, 1, 2};
+    struct tokenizer *t = make(BPE("") "}", NULL);
+    struct err e = ERR_INIT;
+    struct buf text;
+    buf_init(&text, 100);
+    assert_true(tokenizer_decode(&text, t, ids, 3, DECODE_PLAIN, &e));
+    assert_string_equal(buf_cstr(&text), "abc a b");
+    buf_free(&text);
+    tokenizer_free(t);
+}
+
 static void what_cannot_be_followed_is_refused(void **state)
 {
     (void)state;
@@ -182,6 +218,8 @@ int main(void)
         cmocka_unit_test(an_added_token_of_the_vocabulary_is_still_a_piece),
         cmocka_unit_test(added_tokens_obey_their_flags),
         cmocka_unit_test(special_tokens_stand_around_a_text),
+        cmocka_unit_test(a_decoder_shows_the_spaces_of_added_tokens_as_well),
+        cmocka_unit_test(words_that_no_decoder_joins_stand_apart),
         cmocka_unit_test(what_cannot_be_followed_is_refused),
     };
     return cmocka_run_group_tests_name("tokenizer.json", tests, NULL, NULL);
