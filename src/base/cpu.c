@@ -3,7 +3,6 @@
 
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -45,4 +44,25 @@ unsigned cpu_cores(void)
         return 1;
     int n = CPU_COUNT(&set);
     return n > 0 ? (unsigned)n : 1;
+}
+
+int cpu_here(void)
+{
+    return sched_getcpu();
+}
+
+bool cpu_leave(const int *cores, unsigned n)
+{
+    cpu_set_t all, others;
+    CPU_ZERO(&all);
+    if (sched_getaffinity(0, sizeof all, &all) != 0)
+        return false;
+    others = all;
+    for (unsigned i = 0; i < n; i++) {
+        if (cores[i] >= 0 && cores[i] < CPU_SETSIZE)
+            CPU_CLR((size_t)cores[i], &others);
+    }
+    if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0)
+        return false;
+    return sched_setaffinity(0, sizeof all, &all) == 0;
 }

@@ -15,11 +15,12 @@
 #include "assay/base/cpu.h"
 #include "assay/numerics.h"
 
-enum { SPINS = 2000 };
+enum { SPINS = 2000, CROWDED = 64 };
 
 struct helper {
     struct team *team;
     unsigned number;
+    unsigned crowded; /* runs in a row that it began on another worker's core */
     pthread_t thread;
 };
 
@@ -36,6 +37,8 @@ struct team {
     _Atomic(void (*)(void *, uint32_t, unsigned)) job;
     _Atomic(void *) arg;
     unsigned threads;
+    bool apart;                             /* there is a core for each */
+    _Alignas(64) atomic_int core[TEAM_MAX]; /* of each worker, at its last run */
     struct helper helpers[TEAM_MAX];
 };
 
@@ -95,6 +98,35 @@ static unsigned await_bell(struct team *t, unsigned seen)
     return now;
 }
 
+static int note_core(struct team *t, unsigned worker)
+{
+    int here = cpu_here();
+    if (atomic_load_explicit(&t->core[worker], memory_order_relaxed) != here)
+        atomic_store_explicit(&t->core[worker], here, memory_order_relaxed);
+    return here;
+}
+
+/*
+ * Runs are short and those who wait for one soon sleep, so a scheduler may take two threads that
+ * never run for long for good neighbours on one core, and did for seconds while another core had
+ * next to nothing to do: half the speed. A helper that finds itself there again and again moves.
+ */
+static void keep_apart(struct team *t, struct helper *h)
+{
+    int taken[TEAM_MAX], here = note_core(t, h->number);
+    bool crowded = false;
+    for (unsigned i = 0; i < h->number; i++) {
+        taken[i] = atomic_load_explicit(&t->core[i], memory_order_relaxed);
+        crowded = crowded || taken[i] == here;
+    }
+    h->crowded = crowded ? h->crowded + 1 : 0;
+    if (h->crowded < CROWDED)
+        return;
+    h->crowded = 0;
+    (void)cpu_leave(taken, h->number);
+    (void)note_core(t, h->number);
+}
+
 static void *help(void *arg)
 {
     struct helper *h = arg;
@@ -105,6 +137,8 @@ static void *help(void *arg)
         seen = await_bell(t, seen);
         if (atomic_load(&t->stop))
             return NULL;
+        if (t->apart)
+            keep_apart(t, h);
         take_jobs(t, h->number);
     }
 }
@@ -120,6 +154,9 @@ struct team *team_new(unsigned threads)
         threads = cpu_cores();
     if (threads > TEAM_MAX)
         threads = TEAM_MAX;
+    t->apart = threads <= cpu_cores();
+    for (unsigned i = 0; i < threads; i++)
+        atomic_init(&t->core[i], -1);
     while (t->threads < threads) {
         struct helper *h = &t->helpers[t->threads];
         *h = (struct helper){.team = t, .number = t->threads};
@@ -170,6 +207,8 @@ void team_run(struct team *t, uint32_t n, void (*job)(void *arg, uint32_t i, uns
             job(arg, i, 0);
         return;
     }
+    if (t->apart)
+        (void)note_core(t, 0);
     uint_fast64_t run = (atomic_load(&t->ticket) >> 32) + 1;
     atomic_store(&t->finished, 0);
     /* Nothing can be taken while these change: the old run's tickets are all gone, and

@@ -3,6 +3,7 @@
  * scalar code by memcmp, over lengths that do and do not fill the lanes.
  */
 #include <math.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "assay/base/cpu.h"
 #include "assay/numerics.h"
 #include "assay/team.h"
 
@@ -285,6 +287,26 @@ static void a_team_does_every_job_once(void **unused)
     team_free(NULL);
 }
 
+static void a_thread_leaves_its_core_and_may_come_back(void **unused)
+{
+    (void)unused;
+    cpu_set_t before, after;
+    int every[CPU_SETSIZE], here = cpu_here();
+    unsigned n = 0;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    for (int i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET((size_t)i, &before))
+            every[n++] = i;
+    }
+    assert_false(cpu_leave(every, n));
+    /* It may be put back at once, though not time after time. */
+    for (int i = 0; n > 1 && i < 1000 && cpu_here() == here; i++)
+        assert_true(cpu_leave(&here, 1));
+    assert_true(n == 1 || cpu_here() != here);
+    assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
+    assert_true(CPU_EQUAL(&before, &after));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +318,7 @@ int main(void)
         cmocka_unit_test(products_have_the_same_bits_on_every_instruction_set),
         cmocka_unit_test(transpose_moves_every_element),
         cmocka_unit_test(a_team_does_every_job_once),
+        cmocka_unit_test(a_thread_leaves_its_core_and_may_come_back),
     };
     numerics_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
