@@ -1,7 +1,7 @@
 /*
  * assay bench MODEL: how fast the engine reads a prompt and writes an answer on
  * this machine, beside how fast the machine reads memory. Token ids are made
- * up, nothing is answered, and so nothing is recorded.
+ * up and nothing is answered, so nothing is recorded but what --log asks for.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,16 +11,18 @@
 
 #include "assay/numerics.h"
 #include "assay/team.h"
+#include "cli/bench_record.h"
 #include "cli/cli.h"
 #include "cli/json_out.h"
 #include "cli/progress.h"
-#include "cli/run_session.h"
 #include "cli/show.h"
 
 enum { MEMORY = 512 << 20, PIECE = 1 << 20, ROUNDS = 4 };
 
 struct bench_args {
     struct engine_args engine;
+    struct key_args keys;
+    const char *log;
     struct option_u64 prompt, answer;
     unsigned repeat;
     bool json;
@@ -29,6 +31,7 @@ struct bench_args {
 struct measured {
     double memory, prefill, decode; /* GB/s, tokens/s; the best of the rounds */
     uint64_t peak;                  /* bytes that the process had, the memory test's aside */
+    struct bench_record record;     /* rounds 0: not asked for */
 };
 
 /* ---- memory --------------------------------------------------------------- */
@@ -93,26 +96,30 @@ static bool go_on(void *arg, const struct engine_token *t)
     return !interrupted();
 }
 
+static struct engine_request request_of(const struct bench_args *a)
+{
+    return (struct engine_request){.count = a->prompt.given ? (size_t)a->prompt.value : 256,
+                                   .max_tokens = a->answer.given ? (uint32_t)a->answer.value : 64,
+                                   .sampling = engine_greedy(),
+                                   .ignore_end = true};
+}
+
 static bool measure_engine(struct measured *m, struct engine *g, const struct bench_args *a,
                            uint64_t round, struct err *e)
 {
-    size_t n = a->prompt.given ? (size_t)a->prompt.value : 256;
     struct engine_result result = {.finish = ENGINE_FAILED, .error = ERR_INIT};
-    struct engine_request r = {.count = n,
-                               .max_tokens = a->answer.given ? (uint32_t)a->answer.value : 64,
-                               .sampling = engine_greedy(),
-                               .ignore_end = true,
-                               .token = go_on,
-                               .done = keep_result,
-                               .arg = &result};
+    struct engine_request r = request_of(a);
+    size_t n = r.count;
     uint32_t *ids = calloc(n + 1, sizeof *ids);
     uint64_t id;
     bool work = true;
     if (ids == NULL)
         return err_set(e, ERR_MEMORY, "no memory for a prompt of %zu tokens", n);
-    for (size_t i = 0; i < n; i++) /* another beginning each round: nothing is reused */
-        ids[i] = (uint32_t)((i * 7919 + round * 104729 + 1) % engine_info(g)->vocabulary);
+    bench_prompt(ids, n, round, g);
     r.tokens = ids;
+    r.token = go_on;
+    r.done = keep_result;
+    r.arg = &result;
     bool ok = engine_submit(g, &r, &id, e);
     free(ids);
     while (ok && work)
@@ -131,6 +138,13 @@ static bool measure_engine(struct measured *m, struct engine *g, const struct be
     return true;
 }
 
+static bool measure_record(struct measured *m, struct session *s, struct engine *g,
+                           const struct bench_args *a, unsigned rounds, struct err *e)
+{
+    struct engine_request r = request_of(a);
+    return session_open(s, g, a->log, &a->keys, e) && bench_record(&m->record, s, &r, rounds, e);
+}
+
 /* ---- what came out -------------------------------------------------------- */
 
 static void say(struct out *o, const struct engine *g, const struct measured *m)
@@ -146,6 +160,37 @@ static void say(struct out *o, const struct engine *g, const struct measured *m)
     out_field(o, "prompt", "%.1f tokens/s", m->prefill);
     out_field(o, "answer", "%.1f tokens/s · %.1f GB/s of weights, %.0f %% of memory", m->decode,
               m->decode * bytes / 1e9, m->decode * bytes / 1e7 / m->memory);
+    if (m->record.rounds == 0)
+        return;
+    const struct bench_record *r = &m->record;
+    out_field(o, "on record", "%.1f tokens/s · %.3f of without, the whole call %.3f",
+              r->recorded.decode, r->decode_ratio, r->call_ratio);
+    out_field(o, "processor", "%.3f ms a token on record, %.3f without",
+              r->recorded.processor / 1e3, r->bare.processor / 1e3);
+    out_field(o, "replay", "%.2f times as fast as its call · medians of %u rounds", r->replay_ratio,
+              r->rounds);
+}
+
+static void say_record(struct json_writer *w, const struct bench_record *r)
+{
+    jw_key(w, "on_record");
+    if (r->rounds == 0) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    jo_u64(w, "rounds", r->rounds);
+    jo_double(w, "recorded_tokens_s", r->recorded.decode);
+    jo_double(w, "bare_tokens_s", r->bare.decode);
+    jo_double(w, "decode_ratio", r->decode_ratio);
+    jo_double(w, "recorded_us", r->recorded.call);
+    jo_double(w, "bare_us", r->bare.call);
+    jo_double(w, "call_ratio", r->call_ratio);
+    jo_double(w, "recorded_cpu_us", r->recorded.processor);
+    jo_double(w, "bare_cpu_us", r->bare.processor);
+    jo_double(w, "replayed_us", r->replay);
+    jo_double(w, "replay_ratio", r->replay_ratio);
+    jw_end_object(w);
 }
 
 static void say_json(struct out *o, const struct engine *g, const struct measured *m)
@@ -165,6 +210,7 @@ static void say_json(struct out *o, const struct engine *g, const struct measure
     jo_double(&w, "memory_gb_s", m->memory);
     jo_double(&w, "prefill_tokens_s", m->prefill);
     jo_double(&w, "decode_tokens_s", m->decode);
+    say_record(&w, &m->record);
     jo_finish(&w, o);
 }
 
@@ -173,14 +219,19 @@ static int run_bench(const struct call *call)
     const struct bench_args *args = call->args;
     unsigned rounds = args->repeat ? args->repeat : 3;
     struct measured m = {0};
+    struct session s = {0};
     struct engine *g = NULL;
     struct err e = ERR_INIT;
     bool ok = session_load(&g, call->operands[0], &args->engine, &e);
     for (unsigned i = 0; ok && i < rounds && !interrupted(); i++)
         ok = measure_engine(&m, g, args, i, &e) && measure_memory(&m, engine_info(g)->threads, &e);
+    if (ok && args->log != NULL && !interrupted())
+        ok = measure_record(&m, &s, g, args, rounds, &e);
     if (ok)
         (args->json ? say_json : say)(call->out, g, &m);
-    engine_free(g);
+    if (s.engine == NULL)
+        engine_free(g);
+    session_close(&s);
     return ok ? EXIT_PASS : cli_error(&e);
 }
 
@@ -189,6 +240,11 @@ static const struct option bench_options[] = {
     {"prompt", OPTION_U64, "N", AT(prompt), "tokens to read (default: 256)"},
     {"answer", OPTION_U64, "N", AT(answer), "tokens to write (default: 64)"},
     {"repeat", OPTION_NUMBER, "N", AT(repeat), "rounds; the best counts (default: 3)"},
+    {"log", OPTION_TEXT, "FOLDER", AT(log),
+     "measure also what this log costs, and replays: so many rounds, medians"},
+    {"key", OPTION_TEXT, "FILE", AT(keys.key), "the log's signing key (default: log.key)"},
+    {"operator-key", OPTION_TEXT, "FILE", AT(keys.operator_key),
+     "the key that wraps the keyring (default: operator.key)"},
     {"context", OPTION_U64, "N", AT(engine.context), "positions of a sequence"},
     {"adapter", OPTION_TEXTS, "PATH[=X]", AT(engine.adapters), "a LoRA adapter, scaled by X"},
     {"threads", OPTION_NUMBER, "N", AT(engine.threads), "use N threads (default: all cores)"},
@@ -203,10 +259,13 @@ const struct command bench_command = {
     "MODEL",
     "measure how fast a model reads and writes here",
     "Reads a made-up prompt and writes an answer to nobody, several times, beside a test of how "
-    "fast this machine reads memory: writing a token reads all weights once.",
+    "fast this machine reads memory: writing a token reads all weights once.\n"
+    "With --log, calls on record and without take turns, and each recorded one is replayed; the "
+    "log is given their entries. Processor time is user and system of all threads.",
     bench_options,
     1,
     1,
     run_bench,
-    "assay bench model.gguf --threads 2|two threads",
+    "assay bench model.gguf --threads 2|two threads\n"
+    "assay bench model.gguf --log scratch|what a log costs",
 };

@@ -243,6 +243,10 @@ def calls(folder):
     value = validate("bench", bundled, "--repeat", "1", "--prompt", "8", "--answer", "4")
     check(value and value["decode_tokens_s"] > 0, "bench measures nothing")
     run("log", "init", log, "--origin", "example.org/calls")
+    measured = folder / "measured"
+    run("log", "init", measured, "--origin", "example.org/measured")
+    value = validate("bench", bundled, "--repeat", "3", "--prompt", "8", "--answer", "4", "--log", measured)
+    check(value and value["on_record"]["rounds"] == 3, "bench measures no calls on record")
     status, _ = run("run", bundled, "Where does Quill live?", "--temperature", "0", "--log", log)
     check(status == 0, f"run: exit status {status}")
     value = validate("replay", log, "--model", bundled)
