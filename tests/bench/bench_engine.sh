@@ -1,31 +1,34 @@
 #!/bin/sh
 # bench_engine.sh [PIECE...]: the engine beside a memory-read test and llama.cpp's
 # fastest prebuilt (npm node-llama-cpp, else PyPI xllamacpp), the same file, threads
-# and prompt, runs interleaved, the best of each. Pieces, all without an operand:
-# Q4_0 Q4_K_M Q6_K Q8_0 F16 (synthetic models of 1.1 billion parameters), smollm2
-# (the file that SMOLLM2 names), call (what a log costs, and replay), shared (a core
-# that another process wants).
-# THREADS and ROUNDS: 2 each.
+# and prompt. Pieces, all without an operand: Q4_0 Q4_K_M Q6_K Q8_0 F16 (synthetic
+# models of 1.1 billion parameters), smollm2 (the file that SMOLLM2 names), call
+# (what a log costs, and replay), shared (a core that another process wants).
+# Whatever is compared takes turns, the one that was second being first in the next
+# round; figures are medians of the rounds, ratios are taken within each round before.
+# THREADS and ROUNDS: 2 and 3.
 set -u
 folder=build/bench
 mkdir -p "$folder"
-threads=${THREADS:-2} rounds=${ROUNDS:-2}
+threads=${THREADS:-2} rounds=${ROUNDS:-3}
 ASSAY=${ASSAY:-build/release/assay} MAKER=${MAKER:-build/release/fixtures/make}
-ours=$folder/ours.json theirs=$folder/peer.json
+ours=$folder/ours.json theirs=$folder/peer.json table=$folder/rounds
 
 # field FILE KEY: a number of a flat JSON object.
 field() {
     sed -n "s/.*\"$2\": *\([0-9.e+-]*\).*/\1/p" "$1" | head -n 1
 }
-better() {
-    printf '%s\n%s\n' "${1:-0}" "${2:-0}" | sort -g | tail -n 1
+# median COLUMN [DIVISOR_COLUMN]: of the table's rounds; of the quotient within each.
+median() {
+    awk -v a="$1" -v b="${2:-0}" 'b == 0 { print $a } b > 0 && $b > 0 { print $a / $b }' "$table" |
+        sort -g | awk '{ v[NR] = $1 }
+            END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
-# line NAME FIGURE REFERENCE TARGET UNIT
+# line NAME FIGURE REFERENCE RATIO TARGET UNIT
 line() {
-    awk -v n="$1" -v f="${2:-0}" -v r="${3:-0}" -v t="$4" -v u="$5" 'BEGIN {
-        x = r > 0 ? f / r : 0
-        printf "%-24s %9.2f %s   reference %9.2f   ratio %.2f   >= %.2f   %s\n", n, f, u, r, x, t,
-            (r <= 0 ? "no reference" : (x >= t) ? "ok" : "missed") }'
+    awk -v n="$1" -v f="${2:-0}" -v r="${3:-0}" -v x="${4:-0}" -v t="$5" -v u="$6" -v k="$rounds" 'BEGIN {
+        printf "%-24s %9.2f %s   reference %9.2f   ratio %.3f   >= %.2f   %s (%d rounds)\n", n, f, u,
+            r, x, t, (r <= 0 ? "no reference" : (x >= t) ? "ok" : "missed"), k }'
 }
 # most NAME FIGURE LIMIT UNIT
 most() {
@@ -50,72 +53,84 @@ model() {
     echo "$folder/$1.gguf"
 }
 
+measure_ours() { # FILE
+    "$ASSAY" bench "$1" --threads "$threads" --repeat 1 --answer 33 --json >"$ours"
+}
+measure_peer() { # FILE
+    echo '{}' >"$theirs"
+    [ -z "$peer" ] || $peer "$1" "$threads" >"$theirs" 2>/dev/null
+}
+# both COMMAND COMMAND ROUND ARGUMENT: in turns.
+both() {
+    if [ $(($3 % 2)) -eq 0 ]; then "$1" "$4" && "$2" "$4"; else "$2" "$4" && "$1" "$4"; fi
+}
+
 speed() { # NAME FILE PREFILL_TARGET BANDWIDTH_TARGET
-    p=0 d=0 m=0 pp=0 pd=0 s=1e9 round=0
+    : >"$table"
+    round=0
     while [ $round -lt "$rounds" ]; do
+        both measure_ours measure_peer $round "$2" || return
         round=$((round + 1))
-        "$ASSAY" bench "$2" --threads "$threads" --repeat 2 --answer 33 --json >"$ours" || return
-        p=$(better "$p" "$(field "$ours" prefill_tokens_s)")
-        d=$(better "$d" "$(field "$ours" decode_tokens_s)")
-        m=$(better "$m" "$(field "$ours" memory_gb_s)")
-        load=$(field "$ours" load_us) digest=$(field "$ours" digest_us)
-        s=$(awk -v l="$load" -v d="$digest" -v t="$threads" -v s="$s" 'BEGIN {
-            x = (l - d / t) / 1e6; print x < s ? x : s }')
-        [ -n "$peer" ] && $peer "$2" "$threads" >"$theirs" 2>/dev/null || continue
-        pp=$(better "$pp" "$(field "$theirs" prefill_tokens_s)")
-        pd=$(better "$pd" "$(field "$theirs" decode_tokens_s)")
+        bytes=$(field "$ours" weight_bytes)
+        # Loading is asked of a file of 1 GB; a smaller one is not asked for less.
+        awk -v p="$(field "$ours" prefill_tokens_s)" -v d="$(field "$ours" decode_tokens_s)" \
+            -v m="$(field "$ours" memory_gb_s)" -v b="$bytes" -v t="$threads" \
+            -v l="$(field "$ours" load_us)" -v h="$(field "$ours" digest_us)" \
+            -v pp="$(field "$theirs" prefill_tokens_s)" -v pd="$(field "$theirs" decode_tokens_s)" 'BEGIN {
+            s = (l - h / t) / 1e6
+            print p, d, d * b / 1e9, m, (b > 1e9 ? s * 1e9 / b : s), pp + 0, pd + 0 }' >>"$table"
     done
-    bytes=$(field "$ours" weight_bytes)
-    line "decode $1" "$d" "$pd" 1.2 tok/s
-    line "prefill 256 $1" "$p" "$pp" "$3" tok/s
-    line "bandwidth $1" "$(awk -v d="$d" -v b="$bytes" 'BEGIN { print d * b / 1e9 }')" "$m" "$4" GB/s
-    # Asked of a file of 1 GB; a smaller one is not asked for less.
-    most "load $1" "$(awk -v s="$s" -v b="$bytes" 'BEGIN { print (b > 1e9 ? s * 1e9 / b : s) }')" 1 \
-        "s a GB beyond its digest"
+    line "decode $1" "$(median 2)" "$(median 7)" "$(median 2 7)" 1.2 tok/s
+    line "prefill 256 $1" "$(median 1)" "$(median 6)" "$(median 1 6)" "$3" tok/s
+    line "bandwidth $1" "$(median 3)" "$(median 4)" "$(median 3 4)" "$4" GB/s
+    most "load $1" "$(median 5)" 1 "s a GB beyond its digest"
     most "memory $1" "$(awk -v p="$(field "$ours" peak_bytes)" -v b="$bytes" 'BEGIN { print (p - b) / 1e6 }')" \
         100 "MB beyond weights"
 }
 
-# least KEY: the smallest number of that name in all objects of a file of one a line.
-least() {
-    sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" "$theirs" | sort -n | head -n 1
-}
-
-# One call of the command, on record, and a bench of the same length in turns; then its replay.
+# Calls on record, bare ones of the same length, and replays, in turns within one process
+# (src/cli/bench_record.c); of each the median, and the median of ratios within rounds.
 call() {
     file=$(model Q4_0) || return
     rm -rf "$folder/log" && "$ASSAY" log init "$folder/log" --origin bench.example/log >/dev/null || return
-    with=0 without=0 round=0
-    while [ $round -lt 3 ]; do
-        round=$((round + 1))
-        "$ASSAY" run "$file" "w300w301w302w303" --raw --max-tokens 128 --threads "$threads" \
-            --logit-bias 2=-1000 --log "$folder/log" >/dev/null 2>"$folder/call" || return
-        with=$(better "$with" "$(sed -n 's,.* written (\([0-9.]*\)/s).*,\1,p' "$folder/call")")
-        "$ASSAY" bench "$file" --threads "$threads" --repeat 1 --prompt 16 --answer 128 --json >"$ours" || return
-        without=$(better "$without" "$(field "$ours" decode_tokens_s)")
-    done
-    line "decode on record" "$with" "$without" 0.99 tok/s
-    "$ASSAY" replay "$folder/log" --model "$file" --threads "$threads" --json >"$theirs" || return
-    line "replay Q4_0" "$(least recorded_us)" "$(least replayed_us)" 4 us
+    rounds=$((2 * rounds))
+    "$ASSAY" bench "$file" --threads "$threads" --repeat $rounds --prompt 16 --answer 128 \
+        --log "$folder/log" --json >"$ours" || return
+    line "decode on record" "$(field "$ours" recorded_tokens_s)" "$(field "$ours" bare_tokens_s)" \
+        "$(field "$ours" decode_ratio)" 0.99 tok/s
+    line "whole call on record" "$(field "$ours" recorded_us)" "$(field "$ours" bare_us)" \
+        "$(field "$ours" call_ratio)" 0.99 us
+    most "its processor time" "$(awk -v a="$(field "$ours" recorded_cpu_us)" \
+        -v b="$(field "$ours" bare_cpu_us)" 'BEGIN { print 100 * a / b - 100 }')" 1 \
+        "% above $(field "$ours" bare_cpu_us) us a token"
+    line "replay Q4_0" "$(field "$ours" recorded_us)" "$(field "$ours" replayed_us)" \
+        "$(field "$ours" replay_ratio)" 4 us
+    rounds=$((rounds / 2))
+}
+
+measure_alone() { # FILE
+    measure_ours "$1" && alone=$(field "$ours" decode_tokens_s)
+}
+measure_beside() { # FILE
+    taskset -c 0 sh -c 'while :; do :; done' &
+    other=$!
+    measure_ours "$1"
+    kill "$other"
+    wait "$other" 2>/dev/null
+    beside=$(field "$ours" decode_tokens_s)
 }
 
 # Another process keeps one core busy. A fair share is that core's half and the others whole.
 shared() {
     file=$(model Q4_0) || return
-    alone=0 beside=0 round=0
+    : >"$table"
+    round=0
     while [ $round -lt "$rounds" ]; do
+        both measure_alone measure_beside $round "$file" || return
         round=$((round + 1))
-        "$ASSAY" bench "$file" --threads "$threads" --repeat 1 --answer 33 --json >"$ours" || return
-        alone=$(better "$alone" "$(field "$ours" decode_tokens_s)")
-        taskset -c 0 sh -c 'while :; do :; done' &
-        other=$!
-        "$ASSAY" bench "$file" --threads "$threads" --repeat 1 --answer 33 --json >"$ours"
-        kill "$other"
-        wait "$other" 2>/dev/null
-        beside=$(better "$beside" "$(field "$ours" decode_tokens_s)")
+        awk -v a="$alone" -v b="$beside" -v t="$threads" 'BEGIN { print b, a * (t - 0.5) / t }' >>"$table"
     done
-    line "decode beside a process" "$beside" \
-        "$(awk -v a="$alone" -v t="$threads" 'BEGIN { print a * (t - 0.5) / t }')" 0.6 tok/s
+    line "decode beside a process" "$(median 1)" "$(median 2)" "$(median 1 2)" 0.6 tok/s
 }
 
 [ $# -gt 0 ] || set -- Q4_0 Q4_K_M Q6_K Q8_0 F16 smollm2 call shared

@@ -7,7 +7,7 @@ import xllamacpp
 
 p = xllamacpp.CommonParams()
 p.model.path = sys.argv[1]
-p.n_ctx, p.n_batch, p.n_ubatch, p.n_parallel, p.warmup = 512, 512, 256, 1, False
+p.n_ctx, p.n_batch, p.n_ubatch, p.n_parallel, p.warmup = 512, 512, 256, 1, True
 p.cpuparams.n_threads = p.cpuparams_batch.n_threads = int(sys.argv[2])
 server = xllamacpp.Server(p)
 ids = [(i * 7919 + 1) % 31000 + 300 for i in range(256)]
