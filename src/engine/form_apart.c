@@ -1,7 +1,7 @@
 /*
  * oneOf: of its alternatives just one may hold. A form lets through what one of them holds, so no
- * other may hold that as well; where types, constants, or a required member of each that
- * differs show it, the union is one like any other.
+ * other may hold that as well; where types, constants, or a member of each that differs show it,
+ * the union is one like any other.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@ enum { DEPTH = 8, WORK = 1 << 22 };
 enum { OF_WORD = 1, OF_STRING = 2, OF_NUMBER = 4, OF_OBJECT = 8, OF_ARRAY = 16 };
 
 struct comparison {
-    const struct engine_form *form;
+    struct engine_form *form;
     uint32_t work;
 };
 
@@ -93,20 +93,29 @@ static bool literals_apart(struct comparison *c, const struct form_node *a,
 
 static bool apart(struct comparison *c, uint32_t a, uint32_t b, unsigned depth);
 
-/* A member that both require, and whose values are apart. */
-static bool objects_apart(struct comparison *c, const struct form_node *a,
-                          const struct form_node *b, unsigned depth)
+/* A member whose values are apart, and which both require; or, where there is none, which both have: it
+ * is always written then, as if they did. (A tag with a default is no required one.) */
+static bool member_apart(struct comparison *c, struct form_node *a, struct form_node *b,
+                         bool required, unsigned depth)
 {
     for (uint32_t i = 0; i < a->count; i++) {
-        for (uint32_t k = 0; a->item[i].required && k < b->count; k++) {
+        for (uint32_t k = 0; (a->item[i].required || !required) && k < b->count; k++) {
             if (c->work++ > WORK)
                 return false;
-            if (b->item[k].required && span_eq(a->item[i].text, b->item[k].text) &&
-                apart(c, a->item[i].value, b->item[k].value, depth + 1))
-                return true;
+            if ((!b->item[k].required && required) || !span_eq(a->item[i].text, b->item[k].text) ||
+                !apart(c, a->item[i].value, b->item[k].value, depth + 1))
+                continue;
+            a->item[i].required = b->item[k].required = true;
+            return true;
         }
     }
     return false;
+}
+
+static bool objects_apart(struct comparison *c, struct form_node *a, struct form_node *b,
+                          unsigned depth)
+{
+    return member_apart(c, a, b, true, depth) || member_apart(c, a, b, false, depth);
 }
 
 static bool union_apart(struct comparison *c, const struct form_node *any, uint32_t other,
@@ -124,7 +133,7 @@ static bool apart(struct comparison *c, uint32_t a, uint32_t b, unsigned depth)
     b = form_resolved(c->form, b);
     if (a == FORM_NODES || b == FORM_NODES || a == b || depth > DEPTH || c->work++ > WORK)
         return false;
-    const struct form_node *x = &c->form->node[a], *y = &c->form->node[b];
+    struct form_node *x = &c->form->node[a], *y = &c->form->node[b];
     if (x->kind == FORM_ANY)
         return union_apart(c, x, b, depth);
     if (y->kind == FORM_ANY)

@@ -35,23 +35,58 @@
 #define PCHAR "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
 #define QUERY "(?:" PCHAR "|[/?])*"
 
+#define URI                                                                                        \
+    "^[a-z][a-z0-9+.-]*://" HOST(6) "(?::[0-9]{1,5})?(?:/" PCHAR "*)*(?:\\?" QUERY ")?(?:#" QUERY  \
+                                    ")?$"
+#define POINTER "(?:/(?:[^~/]|~[01])*)*"
+
+/* The same, of up to 1004 octets: 16 of a scheme, 243 of a host, 6 of a port, 4 times 121 of a path, 121
+ * each of a query and a fragment. */
+#define SHORT_QUERY "(?:" PCHAR "|[/?]){0,40}"
+#define SHORT_URI                                                                                  \
+    "^[a-z][a-z0-9+.-]{0,15}://" HOST(6) "(?::[0-9]{1,5})?(?:/" PCHAR                              \
+                                         "{0,40}){0,4}(?:\\?" SHORT_QUERY ")?(?:#" SHORT_QUERY     \
+                                         ")?$"
+
+/* Of those that are wider (of the whole world's scripts, relative, with variables), the narrower ones. */
 static const struct {
     const char *name, *pattern;
+    uint32_t
+        longest; /* characters that `pattern` takes at most, or `short_one`; 0: there is no end */
+    const char *short_one;
 } formats[] = {
-    {"date-time", "^" DATE "T" TIME "$"},
-    {"date", "^" DATE "$"},
-    {"time", "^" TIME "$"},
-    {"duration", "^P(?:" N "W|" DATES "(?:" TIMES ")?|" TIMES ")$"},
-    {"email", "^" MAILBOX "@" HOST(4) "$"},
-    {"hostname", "^" HOST(6) "$"},
-    {"ipv4", "^" OCTET "(?:\\." OCTET "){3}$"},
-    {"ipv6", "^(?:(?:" H ":){7}" H "|(?:" H ":){1,7}:|(?:" H ":){1,6}:" H "|(?:" H ":){1,5}(?::" H
-             "){1,2}|(?:" H ":){1,4}(?::" H "){1,3}|(?:" H ":){1,3}(?::" H "){1,4}|(?:" H
-             ":){1,2}(?::" H "){1,5}|" H ":(?::" H "){1,6}|:(?:(?::" H "){1,7}|:))$"},
-    {"uuid", "^" HEX(8) "-" HEX(4) "-" HEX(4) "-" HEX(4) "-" HEX(12) "$"},
-    {"uri", "^[a-z][a-z0-9+.-]*://" HOST(6) "(?::[0-9]{1,5})?(?:/" PCHAR "*)*(?:\\?" QUERY
-                                            ")?(?:#" QUERY ")?$"},
+    {"date-time", "^" DATE "T" TIME "$", 32, NULL},
+    {"date", "^" DATE "$", 10, NULL},
+    {"time", "^" TIME "$", 21, NULL},
+    {"duration", "^P(?:" N "W|" DATES "(?:" TIMES ")?|" TIMES ")$", 62, NULL},
+    {"email", "^" MAILBOX "@" HOST(4) "$", 254, NULL},
+    {"hostname", "^" HOST(6) "$", 253, NULL},
+    {"ipv4", "^" OCTET "(?:\\." OCTET "){3}$", 15, NULL},
+    {"ipv6",
+     "^(?:(?:" H ":){7}" H "|(?:" H ":){1,7}:|(?:" H ":){1,6}:" H "|(?:" H ":){1,5}(?::" H
+     "){1,2}|(?:" H ":){1,4}(?::" H "){1,3}|(?:" H ":){1,3}(?::" H "){1,4}|(?:" H ":){1,2}(?::" H
+     "){1,5}|" H ":(?::" H "){1,6}|:(?:(?::" H "){1,7}|:))$",
+     39, NULL},
+    {"uuid", "^" HEX(8) "-" HEX(4) "-" HEX(4) "-" HEX(4) "-" HEX(12) "$", 36, NULL},
+    {"uri", URI, 1004, SHORT_URI},
+    {"uri-reference", URI, 1004, SHORT_URI},
+    {"uri-template", URI, 1004, SHORT_URI},
+    {"iri", URI, 1004, SHORT_URI},
+    {"iri-reference", URI, 1004, SHORT_URI},
+    {"idn-email", "^" MAILBOX "@" HOST(4) "$", 254, NULL},
+    {"idn-hostname", "^" HOST(6) "$", 253, NULL},
+    {"json-pointer", "^" POINTER "$", 0, NULL},
+    {"relative-json-pointer", "^(?:0|[1-9][0-9]{0,8})(?:#|" POINTER ")$", 0, NULL},
+    {"regex", "^[A-Za-z0-9 _-]*$", 0, NULL},
 };
+
+const char *pattern_of_short_format(struct span name, uint32_t max)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (span_is(name, formats[i].name) && formats[i].longest != 0 && formats[i].longest <= max)
+            return formats[i].short_one != NULL ? formats[i].short_one : formats[i].pattern;
+    return NULL;
+}
 
 const char *pattern_of_format(struct span name)
 {

@@ -130,6 +130,17 @@ uint32_t term_repeat(struct pattern *p, uint32_t left, uint32_t min, uint32_t ma
                                 .max = max});
 }
 
+uint32_t term_not(struct pattern *p, uint32_t left)
+{
+    uint32_t all = term_any(p, 0, PATTERN_ENDLESS);
+    const struct term l = p->term[left];
+    if (left == TERM_NOTHING || left == all)
+        return left == all ? TERM_NOTHING : all;
+    if (l.kind == TERM_NOT)
+        return l.left;
+    return put(p, (struct term){.kind = TERM_NOT, .empty = !l.empty, .left = left});
+}
+
 uint32_t term_any(struct pattern *p, uint32_t min, uint32_t max)
 {
     static const struct range all[] = {{0, 0xd7ff}, {0xe000, LAST}};
@@ -300,6 +311,8 @@ static uint32_t derive_new(struct pattern *p, uint32_t term, uint32_t class)
         for (; p->term[rest].kind == t.kind; rest = p->term[rest].right)
             out = term_join(p, t.kind, out, derive(p, p->term[rest].left, class));
         return term_join(p, t.kind, out, derive(p, rest, class));
+    case TERM_NOT:
+        return term_not(p, derive(p, t.left, class));
     }
     return TERM_NOTHING;
 }

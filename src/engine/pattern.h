@@ -24,7 +24,8 @@ enum term_kind {
     TERM_PAIR,    /* left, then right */
     TERM_REPEAT,  /* left, min to max times */
     TERM_EITHER,  /* left or right */
-    TERM_BOTH     /* what is left and right */
+    TERM_BOTH,    /* what is left and right */
+    TERM_NOT      /* what is not left */
 };
 
 struct term {
@@ -68,6 +69,8 @@ uint32_t term_pair(struct pattern *p, uint32_t left, uint32_t right);
 uint32_t term_repeat(struct pattern *p, uint32_t left, uint32_t min, uint32_t max);
 /* TERM_EITHER or TERM_BOTH. */
 uint32_t term_join(struct pattern *p, enum term_kind kind, uint32_t left, uint32_t right);
+/* Any other string. */
+uint32_t term_not(struct pattern *p, uint32_t left);
 /* Any string of min to max characters. */
 uint32_t term_any(struct pattern *p, uint32_t min, uint32_t max);
 
@@ -82,5 +85,7 @@ bool pattern_automaton(const struct automaton **out, struct pattern *p, uint32_t
 
 /* The expression of a named format; NULL: it is not known. */
 const char *pattern_of_format(struct span name);
+/* One whose strings are known to have at most `max` characters; NULL: there is none. */
+const char *pattern_of_short_format(struct span name, uint32_t max);
 
 #endif

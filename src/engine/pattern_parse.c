@@ -1,7 +1,7 @@
 /*
- * The subset of ECMA 262's regular expressions that has no memory and looks nowhere else: characters,
- * classes, groups, alternatives, quantifiers, and anchors around a whole pattern or one of
- * its alternatives. The rest is refused by its name.
+ * The subset of ECMA 262's regular expressions that has no memory: characters, classes, groups,
+ * alternatives, quantifiers, and, of a whole pattern or one of its alternatives, anchors around it
+ * and looks ahead, which hold all that follows to something more. The rest is refused by its name.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -252,14 +252,18 @@ static bool in_brackets(struct reader *r, uint32_t *term)
 
 /* ---- terms ---- */
 
-static bool either(struct reader *r, bool whole, uint32_t *term);
+/* What a sequence is of: some of a pattern, which goes on behind it; all of it, found anywhere; or all that
+ * follows a place where it looks ahead. */
+enum extent { SOME, ALL, AHEAD };
+
+static bool either(struct reader *r, enum extent extent, uint32_t *term);
 
 static bool group(struct reader *r, uint32_t *term)
 {
     if (take(r, "?<=") || take(r, "?<!"))
         return refuse(r, "looking behind is not held to");
     if (take(r, "?=") || take(r, "?!"))
-        return refuse(r, "looking ahead is not held to");
+        return refuse(r, "looking ahead is held to outside of groups alone");
     if (take(r, "?<"))
         while (peek(r) != -1 && !take(r, ">"))
             r->at++;
@@ -268,9 +272,34 @@ static bool group(struct reader *r, uint32_t *term)
     if (r->depth == DEPTH)
         return refuse(r, "too many groups within groups");
     r->depth++;
-    bool ok = either(r, false, term) && (take(r, ")") || refuse(r, "a ) is missing"));
+    bool ok = either(r, SOME, term) && (take(r, ")") || refuse(r, "a ) is missing"));
     r->depth--;
     return ok;
+}
+
+/* Strings that begin as it says, or do not: what follows must be one as well. */
+static bool look_ahead(struct reader *r, bool at_begin, uint32_t *term)
+{
+    bool not = take(r, "(?!");
+    if (!not &&!take(r, "(?="))
+        return false;
+    if (at_begin)
+        (void)take(r, "^");
+    if (r->depth == DEPTH)
+        return refuse(r, "too many groups within groups");
+    r->depth++;
+    if (!either(r, AHEAD, term) || (!take(r, ")") && !refuse(r, "a ) is missing")))
+        return false;
+    r->depth--;
+    if (not )
+        *term = term_not(r->p, *term);
+    return true;
+}
+
+static bool looks_ahead(const struct reader *r)
+{
+    struct span rest = span_sub(r->text, r->at, r->text.n);
+    return span_starts(rest, "(?=") || span_starts(rest, "(?!");
 }
 
 static bool one(struct reader *r, uint32_t c, uint32_t *term)
@@ -350,13 +379,39 @@ static bool quantified(struct reader *r, uint32_t *term)
     return true;
 }
 
-/* `whole`: of the pattern itself, where anchors stand; without one anything may. */
-static bool sequence(struct reader *r, bool whole, uint32_t *term)
+/* A part of a sequence: a term, or what all that follows must be as well. */
+struct part {
+    uint32_t term;
+    bool ahead;
+};
+
+static bool one_part(struct reader *r, bool whole, bool at_begin, struct part *part)
 {
-    uint32_t *part = NULL, any = term_any(r->p, 0, PATTERN_ENDLESS);
+    part->ahead = whole && looks_ahead(r);
+    if (!part->ahead)
+        return atom(r, &part->term) && quantified(r, &part->term);
+    if (!look_ahead(r, at_begin, &part->term))
+        return false;
+    return !(peek(r) > 0 && strchr("*+?{", peek(r))) ||
+           refuse(r, "what looks ahead cannot be repeated");
+}
+
+static uint32_t put_together(struct reader *r, const struct part *part, size_t n, uint32_t term)
+{
+    while (n-- > 0)
+        term = part[n].ahead ? term_join(r->p, TERM_BOTH, part[n].term, term)
+                             : term_pair(r->p, part[n].term, term);
+    return term;
+}
+
+/* Of a whole one, where anchors stand, anything may stand beyond its ends without them. */
+static bool sequence(struct reader *r, enum extent extent, uint32_t *term)
+{
+    struct part *part = NULL;
+    uint32_t any = term_any(r->p, 0, PATTERN_ENDLESS);
     size_t n = 0, room = 0;
-    bool begins = false, ends = false;
-    while (whole && take(r, "^"))
+    bool whole = extent != SOME, begins = extent == AHEAD, ends = false;
+    while (extent == ALL && take(r, "^"))
         begins = true;
     while (peek(r) != -1 && peek(r) != '|' && peek(r) != ')') {
         if (whole && take(r, "$")) {
@@ -368,25 +423,23 @@ static bool sequence(struct reader *r, bool whole, uint32_t *term)
         part = arena_grow(r->p->a, part, n, &room, sizeof *part);
         if (part == NULL)
             return err_set(r->e, ERR_MEMORY, "no memory for a pattern");
-        if (!atom(r, &part[n]) || !quantified(r, &part[n]))
+        if (!one_part(r, whole, extent == ALL && begins && n == 0, &part[n]))
             return false;
         n++;
     }
-    *term = whole && !ends ? any : TERM_EMPTY;
-    while (n)
-        *term = term_pair(r->p, part[--n], *term);
-    if (whole && !begins)
+    *term = put_together(r, part, n, whole && !ends ? any : TERM_EMPTY);
+    if (!begins && whole)
         *term = term_pair(r->p, any, *term);
     return true;
 }
 
-static bool either(struct reader *r, bool whole, uint32_t *term)
+static bool either(struct reader *r, enum extent extent, uint32_t *term)
 {
-    if (!sequence(r, whole, term))
+    if (!sequence(r, extent, term))
         return false;
     while (take(r, "|")) {
         uint32_t other;
-        if (!sequence(r, whole, &other))
+        if (!sequence(r, extent, &other))
             return false;
         *term = term_join(r->p, TERM_EITHER, *term, other);
     }
@@ -398,7 +451,7 @@ bool pattern_parse(uint32_t *term, struct pattern *p, struct span text, struct e
     struct reader r = {.p = p, .text = text, .e = e};
     if (text.n > PATTERN_TEXT || utf8_invalid(text) != TEXT_VALID)
         return err_set(e, ERR_UNSUPPORTED, "has more than %d octets", PATTERN_TEXT);
-    if (!either(&r, true, term))
+    if (!either(&r, ALL, term))
         return false;
     return r.at == text.n || refuse(&r, "a ( is missing");
 }

@@ -79,10 +79,27 @@ bool form_list(struct form_maker *m, uint32_t node, size_t count, struct err *e)
 
 /* ---- keywords ---- */
 
-/* What says nothing of the value, and what is read. Everything else is refused. */
-static const char *const annotations[] = {
-    "title",       "description", "default",   "examples",   "$schema",       "$comment", "$defs",
-    "definitions", "readOnly",    "writeOnly", "deprecated", "discriminator", NULL};
+/* What says nothing of the value, and what is read. Everything else is refused. (OpenAPI's "nullable" may
+ * allow a value that JSON Schema does not: it is never written.) */
+static const char *const annotations[] = {"title",
+                                          "description",
+                                          "default",
+                                          "examples",
+                                          "example",
+                                          "$schema",
+                                          "$comment",
+                                          "$defs",
+                                          "definitions",
+                                          "readOnly",
+                                          "writeOnly",
+                                          "deprecated",
+                                          "contentEncoding",
+                                          "contentMediaType",
+                                          "contentSchema",
+                                          "discriminator",
+                                          "externalDocs",
+                                          "nullable",
+                                          NULL};
 static const char *const held_to[] = {"type",  "enum",  "const", "anyOf",
                                       "oneOf", "allOf", "$ref",  NULL};
 
@@ -94,15 +111,24 @@ static bool listed(const char *const *names, struct span key)
     return false;
 }
 
-/* `alone`: nothing but this keyword may say what the value is. */
+/* `at` NULL: the schema as a whole, whose name changes nothing. */
+static bool is_annotation(struct json k, const struct way *at)
+{
+    struct span key = json_key(k);
+    return listed(annotations, key) || span_starts(key, "x-") ||
+           (at == NULL && span_is(key, "$id")) ||
+           (span_is(key, "uniqueItems") && json_type(k) == JSON_FALSE);
+}
+
+/* `alone`: nothing but this keyword may say what the value is; or `beside`, which then says nothing. */
 static bool keywords(struct form_maker *m, struct json schema, const struct way *at,
-                     const char *alone, struct err *e)
+                     const char *alone, const char *beside, struct err *e)
 {
     for (struct json k = json_first(schema); json_type(k); k = json_next(k)) {
         struct span key = json_key(k);
         struct way w = {at, key, 0};
-        bool false_one = span_is(key, "uniqueItems") && json_type(k) == JSON_FALSE;
-        if (listed(annotations, key) || false_one || (alone != NULL && span_is(key, alone)))
+        if (is_annotation(k, at) || (alone != NULL && span_is(key, alone)) ||
+            (beside != NULL && span_is(key, beside)))
             continue;
         if (!schema_speaks(key) && !listed(held_to, key))
             return refuse(m, &w, "is not among what answers can be held to", e);
@@ -127,10 +153,7 @@ bool schema_count(struct form_maker *m, struct json schema, const struct way *at
 
 /* ---- schemas ---- */
 
-static bool make(struct form_maker *m, struct json schema, const struct way *at, uint32_t *out,
-                 struct err *e);
-
-static bool any_value(struct form_maker *m, uint32_t *out, struct err *e)
+bool schema_any(struct form_maker *m, uint32_t *out, struct err *e)
 {
     static const char *const words[] = {"false", "null", "true"};
     uint32_t any, literals, number, map, array;
@@ -153,131 +176,6 @@ static bool any_value(struct form_maker *m, uint32_t *out, struct err *e)
     return true;
 }
 
-/* The names of `required`, each of which must be one of the properties. */
-static bool required(struct form_maker *m, struct json schema, const struct way *at,
-                     struct map *names, struct err *e)
-{
-    struct json list = json_get(schema, "required"), properties = json_get(schema, "properties");
-    struct way w = {at, span_str("required"), 0}, item = {&w, {NULL, 0}, 0};
-    struct span name;
-    uint32_t before;
-    if (json_type(list) && (json_type(list) != JSON_ARRAY || json_count(list) > FORM_LIST))
-        return refuse(m, &w, "must be an array of up to 8192 names", e);
-    if (!map_init(names, m->a, json_count(list)))
-        return err_set(e, ERR_MEMORY, "no memory for a form");
-    for (struct json r = json_first(list); json_type(r); r = json_next(r), item.index++) {
-        if (!json_string(r, &name) || !json_type(json_get_span(properties, name)))
-            return refuse(m, &item, "must name one of the properties", e);
-        if (!map_put(names, name, 0, &before))
-            return err_set(e, ERR_MEMORY, "no memory for a form");
-    }
-    return true;
-}
-
-/* Names like a schema's strings. */
-static bool names_like(struct form_maker *m, struct json schema, const struct way *at,
-                       uint32_t node, struct err *e)
-{
-    struct way w = {at, span_str("propertyNames"), 0};
-    uint32_t name = 0;
-    if (!make(m, json_get(schema, "propertyNames"), &w, &name, e))
-        return false;
-    uint32_t stands_for = form_resolved(m->form, name);
-    const struct form_node *n = stands_for == FORM_NODES ? NULL : &m->form->node[stands_for];
-    bool strings = n && (n->kind == FORM_TEXTUAL || n->kind == FORM_REGULAR ||
-                         (n->kind == FORM_LITERALS && n->count));
-    for (uint32_t i = 0; strings && i < (n->kind == FORM_LITERALS ? n->count : 0); i++)
-        strings = n->item[i].text.p[0] == '"';
-    if (strings && n->kind == FORM_REGULAR)
-        strings = automaton_next(n->automaton, 0, '"') != AUTOMATON_NONE;
-    if (!strings)
-        return refuse(m, &w, "must be of type string", e);
-    m->form->node[node].name = stands_for;
-    return true;
-}
-
-/* No properties: any names, or those of one expression, unless no others are allowed. */
-static bool map(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
-                struct err *e)
-{
-    struct json patterns = json_get(schema, "patternProperties"), others;
-    struct way w = {at, span_str("patternProperties"), 0}, value_at = w, *way = &value_at;
-    uint32_t value, name = 0;
-    if (json_type(patterns)) {
-        others = json_first(patterns);
-        value_at = (struct way){&w, json_key(others), 0};
-        if (!form_new(m, FORM_UNSET, &name, e) ||
-            !schema_pattern(m, json_key(others), &value_at, name, e))
-            return false;
-    } else {
-        others = json_get(schema, "additionalProperties");
-        w.key = span_str("additionalProperties");
-        way = &w;
-    }
-    if (!(json_type(others) == JSON_OBJECT ? make(m, others, way, &value, e)
-                                           : any_value(m, &value, e)))
-        return false;
-    m->form->node[node].kind = FORM_MAP;
-    m->form->node[node].value = value;
-    m->form->node[node].name = name;
-    return !json_type(json_get(schema, "propertyNames")) || names_like(m, schema, at, node, e);
-}
-
-/* What cannot be held to beside properties, or beside one another. */
-static bool check_names(struct form_maker *m, struct json schema, const struct way *at,
-                        struct err *e)
-{
-    struct json properties = json_get(schema, "properties");
-    struct json patterns = json_get(schema, "patternProperties");
-    struct json others = json_get(schema, "additionalProperties");
-    bool named = json_count(properties) != 0;
-    if (json_type(properties) && json_type(properties) != JSON_OBJECT)
-        return schema_refuse(m, at, "properties", "must be an object", e);
-    if (json_type(others) && json_type(others) != JSON_OBJECT && json_type(others) != JSON_TRUE &&
-        json_type(others) != JSON_FALSE)
-        return schema_refuse(m, at, "additionalProperties", "must be a schema", e);
-    if (named && json_type(others) == JSON_OBJECT)
-        return schema_refuse(m, at, "additionalProperties",
-                             "can only be a schema where there are no properties", e);
-    if (json_type(patterns) && (json_type(patterns) != JSON_OBJECT || json_count(patterns) != 1 ||
-                                named || json_type(json_get(schema, "propertyNames"))))
-        return schema_refuse(m, at, "patternProperties",
-                             "can only hold one pattern, without properties and propertyNames", e);
-    return !named || !json_type(json_get(schema, "propertyNames")) ||
-           schema_refuse(m, at, "propertyNames", "can only stand where there are no properties", e);
-}
-
-static bool object(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
-                   struct err *e)
-{
-    struct json properties = json_get(schema, "properties");
-    struct json others = json_get(schema, "additionalProperties");
-    struct way w = {at, span_str("properties"), 0};
-    struct map names;
-    uint32_t n = 0;
-    if (!check_names(m, schema, at, e) || !required(m, schema, at, &names, e))
-        return false;
-    if (json_count(properties) == 0 &&
-        (json_type(others) == JSON_OBJECT || json_type(json_get(schema, "patternProperties")) ||
-         (!json_type(properties) && json_type(others) != JSON_FALSE)))
-        return map(m, schema, at, node, e);
-    m->form->node[node].kind = FORM_OBJECT;
-    if (!form_list(m, node, json_count(properties), e))
-        return false;
-    for (struct json p = json_first(properties); json_type(p); p = json_next(p), n++) {
-        struct span key = json_key(p);
-        struct way here = {&w, key, 0};
-        struct form_item item = {.text = schema_written(m, JSON_NOTHING, &key),
-                                 .required = map_get(&names, key) != MAP_NONE};
-        if (item.text.n == 0)
-            return refuse(m, &here, "has too long a name", e);
-        if (!make(m, p, &here, &item.value, e))
-            return false;
-        m->form->node[node].item[n] = item;
-    }
-    return true;
-}
-
 /* The first items, each like a schema of its own. */
 static bool prefix(struct form_maker *m, struct json list, const struct way *at, uint32_t node,
                    struct err *e)
@@ -289,7 +187,7 @@ static bool prefix(struct form_maker *m, struct json list, const struct way *at,
         return false;
     for (struct json v = json_first(list); json_type(v); v = json_next(v), item.index++) {
         uint32_t value;
-        if (!make(m, v, &item, &value, e))
+        if (!schema_make(m, v, &item, &value, e))
             return false;
         m->form->node[node].item[item.index].value = value;
     }
@@ -313,8 +211,8 @@ static bool array(struct form_maker *m, struct json schema, const struct way *at
                              json_type(json_get(schema, "maxItems")) ? "maxItems" : "minItems",
                              "allows fewer items than must be: there is no such array", e);
     if (!prefix(m, list, at, node, e) ||
-        !(json_type(items) && !none_behind ? make(m, items, &w, &value, e)
-                                           : any_value(m, &value, e)))
+        !(json_type(items) && !none_behind ? schema_make(m, items, &w, &value, e)
+                                           : schema_any(m, &value, e)))
         return false;
     struct form_node *n = &m->form->node[node];
     n->kind = FORM_ARRAY;
@@ -343,7 +241,7 @@ static bool typed(struct form_maker *m, struct json schema, const struct way *at
                   uint32_t node, struct err *e)
 {
     if (type == IS_OBJECT)
-        return object(m, schema, at, node, e);
+        return schema_object(m, schema, at, node, e);
     if (type == IS_ARRAY)
         return array(m, schema, at, node, e);
     if (type == IS_STRING)
@@ -398,6 +296,40 @@ static bool note_apart(struct form_maker *m, const struct way *at, uint32_t node
     return where.p != NULL || err_set(e, ERR_MEMORY, "no memory for a form");
 }
 
+/* Whether the type that a union stands beside says nothing more: each alternative says one of it itself,
+ * or what it refers to does. */
+static bool types_hold(struct form_maker *m, struct json schema, struct json list)
+{
+    enum { REFERENCES = 8 };
+    unsigned all = 0, own;
+    bool hold = json_type(json_get(schema, "type")) && schema_types(m, schema, NULL, &all, NULL);
+    if (all & IS_NUMBER)
+        all |= IS_INTEGER;
+    for (struct json v = json_first(list); hold && json_type(v); v = json_next(v)) {
+        struct json at = v;
+        for (int i = 0; i < REFERENCES && json_type(json_get(at, "$ref")); i++)
+            at = schema_referred(m->root, json_get(at, "$ref"));
+        hold = json_type(json_get(at, "type")) && schema_types(m, at, NULL, &own, NULL) &&
+               (own & ~all) == 0;
+    }
+    return hold;
+}
+
+/* The one that says something; the first where none does. */
+static struct json only_one(struct json list)
+{
+    struct json one = JSON_NOTHING;
+    for (struct json v = json_first(list); json_type(v); v = json_next(v)) {
+        bool says = json_type(v) != JSON_OBJECT;
+        for (struct json k = json_first(v); !says && json_type(k); k = json_next(k))
+            says = !is_annotation(k, &(struct way){0});
+        if (says && json_type(one))
+            return JSON_NOTHING;
+        one = says ? v : one;
+    }
+    return json_type(one) ? one : json_first(list);
+}
+
 /* anyOf or oneOf. */
 static bool any_of(struct form_maker *m, struct json schema, const struct way *at, const char *key,
                    uint32_t node, struct err *e)
@@ -406,56 +338,37 @@ static bool any_of(struct form_maker *m, struct json schema, const struct way *a
     struct way w = {at, span_str(key), 0}, here = {&w, {NULL, 0}, 0};
     if (json_type(list) != JSON_ARRAY || json_count(list) == 0)
         return refuse(m, &w, "must be an array that is not empty", e);
-    if (!keywords(m, schema, at, key, e) || !form_list(m, node, json_count(list), e))
+    const char *beside = types_hold(m, schema, list) ? "type" : NULL;
+    if (!keywords(m, schema, at, key, beside, e) || !form_list(m, node, json_count(list), e))
         return false;
     m->form->node[node].kind = FORM_ANY;
     for (struct json v = json_first(list); json_type(v); v = json_next(v), here.index++) {
         uint32_t value;
-        if (!make(m, v, &here, &value, e))
+        if (!schema_make(m, v, &here, &value, e))
             return false;
         m->form->node[node].item[here.index].value = value;
     }
     return strcmp(key, "oneOf") != 0 || note_apart(m, &w, node, e);
 }
 
-/* Where a pointer leads, RFC 6901 without the escapes of a URI. */
-static struct json referred(struct json root, struct span pointer)
-{
-    struct json v = root;
-    while (pointer.n && json_type(v)) {
-        char key[256];
-        size_t n = 0, i = 1;
-        for (; i < pointer.n && pointer.p[i] != '/' && n < sizeof key; i++) {
-            bool escape = pointer.p[i] == '~' && i + 1 < pointer.n;
-            key[n++] = escape ? (pointer.p[++i] == '1' ? '/' : '~') : (char)pointer.p[i];
-        }
-        if (pointer.p[0] != '/' || json_type(v) != JSON_OBJECT || n == sizeof key)
-            return JSON_NOTHING;
-        v = json_get_span(v, (struct span){(const uint8_t *)key, n});
-        pointer = span_sub(pointer, i, pointer.n);
-    }
-    return v;
-}
-
-/* Another schema of this one, or the only one of allOf. */
+/* Another schema of this one, or the only one of allOf that says something. */
 static bool alias(struct form_maker *m, struct json schema, const struct way *at, const char *key,
                   uint32_t node, struct err *e)
 {
     struct json v = json_get(schema, key), to = JSON_NOTHING;
     struct way w = {at, span_str(key), 0};
-    struct span text;
     bool reference = strcmp(key, "$ref") == 0;
     uint32_t value;
-    if (reference && json_string(v, &text) && text.n && text.p[0] == '#')
-        to = referred(m->root, span_sub(text, 1, text.n));
-    else if (!reference && json_count(v) == 1)
-        to = json_first(v);
+    if (reference)
+        to = schema_referred(m->root, v);
+    else if (json_type(v) == JSON_ARRAY)
+        to = only_one(v);
     if (!json_type(to))
         return refuse(m, &w,
                       reference ? "must lead to a schema within this one (#/$defs/NAME)"
-                                : "can only hold one schema",
+                                : "can only hold one schema that says something",
                       e);
-    if (!keywords(m, schema, at, key, e) || !make(m, to, &w, &value, e))
+    if (!keywords(m, schema, at, key, NULL, e) || !schema_make(m, to, &w, &value, e))
         return false;
     m->form->node[node].kind = FORM_ALIAS;
     m->form->node[node].value = value;
@@ -473,18 +386,18 @@ static bool make_new(struct form_maker *m, struct json schema, const struct way 
         return any_of(m, schema, at, "anyOf", node, e);
     if (json_type(json_get(schema, "oneOf")))
         return any_of(m, schema, at, "oneOf", node, e);
-    if (!keywords(m, schema, at, NULL, e))
+    if (!keywords(m, schema, at, NULL, NULL, e))
         return false;
     if (json_type(json_get(schema, "enum")) || json_type(json_get(schema, "const")))
         return schema_constants(m, schema, at, node, e);
     return of_types(m, schema, at, node, e);
 }
 
-static bool make(struct form_maker *m, struct json schema, const struct way *at, uint32_t *out,
+bool schema_make(struct form_maker *m, struct json schema, const struct way *at, uint32_t *out,
                  struct err *e)
 {
     if (json_type(schema) == JSON_TRUE)
-        return any_value(m, out, e);
+        return schema_any(m, out, e);
     if (json_type(schema) != JSON_OBJECT)
         return refuse(m, at,
                       json_type(schema) == JSON_FALSE ? "allows no value" : "must be a schema", e);
@@ -511,5 +424,5 @@ bool schema_node(struct form_maker *m, struct json schema, uint32_t *node, struc
     m->first = m->form->count;
     buf_clear(m->where);
     buf_put_u8(m->where, '#');
-    return make(m, schema, NULL, node, e);
+    return schema_make(m, schema, NULL, node, e);
 }

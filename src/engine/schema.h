@@ -53,9 +53,17 @@ struct form_maker {
 /* ERR_UNSUPPORTED, about a keyword of the schema at a place, or (NULL) the schema itself. */
 bool schema_refuse(struct form_maker *m, const struct way *at, const char *key, const char *why,
                    struct err *e);
+/* The node of a schema at its place, made once; of any value; of the schema's objects. */
+bool schema_make(struct form_maker *m, struct json schema, const struct way *at, uint32_t *out,
+                 struct err *e) ASSAY_MUST_CHECK;
+bool schema_any(struct form_maker *m, uint32_t *out, struct err *e) ASSAY_MUST_CHECK;
+bool schema_object(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
+                   struct err *e) ASSAY_MUST_CHECK;
 /* Which types it allows; where it does not say, what its other keywords speak of. */
 bool schema_types(struct form_maker *m, struct json schema, const struct way *at, unsigned *out,
                   struct err *e) ASSAY_MUST_CHECK;
+/* The schema within `root` that a $ref leads to; missing: none. */
+struct json schema_referred(struct json root, struct json reference);
 /* Whether a keyword speaks of values of some type. */
 bool schema_speaks(struct span key);
 /* A value, or a name, as it is written; empty: it is too long. */

@@ -7,7 +7,7 @@
 #include "engine/pattern.h"
 #include "engine/schema.h"
 
-enum { ALL_STATES = 4 * AUTOMATON_STATES, ALL_WORK = 1 << 24 };
+enum { ALL_STATES = 4 * AUTOMATON_STATES, ALL_WORK = 1 << 24, SHORT = 32 };
 
 static bool regular(struct form_maker *m, const struct automaton *made, uint32_t node,
                     struct err *e)
@@ -49,20 +49,19 @@ static bool strings(struct form_maker *m, struct pattern *p, uint32_t term, uint
     return ok && regular(m, made, node, e);
 }
 
-static bool language(uint32_t *term, struct pattern *p, struct json schema, const char **key,
-                     struct err *e)
+/* `brief`: the format's, where it has one that is as short as it must be; NULL: it is counted. */
+static bool language(uint32_t *term, struct pattern *p, struct json schema, const char *brief,
+                     const char **key, struct err *e)
 {
     struct json format = json_get(schema, "format"), pattern = json_get(schema, "pattern");
     struct span text = SPAN_EMPTY;
     *key = "format";
     if (json_type(format)) {
         const char *known = json_string(format, &text) ? pattern_of_format(text) : NULL;
-        if (known == NULL)
-            return err_set(e, ERR_UNSUPPORTED,
-                           "is not among the formats of strings (date-time, "
-                           "date, time, duration, email, hostname, ipv4, ipv6, "
-                           "uuid, uri)");
-        if (!expression(p, term, span_str(known), e))
+        known = brief != NULL ? brief : known;
+        if (text.p == NULL)
+            return err_set(e, ERR_UNSUPPORTED, "must be a string");
+        if (known != NULL && !expression(p, term, span_str(known), e))
             return false;
     }
     if (!json_type(pattern))
@@ -93,11 +92,40 @@ static bool made_before(struct form_maker *m, struct json schema, uint32_t node,
     return true;
 }
 
+/* Which of the two a fault of both is about. */
+static const char *keyword_of(struct json schema)
+{
+    return json_type(json_get(schema, "pattern")) ? "pattern" : "format";
+}
+
+/* Strings of min to max characters; *key: the keyword that cannot be held to, whatever the bounds are. */
+static bool bounded(struct form_maker *m, struct json schema, uint32_t min, uint32_t max,
+                    uint32_t node, const char **key, struct err *why)
+{
+    struct pattern p;
+    *why = (struct err)ERR_INIT;
+    *key = NULL;
+    if (!pattern_new(&p, why))
+        return false;
+    struct span format = SPAN_EMPTY;
+    (void)json_string(json_get(schema, "format"), &format);
+    const char *brief = max == UINT32_MAX ? NULL : pattern_of_short_format(format, max);
+    bool endless = max == UINT32_MAX || brief != NULL;
+    uint32_t term = term_any(&p, min, endless ? PATTERN_ENDLESS : max);
+    bool ok = language(&term, &p, schema, brief, key, why);
+    if (ok) {
+        *key = NULL;
+        ok = strings(m, &p, term, node, why);
+    }
+    pattern_free(&p);
+    return ok;
+}
+
+/* Where counting as far as maxLength says takes too many states, shorter strings are let through alone. */
 bool schema_string(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
                    struct err *e)
 {
-    struct pattern p;
-    const char *key = NULL;
+    const char *key;
     struct err why = ERR_INIT;
     uint32_t min = 0, max = UINT32_MAX;
     bool found = false;
@@ -109,16 +137,20 @@ bool schema_string(struct form_maker *m, struct json schema, const struct way *a
     m->form->node[node].min = min;
     m->form->node[node].max = max;
     m->form->node[node].kind = FORM_TEXTUAL;
-    if (!json_type(json_get(schema, "pattern")) && !json_type(json_get(schema, "format")))
-        return true;
+    struct span format = SPAN_EMPTY;
+    bool named = json_string(json_get(schema, "format"), &format);
+    if (!json_type(json_get(schema, "pattern")) &&
+        (!json_type(json_get(schema, "format")) || (named && pattern_of_format(format) == NULL)))
+        return true; /* other formats than JSON Schema's own say nothing */
     if (!made_before(m, schema, node, &found, e) || found)
         return found;
-    if (!pattern_new(&p, e))
-        return false;
-    uint32_t term = term_any(&p, min, max == UINT32_MAX ? PATTERN_ENDLESS : max);
-    bool ok = language(&term, &p, schema, &key, &why) && strings(m, &p, term, node, &why);
-    pattern_free(&p);
-    return ok || about(m, at, key, &why, e);
+    while (!bounded(m, schema, min, max, node, &key, &why)) {
+        if (key != NULL || why.code == ERR_MEMORY || max == UINT32_MAX || max <= SHORT ||
+            max / 2 < min)
+            return about(m, at, key != NULL ? key : keyword_of(schema), &why, e);
+        max /= 2;
+    }
+    return true;
 }
 
 bool schema_pattern(struct form_maker *m, struct span text, const struct way *at, uint32_t node,
@@ -198,9 +230,8 @@ static bool number_format(struct form_maker *m, struct json schema, const struct
     struct decimal d;
     if (!json_type(format))
         return true;
-    (void)json_string(format, &name);
-    if (pattern_of_format(name) != NULL)
-        return true; /* which says nothing of numbers */
+    if (!json_string(format, &name))
+        return schema_refuse(m, at, "format", "must be a string", e);
     *key = "format";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!span_is(name, known[i].name))
@@ -211,10 +242,7 @@ static bool number_format(struct form_maker *m, struct json schema, const struct
             tighten(b, true, &d, false);
         return true;
     }
-    return schema_refuse(m, at, *key,
-                         "is not among the formats of numbers (int32, int64, uint32, "
-                         "uint64, float, double)",
-                         e);
+    return true; /* others say nothing of numbers */
 }
 
 bool schema_number(struct form_maker *m, struct json schema, const struct way *at, bool whole,

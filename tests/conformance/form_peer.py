@@ -183,7 +183,10 @@ PATTERNS = [
     r"^\s*x\s*$", r"^[\w.-]+$", r"^\S\D\W$", r"^(a{2,3}){2}$", r"^$", r"^\u00e9\x41\/\.\-$", r"^[^\d\s]{2}$",
     r"^#[0-9a-fA-F]{6}$", r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$", r"^(?<year>\d{4})$", "^[\U0001f600-\U0001f64f]$",
     r"^a*?b+?$", r"^(|x)y$", r"^[\"\\]+$", r"^(a|b|ab)*c{0,2}$", r"xx", r"^[a-c]{0,3}[b-d]{2}$"]
-REFUSED = [r"\bword", r"(a)\1", r"(?=a)b", r"(?!a)b", r"(?<=a)b", r"^\p{L}+$", r"a(^b)", r"(", r"a)", r"[z-a]", r"*a",
+PATTERNS += [  # which look ahead
+    r"^(?=.*[A-Z])(?=.*\d).{3,}$", r"^(?!.*--)[a-z-]+$", r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$", r"(?!a)[ab]c?$", r"^a(?=b)",
+    r"^(?!\.)(?!.*\.\.)[A-Za-z0-9.]*[a-z]@[a-z0-9-]+\.[a-z]{2,}$", r"^[ab]+(?!.*0)[^b]+$", r"^(?=a|b$)[ab]{1,2}$", r"x(?!y)"]
+REFUSED = [r"\bword", r"(a)\1", r"((?=a)b)", r"(?=a)*b", r"^(?:(?!x).)+$", r"(?<=a)b", r"^\p{L}+$", r"a(^b)", r"(", r"a)", r"[z-a]", r"*a",
            r"a{3,2}", r"a{,3}", r"(?i)a", r"\q", r"[", r"a{99999999}", r"^(.{0,200}x.{0,200}){200}$", r"a$b"]
 
 
@@ -300,6 +303,18 @@ def whole_schemas():
     drawn_values_are_allowed(member({"type": "object", "propertyNames": {"pattern": "^[a-z]+$"},
                                      "additionalProperties": {"type": "number", "minimum": 0}}))
     drawn_values_are_allowed(member({"type": "object", "propertyNames": {"enum": ["red", "blue"]}}))
+    tagged = lambda k: {"type": "object", "properties": {"n": {"type": "integer"}, "k": {"const": k, "default": k}}}
+    drawn_values_are_allowed(member({"oneOf": [tagged("a"), tagged("b"), tagged("c")], "discriminator": {"propertyName": "k"}}))
+    drawn_values_are_allowed(member({"type": "string", "anyOf": [{"type": "string", "format": "iri"}, {"type": "string", "enum": ["x"]}],
+                                     "x-order": 1}))
+    drawn_values_are_allowed({**member({"allOf": [{"title": "t"}, {"$ref": "#/$defs/a%20b/prefixItems/0"}]}), "$id": "https://e.org/",
+                              "additionalProperties": {"type": "null"}, "$defs": {"a b": {"prefixItems": [{"type": "boolean"}]}}})
+    drawn_values_are_allowed({"type": "object", "properties": {"a": {"type": "null"}}, "required": ["b", "a", "c"],
+                              "additionalProperties": {"type": "integer", "minimum": 7}})
+    drawn_values_are_allowed(member({"type": "object", "propertyNames": {"type": "string", "enum": ["x", "y"]},
+                                     "additionalProperties": {"type": "number"}, "required": ["y", "x"]}))
+    for kind, most in (("uri", 2083), ("date-time", 40), ("uuid", 36), ("uri", 15)):
+        drawn_values_are_allowed(member({"type": "string", "format": kind, "minLength": 1, "maxLength": most}))
     for apart in ([{"type": "string"}, {"type": "string", "maxLength": 3}], [event("a"), event("a")],
                   [{"enum": [1]}, {"enum": [1.0]}], [{"minimum": 3}, {"type": "string"}], [{}, {"type": "null"}]):
         answer = ask(member({"oneOf": apart}))

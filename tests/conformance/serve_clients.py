@@ -155,7 +155,7 @@ def engine_chat_checks(client):
     held = client.chat.completions.parse(**{**ask, "max_tokens": 240}, response_format=Ringing).choices[0]
     parsed = held.message.parsed  # pydantic has judged the pattern and the bounds
     check("engine_parsed_patterns_and_bounds", parsed.day.year > 0 and parsed.by.kind in ("walker", "boat"))
-    pattern = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(?=a)"}}}
+    pattern = {"type": "object", "properties": {"a": {"type": "string", "pattern": r"\bx"}}}
     for param, more in (("tools", {"tools": [WEATHER]}),
                         ("response_format.json_schema.schema#/properties/a/pattern", {"response_format": {
                             "type": "json_schema", "json_schema": {"name": "x", "schema": pattern}}}),

@@ -181,16 +181,17 @@ static void schemas_are_held_to(void **state)
         const char *schema;
         const char *taken[5], *not [8];
     } cases[] = {
-        {OBJECT(
-             "\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"string\"},\"ab\":{}") ",\"required\":"
-                                                                                   "[\"b\"]}",
+        {OBJECT("\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"string\"},\"ab\":{}") ",\"requir"
+                                                                                      "ed\":"
+                                                                                      "[\"b\"]}",
          {"{\"a\":-12,\"b\":\"x\"}", "{\"b\":\"\"}", "{ \"b\" : \"x\" , \"ab\" : [ { } ] }"},
          {"{}", "{\"a\":1}", "{\"b\":\"\",\"a\":1}", "{\"a\":1.5,\"b\":\"\"}",
           "{\"b\":\"\",\"c\":1}", "{\"a\":1,\"a\":1,\"b\":\"\"}", "{\"ab\":1,\"b\":\"\"}"}},
         {OBJECT("\"n\":{\"type\":[\"integer\",\"number\",\"null\"]}") "}",
          {"{\"n\":1.5e-3}", "{\"n\":null}", "{\"n\":0}", "{}"},
          {"{\"n\":\"\"}", "{\"n\":nul}", "{\"n\":true}"}},
-        {OBJECT("\"e\":{\"enum\":[1,12,\"a\",\"ab\",{\"k\": [1, 2]},null,true]}") ",\"required\":["
+        {OBJECT("\"e\":{\"enum\":[1,12,\"a\",\"ab\",{\"k\": [1, 2]},null,true]}") ",\"require"
+                                                                                  "d\":["
                                                                                   "\"e\"]}",
          {"{\"e\":1}", "{\"e\":12 }", "{\"e\":\"ab\"}", "{\"e\":{\"k\":[1,2]}}", "{\"e\":null}"},
          {"{\"e\":2}", "{\"e\":123}", "{\"e\":\"abc\"}", "{\"e\":\"b\"}", "{\"e\":{\"k\":[1]}}",
@@ -211,21 +212,25 @@ static void schemas_are_held_to(void **state)
          {"{\"s\":\"a\"}", "{\"s\":\"abcd\"}", "{\"s\":\"\xc3\xa9\"}", "{\"s\":\"\\n\"}"}},
         {OBJECT("\"x\":{\"anyOf\":[{\"type\":\"null\"}," OBJECT(
              "\"k\":{\"const\":\"a\"},\"v\":{"
-             "\"type\":\"integer\"}") ",\"required\":[\"k\",\"v\"]}," OBJECT("\"k\":{\"const\":"
-                                                                             "\"ab\"},\"v\":{"
+             "\"type\":\"integer\"}") ",\"required\":[\"k\",\"v\"]}," OBJECT("\"k\":{"
+                                                                             "\"const\":"
+                                                                             "\"ab\"},"
+                                                                             "\"v\":{"
                                                                              "\"type\":"
-                                                                             "\"string\"}") ",\"re"
-                                                                                            "quire"
-                                                                                            "d\":["
-                                                                                            "\"k\""
-                                                                                            ",\"v"
-                                                                                            "\"]}]"
-                                                                                            "}") "}",
+                                                                             "\"string\""
+                                                                             "}") ",\"re"
+                                                                                  "quire"
+                                                                                  "d\":["
+                                                                                  "\"k\""
+                                                                                  ",\"v"
+                                                                                  "\"]}]"
+                                                                                  "}") "}",
          {"{\"x\":null}", "{\"x\":{\"k\":\"a\",\"v\":1}}", "{\"x\":{\"k\":\"ab\",\"v\":\"\"}}"},
          {"{\"x\":{\"k\":\"a\",\"v\":\"\"}}", "{\"x\":{\"k\":\"ab\",\"v\":1}}", "{\"x\":1}",
           "{\"x\":{}}"}},
         {"{\"$ref\":\"#/$defs/n~1ode\",\"$defs\":{\"n/ode\":" OBJECT(
-             "\"v\":{\"type\":\"integer\"},\"next\":{\"anyOf\":[{\"$ref\":\"#/$defs/n~1ode\"},"
+             "\"v\":{\"type\":\"integer\"},\"next\":{\"anyOf\":[{\"$ref\":\"#/$defs/"
+             "n~1ode\"},"
              "{\"type\":\"null\"}]}") ",\"required\":[\"v\",\"next\"]}}}",
          {"{\"v\":1,\"next\":null}", "{\"v\":1,\"next\":{\"v\":2,\"next\":null}}"},
          {"{\"v\":1,\"next\":{}}", "{\"v\":1}", "{\"v\":1,\"next\":1}"}},
@@ -241,7 +246,8 @@ static void schemas_are_held_to(void **state)
                 "\"properties\":{\"k\":{\"enum\":[\"b\",\"c\"]}},\"required\":[\"k\"]}]}") "}",
          {"{\"o\":null}", "{\"o\":{\"k\":\"a\"}}", "{\"o\":{\"k\":\"c\"}}"},
          {"{\"o\":{\"k\":\"d\"}}", "{\"o\":{}}", "{\"o\":1}"}},
-        {"{\"patternProperties\":{\"^x\":{\"type\":\"integer\"}},\"additionalProperties\":false}",
+        {"{\"patternProperties\":{\"^x\":{\"type\":\"integer\"}},\"additionalProperties\":"
+         "false}",
          {"{}", "{\"x\":1,\"xy\":2}"},
          {"{\"y\":1}", "{\"x\":\"\"}"}},
         {"{\"type\":\"object\",\"propertyNames\":{\"enum\":[\"a\",\"ab\"]}}",
@@ -255,6 +261,42 @@ static void schemas_are_held_to(void **state)
                 "\"string\"],\"format\":\"date\",\"maximum\":5}") "}",
          {"{\"c\":\"y\"}", "{\"d\":5}", "{\"d\":\"2024-01-01\"}"},
          {"{\"c\":\"x\"}", "{\"d\":6}", "{\"d\":\"x\"}"}},
+        {OBJECT("\"a\":{\"type\":\"string\",\"format\":\"path\",\"contentEncoding\":\"base64\","
+                "\"x-order\":1,\"nullable\":true}") ",\"additionalProperties\":{\"type\":"
+                                                    "\"null\"},"
+                                                    "\"$id\":\"https://example.org/a\"}",
+         {"{}", "{\"a\":\"b\"}"},
+         {"{\"a\":null}", "{\"b\":null}"}},
+        {OBJECT("\"a\":{\"type\":[\"number\",\"null\"],\"anyOf\":[{\"type\":\"integer\"},{\"$"
+                "ref\":"
+                "\"#/$defs/n%20o/anyOf/1\"}]}") ",\"$defs\":{\"n "
+                                                "o\":{\"anyOf\":[{},{\"type\":\"null\"}]}}}",
+         {"{\"a\":1}", "{\"a\":null}"},
+         {"{\"a\":1.5}", "{\"a\":\"\"}"}},
+        {OBJECT("\"a\":{\"type\":\"null\"}") ",\"required\":[\"b\",\"a\",\"b\"],"
+                                             "\"additionalProperties\":{"
+                                             "\"type\":\"integer\"}}",
+         {"{\"a\":null,\"b\":1}"},
+         {"{\"a\":null}", "{\"a\":null,\"b\":\"\"}", "{\"a\":null,\"b\":1,\"c\":1}"}},
+        {"{\"type\":\"object\",\"propertyNames\":{\"enum\":[\"a\",\"b\"]},\"required\":[\"b\"]}",
+         {"{\"b\":[1]}"},
+         {"{}", "{\"a\":1,\"b\":1}"}},
+        {OBJECT("\"a\":{\"allOf\":[{\"title\":\"t\"},{\"type\":\"null\"}]}") "}",
+         {"{\"a\":null}"},
+         {"{\"a\":1}"}},
+        {"{\"oneOf\":[" OBJECT("\"v\":{},\"k\":{\"const\":\"a\",\"default\":\"a\"}") "}," OBJECT(
+             "\"k\":{"
+             "\"const\":"
+             "\"b\","
+             "\"default\":"
+             "\"b\"}") "}]"
+                       "}",
+         {"{\"k\":\"a\"}", "{\"k\":\"b\"}", "{\"v\":1,\"k\":\"a\"}"},
+         {"{}", "{\"v\":1}", "{\"v\":1,\"k\":\"b\"}"}},
+        {OBJECT("\"a\":{\"type\":\"string\",\"pattern\":\"^(?!^-*$)(?=.*[A-Z])[a-zA-Z-]+(?!x)"
+                "$\"}") "}",
+         {"{\"a\":\"aB\"}", "{\"a\":\"-A\"}"},
+         {"{\"a\":\"--\"}", "{\"a\":\"ab\"}", "{\"a\":\"A1\"}"}},
         {"{\"anyOf\":[" OBJECT("\"a\":{}") ",\"required\":[\"a\"]}," OBJECT(
              "\"b\":{}") ",\"required\":[\"b\"]}]}",
          {"{\"a\":1}", "{\"b\":1}"},
@@ -281,17 +323,23 @@ static void what_is_not_held_to_is_refused_by_its_place(void **state)
         {OBJECT("\"a\":{\"type\":\"string\",\"pattern\":\"^a{3}$\",\"maxLength\":2}") "}",
          "#/properties/a/pattern"},
         {OBJECT("\"a\":{\"type\":\"string\",\"pattern\":1}") "}", "#/properties/a/pattern"},
-        {OBJECT("\"a\":{\"type\":\"string\",\"format\":\"iri\"}") "}", "#/properties/a/format"},
+        {OBJECT("\"a\":{\"type\":\"string\",\"format\":1}") "}", "#/properties/a/format"},
         {OBJECT("\"a/b~c\":{\"type\":\"integer\",\"minimum\":1e300}") "}",
          "#/properties/a~1b~0c/minimum"},
         {OBJECT("\"a\":{\"type\":\"number\",\"minimum\":2,\"exclusiveMaximum\":2}") "}",
          "#/properties/a/exclusiveMaximum"},
         {OBJECT("\"a\":{\"type\":\"integer\",\"multipleOf\":0}") "}", "#/properties/a/multipleOf"},
-        {OBJECT("\"a\":{\"type\":\"integer\",\"format\":\"int7\"}") "}", "#/properties/a/format"},
+        {OBJECT("\"a\":{\"type\":\"integer\",\"format\":7}") "}", "#/properties/a/format"},
+        {OBJECT("\"a\":{\"type\":\"string\",\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]"
+                "}") "}",
+         "#/properties/a/type"},
+        {OBJECT("\"a\":{\"$id\":\"b\"}") "}", "#/properties/a/$id"},
+        {OBJECT("\"a\":{\"$ref\":\"#/properties/a/anyOf/2\"}") "}", "#/properties/a/$ref"},
         {OBJECT("\"a\":{\"oneOf\":[]}") "}", "#/properties/a/oneOf"},
         {OBJECT("\"a\":{\"oneOf\":[{\"type\":\"string\"},{\"enum\":[1,\"x\"]}]}") "}",
          "#/properties/a/oneOf"},
-        {OBJECT("\"a\":{\"allOf\":[{},{}]}") "}", "#/properties/a/allOf"},
+        {OBJECT("\"a\":{\"allOf\":[{\"type\":\"string\"},{\"maxLength\":1}]}") "}",
+         "#/properties/a/allOf"},
         {OBJECT("\"a\":{\"patternProperties\":{\"^a\":{},\"^b\":{}}}") "}",
          "#/properties/a/patternProperties"},
         {OBJECT("\"a\":{\"patternProperties\":{\"(\":{}}}") "}",
@@ -318,9 +366,10 @@ static void what_is_not_held_to_is_refused_by_its_place(void **state)
         {OBJECT("\"a\":{\"$ref\":\"other.json\"}") "}", "#/properties/a/$ref"},
         {OBJECT("\"a\":{\"$ref\":\"#/$defs/none\"}") "}", "#/properties/a/$ref"},
         {OBJECT("\"a\":false") "}", "#/properties/a"},
-        {OBJECT("\"a\":{}") ",\"required\":[\"a\",\"b\"]}", "#/required/1"},
-        {OBJECT("\"a\":{}") ",\"additionalProperties\":{\"type\":\"null\"}}",
-         "#/additionalProperties"},
+        {OBJECT("\"a\":{}") ",\"required\":[\"a\",\"b\"],\"additionalProperties\":false}",
+         "#/required/1"},
+        {"{\"type\":\"object\",\"propertyNames\":{\"enum\":[\"a\"]},\"required\":[\"a\",\"b\"]}",
+         "#/required"},
         {OBJECT("\"a\":{}") ",\"minProperties\":1}", "#/minProperties"},
         {"{\"type\":\"array\"}", "#"},
         {"{\"type\":[\"object\",\"null\"]}", "#"},
