@@ -17,7 +17,7 @@
 
 enum {
     LOG_BATCH_MAX = 4096,                  /* records in one transaction */
-    LOG_CROWD = 8,                         /* records of a batch that come of many callers */
+    LOG_CROWD = 2,                         /* records of a batch that come of many callers */
     LOG_QUEUE_MAX = 65536,                 /* records waiting */
     LOG_QUEUE_BYTES = 256 << 20,           /* ... and their bytes */
     LOG_ENTRY_BYTES = 64 << 20,            /* body and content of one entry */
