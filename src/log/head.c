@@ -17,10 +17,8 @@ struct head_at {
 void head_set(struct log *l, const struct merkle *tree)
 {
     struct head *h = &l->head;
-    struct digest root = merkle_root(tree);
     pthread_mutex_lock(&h->lock);
-    h->size = tree->size;
-    h->root = root;
+    h->tree = *tree;
     h->version++;
     if (h->waiting)
         pthread_cond_signal(&h->changed);
@@ -30,7 +28,8 @@ void head_set(struct log *l, const struct merkle *tree)
 static bool sign(struct log *l, struct err *e)
 {
     struct head *h = &l->head;
-    struct checkpoint c = {.origin = l->origin, .size = h->size, .root = h->root};
+    struct checkpoint c = {
+        .origin = l->origin, .size = h->tree.size, .root = merkle_root(&h->tree)};
     struct buf text;
     buf_init(&text, LOG_NOTE_MAX);
     checkpoint_put(&text, &c);
@@ -54,7 +53,7 @@ static bool copy_note(struct log *l, struct buf *note, struct head_at *at, struc
     bool ok = h->signed_version == h->version || sign(l, e);
     if (ok)
         buf_put_span(note, buf_span(&h->note));
-    *at = (struct head_at){h->size, h->version};
+    *at = (struct head_at){h->tree.size, h->version};
     pthread_mutex_unlock(&h->lock);
     return ok && (buf_ok(note) || err_set(e, ERR_MEMORY, "out of memory for a checkpoint"));
 }

@@ -296,11 +296,10 @@ struct head {
     pthread_cond_t changed;
     pthread_t thread;
     bool running, stopping, waiting;
-    bool sync;        /* the database is to be synced */
-    uint64_t due_ns;  /* before which the file is not written again; the keeper's own */
-    atomic_bool full; /* no space for the file: it is older than it should be */
-    uint64_t size;    /* the newest committed tree */
-    struct digest root;
+    bool sync;          /* the database is to be synced */
+    uint64_t due_ns;    /* before which the file is not written again; the keeper's own */
+    atomic_bool full;   /* no space for the file: it is older than it should be */
+    struct merkle tree; /* the newest committed one */
     uint64_t version, signed_version, written; /* of that tree; that `note` signs; in the file */
     struct buf note;
 };
