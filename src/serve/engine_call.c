@@ -345,10 +345,12 @@ static bool submit(struct engine_job *j, struct err *e)
 static bool ask(struct call *c, struct err *e)
 {
     struct engine_job *j = c->job;
+    char head[128];
     (void)snprintf(c->facts.id, sizeof c->facts.id, "%s", j->id);
-    upstream_answer_head(c, 200,
-                         span_str(j->stream ? "Content-Type: text/event-stream\r\n"
-                                            : "Content-Type: application/json\r\n"));
+    (void)snprintf(head, sizeof head, "Content-Type: %s\r\n%s: %s\r\n",
+                   j->stream ? "text/event-stream" : "application/json",
+                   j->api == EXCHANGE_MESSAGES ? "Request-Id" : "X-Request-Id", j->id);
+    upstream_answer_head(c, 200, span_str(head));
     if (j->stream)
         j->dialect->begin(&j->fresh, j);
     j->left = j->answer_count;

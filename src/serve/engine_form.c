@@ -97,7 +97,8 @@ static bool complain_of(struct engine_job *j, const char *param, const struct en
 /*
  * How a family writes a call (tool_calls.c reads it). Where one must be made, the answer is all of these
  * texts; where one may be made, it is free until `trigger` was written, and then `between` is any white
- * space or, of a list, what arrays have. %s in any of them stands for the name, as JSON.
+ * space or, of a list, what arrays have. %s in any of them stands for the name, as JSON. Models write
+ * JSON with blanks and without.
  */
 static const struct writing {
     const char *trigger, *between, *before, *behind;
@@ -106,11 +107,15 @@ static const struct writing {
 } writings[] = {
     {"<tool_call>", "\n", "{\"name\": %s, \"arguments\": ", "}\n</tool_call>", ENGINE_TOOLS_HERMES,
      false, false},
+    {"<tool_call>", "", "{\"name\":%s,\"arguments\":", "}</tool_call>", ENGINE_TOOLS_HERMES, false,
+     false},
     {"{\"name\": %s", "", ", \"parameters\": ", "}", ENGINE_TOOLS_LLAMA, false, false},
     {"{\"name\":%s", "", ",\"parameters\":", "}", ENGINE_TOOLS_LLAMA, false, false},
     {"<|python_tag|>", "", "{\"name\": %s, \"parameters\": ", "}", ENGINE_TOOLS_LLAMA, false,
      false},
+    {"<|python_tag|>", "", "{\"name\":%s,\"parameters\":", "}", ENGINE_TOOLS_LLAMA, false, false},
     {"[TOOL_CALLS]", "[", "{\"name\": %s, \"arguments\": ", "}", ENGINE_TOOLS_MISTRAL, true, false},
+    {"[TOOL_CALLS]", "[", "{\"name\":%s,\"arguments\":", "}", ENGINE_TOOLS_MISTRAL, true, false},
     {"[TOOL_CALLS]", "", "%s[ARGS]", "", ENGINE_TOOLS_MISTRAL, false, true}};
 
 /* A text with the name in its place. */

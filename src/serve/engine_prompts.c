@@ -21,8 +21,9 @@ bool engine_add_prompt(struct engine_job *j, size_t from, struct err *e)
         return complain(wrong(j), e, "invalid_value", param,
                         "is empty: there is nothing to go on from");
     if (n > room)
-        return complain(wrong(j), e, "context_length_exceeded", param,
-                        "has %zu tokens, and the model takes at most %zu", n, room);
+        return complain(
+            wrong(j), e, "context_length_exceeded", param,
+            "has %zu tokens, and the model takes at most %zu; nothing of it is left out", n, room);
     if (!j->prompts)
         j->prompts = arena_array(j->arena, most, sizeof *j->prompts);
     if (!j->prompts)

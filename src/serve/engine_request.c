@@ -344,6 +344,14 @@ static bool schema_format(struct engine_job *j, const char *name, struct json v,
     return keep_schema(j, param, json_text(json_get(v, "schema")), e);
 }
 
+/* Anthropic's clients go on without one when they are told so in these words. */
+static bool thread(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+{
+    (void)v;
+    return complain(wrong(j), e, REPLY_NO_THREADS, p->name,
+                    "is not supported by the bundled engine: no conversation is kept");
+}
+
 /* Free text, one JSON object, or one that a schema describes. `inner`: what the schema stands in. */
 static bool format(struct engine_job *j, const char *name, struct json v, const char *inner,
                    struct json described, struct err *e)
@@ -496,6 +504,7 @@ static const struct parameter parameters[] = {
     {.name = "suffix", ON(COMPLETIONS), suffix},
     {.name = "best_of", ON(COMPLETIONS), whole, JOB(given), 1, ANSWERS_MAX},
     {.name = "output_config", ON(MESSAGES), output_config},
+    {.name = "thread", ON(MESSAGES), thread},
     {.name = "stream_options", WRITES, stream_options},
     {.name = "max_tokens", ON(CHAT) | ON(MESSAGES), whole, MAX_TOKENS},
     {.name = "max_tokens", ON(COMPLETIONS), older_max_tokens, MAX_TOKENS},
@@ -528,7 +537,7 @@ static const struct parameter parameters[] = {
     {.name = "text", ON(RESPONSES), text_format},
     {.name = "store", CHATS, store},
     {.name = "background", ON(RESPONSES), only_false},
-    {.name = "truncation", ON(RESPONSES), only_word, .word = "disabled"},
+    {.name = "truncation", ON(RESPONSES), only_word, .word = "disabled", .other = "auto"},
     {.name = "service_tier", CHATS, only_word, .word = "auto", .other = "default"},
     {.name = "service_tier", ON(MESSAGES), only_word, .word = "auto", .other = "standard_only"},
     {.name = "previous_response_id", ON(RESPONSES), refused}, /* nothing is kept to go on from */

@@ -26,6 +26,13 @@ static void put_error_body(struct buf *out, const char *type, const char *code, 
     jw_str(&w, param);
     jw_key(&w, "code");
     jw_str(&w, code);
+    if (strcmp(code, REPLY_NO_THREADS) == 0) {
+        jw_key(&w, "details");
+        jw_object(&w);
+        jw_key(&w, "error_code");
+        jw_str(&w, code);
+        jw_end_object(&w);
+    }
     jw_end_object(&w);
     jw_end_object(&w);
 }

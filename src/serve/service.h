@@ -258,6 +258,8 @@ bool request_head_record(struct service *s, const struct conn *c, struct buf *ou
 
 /* ---- the server's own answers, which carry nothing of a model: reply.c ---- */
 
+/* The code by which Anthropic's clients learn that no conversation is kept; they send all of it then. */
+#define REPLY_NO_THREADS "thread_unsupported_request"
 void reply_error_body(struct buf *out, const char *type, const char *code, const char *message);
 void reply_error(struct conn *c, unsigned status, const char *type, const char *code,
                  const char *message);

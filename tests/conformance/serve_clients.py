@@ -96,6 +96,10 @@ WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {
     "type": "object", "properties": {"city": {"type": "string", "enum": CITIES}}, "required": ["city"]}}}
 
 
+class Weather(pydantic.BaseModel):
+    city: typing.Literal["Orrin", "Ford"]
+
+
 class Bird(pydantic.BaseModel):
     name: typing.Literal["heron", "owl"]
     seen: bool
@@ -146,6 +150,11 @@ def engine_chat_checks(client):
     check("engine_token_ids", len(ids) > 2)
     parts = client.completions.create(model="orrin", prompt=["Once", "The"], max_tokens=4, logprobs=1, stop=["zz"])
     check("engine_completions", [c.index for c in parts.choices] == [0, 1] and parts.choices[1].logprobs.tokens)
+    echo = client.completions.create(model="orrin", prompt="Once upon", max_tokens=0, echo=True, logprobs=1).choices[0]
+    check("engine_echo", echo.text == "Once upon" and echo.logprobs.token_logprobs[0] is None
+          and all(p < 0 for p in echo.logprobs.token_logprobs[1:]) and "".join(echo.logprobs.tokens) == echo.text)
+    best = client.completions.create(model="orrin", prompt="Once", n=2, best_of=4, max_tokens=3)
+    check("engine_best_of", len(best.choices) == 2 and best.usage.completion_tokens > 6)
     held = client.chat.completions.create(**ask, response_format={"type": "json_object"}).choices[0]
     text = held.message.content
     check("engine_json_object", text.lstrip().startswith("{") and (
@@ -200,6 +209,17 @@ def engine_tool_checks(client):
         call = client.chat.completions.create(**held, tool_choice=wanted).choices[0].message.tool_calls[0]
         check(f"engine_tool_call_{name}", call.function.name == "weather"
               and json.loads(call.function.arguments)["city"] in CITIES)
+    strict = dict(ask, tools=[openai.pydantic_function_tool(Weather, name="weather")], messages=ask["messages"][:1])
+    parsed = client.chat.completions.parse(**{**strict, "max_tokens": 2, "parallel_tool_calls": False}).choices[0].message
+    check("engine_strict_tool_of_the_models_choice", parsed.tool_calls[0].function.parsed_arguments == Weather(city="Orrin"))
+    strict.update(tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [
+        {"type": "function", "function": {"name": "weather"}}]}}, max_tokens=100, logit_bias=held["logit_bias"])
+    with client.chat.completions.stream(**strict) as stream:
+        call = stream.get_final_completion().choices[0].message.tool_calls[0]
+    check("engine_allowed_tool_streamed", call.function.parsed_arguments.city in CITIES)
+    older = client.chat.completions.create(**{k: v for k, v in ask.items() if k != "tools"},
+                                           functions=[WEATHER["function"]]).choices[0]
+    check("engine_function", older.finish_reason == "function_call" and older.message.function_call.name == "weather")
     alone = dict(ask, max_tokens=3, messages=ask["messages"][:1])
     several = client.chat.completions.create(**alone).choices[0].message.tool_calls
     one = client.chat.completions.create(**alone, parallel_tool_calls=False).choices[0].message.tool_calls
@@ -209,6 +229,10 @@ def engine_tool_checks(client):
     flat = {"type": "function", **WEATHER["function"]}
     answer = client.responses.create(model="tools", input="a5", tools=[flat], max_output_tokens=1,
                                      extra_body={"logit_bias": {"3": 100}})
+    parsed = client.responses.parse(model="tools", input="a5", tools=[openai.pydantic_function_tool(Weather, name="weather")],
+                                    tool_choice="required", max_output_tokens=100,
+                                    extra_body={"logit_bias": held["logit_bias"]}).output[0]
+    check("engine_responses_parsed_tool", parsed.parsed_arguments.city in CITIES)
     check("engine_responses_tool_call", answer.output[0].type == "function_call" and answer.output[0].name == "weather")
 
 
@@ -224,6 +248,13 @@ def engine_message_checks(client):
     with client.messages.stream(model="tools", max_tokens=1, messages=[{"role": "user", "content": "a5"}], tools=[tool],
                                 extra_body={"logit_bias": {"3": 100}}) as stream:
         last = stream.get_final_message()
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        return f"mist in {city}"
+    turns = list(client.beta.messages.tool_runner(model="tools", max_tokens=1, messages=[{"role": "user", "content": "a5"}],
+                                                  tools=[weather], max_iterations=2, extra_body={"logit_bias": {"3": 100}}))
+    check("anthropic_engine_tool_runner", [t.content[0].type for t in turns] == ["tool_use", "tool_use"])
     check("anthropic_engine_tool", last.stop_reason == "tool_use" and last.content[0].input == {"city": "Orrin"})
 
 

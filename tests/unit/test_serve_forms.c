@@ -334,7 +334,9 @@ static void parameters_have(const char *text, bool expected)
     "\"function\",\"name\":\"f\","
 #define HELD                                                                                       \
     "\"form\":{\"calls\":[{\"trigger\":\"<tool_call>\",\"begin\":\"{\\\"name\\\": \\\"f\\\", "     \
-    "\\\"arguments\\\": \",\"schema\":" OK ",\"end\":\"}\\n</tool_call>\"}],\"again\":true}"
+    "\\\"arguments\\\": \",\"schema\":" OK ",\"end\":\"}\\n</tool_call>\"},{\"trigger\":"          \
+    "\"<tool_call>\",\"begin\":\"{\\\"name\\\":\\\"f\\\",\\\"arguments\\\":\",\"schema\":" OK      \
+    ",\"end\":\"}</tool_call>\"}],\"again\":true}"
 
 /* As with OpenAI, and as far as it can be done: what is no form here, and was not said to be strict,
  * is any object. */
