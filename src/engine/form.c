@@ -613,10 +613,13 @@ bool form_takes(const struct engine_form *f, uint32_t node, struct span text)
 
 bool form_in_free_string(const struct form_state *s)
 {
-    const struct form_thread *t = &s->thread[0];
-    if (s->count != 1 || t->depth == 0)
-        return false;
-    const struct form_frame *f = &t->frame[t->depth - 1];
-    const struct form_node *node = &s->form->node[f->node];
-    return node->kind == FORM_TEXTUAL && f->state == IN_STRING && node->max == UINT32_MAX;
+    for (uint16_t i = 0; i < s->count; i++) {
+        const struct form_thread *t = &s->thread[i];
+        const struct form_frame *f = &t->frame[t->depth ? t->depth - 1 : 0];
+        const struct form_node *node = &s->form->node[f->node];
+        if (t->depth != 0 && node->kind == FORM_TEXTUAL && f->state == IN_STRING &&
+            node->max == UINT32_MAX)
+            return true; /* the other ways of reading may end here */
+    }
+    return false;
 }

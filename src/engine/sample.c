@@ -20,7 +20,8 @@ bool sampler_new(struct sampler *s, uint32_t vocabulary, struct err *e)
     s->e = calloc(vocabulary, sizeof *s->e);
     s->seen = calloc(vocabulary, sizeof *s->seen);
     s->all = calloc(vocabulary, sizeof *s->all);
-    if (s->z && s->e && s->seen && s->all)
+    s->then = malloc(sizeof *s->then);
+    if (s->z && s->e && s->seen && s->all && s->then)
         return true;
     sampler_free(s);
     return err_set(e, ERR_MEMORY, "no memory to sample from %u tokens", vocabulary);
@@ -32,6 +33,7 @@ void sampler_free(struct sampler *s)
     free(s->e);
     free(s->seen);
     free(s->all);
+    free(s->then);
     *s = (struct sampler){0};
 }
 
@@ -172,29 +174,27 @@ static bool is_plain(struct span octets)
 }
 
 /* Octets that may be the next one; most tokens are judged by their first. */
-static void first_octets(const struct form_state *form, struct form_octet_set *plain,
-                         struct form_octet_set *framing)
+static void first_octets(struct sampler *s, const struct form_state *form,
+                         struct form_octet_set *plain, struct form_octet_set *framing)
 {
-    struct form_state then;
     for (unsigned c = 0; c <= UINT8_MAX; c++) {
         const uint8_t octet = (uint8_t)c;
-        form_copy(&then, form);
-        if (form_push(&then, (struct span){&octet, 1}, false))
+        form_copy(s->then, form);
+        if (form_push(s->then, (struct span){&octet, 1}, false))
             form_set_add(plain, octet);
-        form_copy(&then, form);
-        if (form_push(&then, (struct span){&octet, 1}, true))
+        form_copy(s->then, form);
+        if (form_push(s->then, (struct span){&octet, 1}, true))
             form_set_add(framing, octet);
     }
 }
 
 /* Whether one token can follow; what says nothing can where the text is free. */
-static bool can_follow(const struct sampler *s, const struct form_state *form, uint32_t id)
+static bool can_follow(struct sampler *s, const struct form_state *form, uint32_t id)
 {
-    struct form_state then;
     bool control;
     struct span octets = form_octets(s->tokenizer, id, &control);
-    form_copy(&then, form);
-    return octets.n == 0 ? form->free : form_push(&then, octets, control);
+    form_copy(s->then, form);
+    return octets.n == 0 ? form->free : form_push(s->then, octets, control);
 }
 
 /* What cannot follow in the form cannot be drawn. */
@@ -202,7 +202,7 @@ static void hold(struct sampler *s, const struct form_state *form)
 {
     struct form_octet_set plain = {{0}}, framing = {{0}};
     bool free_string = form_in_free_string(form), control;
-    first_octets(form, &plain, &framing);
+    first_octets(s, form, &plain, &framing);
     for (uint32_t i = 0; i < s->vocabulary; i++) {
         struct span octets = form_octets(s->tokenizer, i, &control);
         bool can =

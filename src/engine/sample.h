@@ -19,6 +19,7 @@ struct sampler {
     float *z, *e;
     uint32_t *seen; /* how often a token stands in the history */
     struct candidate *all;
+    struct form_state *then; /* of a form, behind a token that is tried */
     struct engine_choice top[ENGINE_MAX_TOP];
 };
 
