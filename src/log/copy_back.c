@@ -7,6 +7,8 @@
  */
 #include "log/store.h"
 
+#include <sys/statvfs.h>
+
 static atomic_uint_fast64_t slice_pages = LOG_SLICE_PAGES, most_pages = LOG_WAL_PAGES;
 
 void copy_back_limits(uint64_t slice, uint64_t most)
@@ -75,6 +77,18 @@ static bool copy(struct store *s, uint64_t end, uint64_t now, struct err *e)
     return result == SQLITE_OK || result == SQLITE_BUSY || sql_fail(s->db, "copying the WAL", e);
 }
 
+/* Where little is free the WAL stays short: its blocks are the database's to grow by. */
+static uint64_t longest(const struct log *l)
+{
+    enum { FREE_SHARE = 8, PAGE = 4096 };
+    struct statvfs v;
+    uint64_t most = atomic_load(&most_pages);
+    if (statvfs(l->path[PATH_DB], &v) != 0)
+        return most;
+    uint64_t share = (uint64_t)v.f_bavail * v.f_frsize / PAGE / FREE_SHARE;
+    return share < most ? share : most;
+}
+
 /* A batch follows the one that is held, so this is never all of it. */
 static bool copy_slice(struct log *l, uint64_t now, struct err *e)
 {
@@ -89,11 +103,12 @@ static bool copy_slice(struct log *l, uint64_t now, struct err *e)
 bool copy_back(struct log *l, struct err *e)
 {
     struct store *s = &l->store;
-    uint64_t now = l->clock.boot(l->clock.arg), most = atomic_load(&most_pages);
+    uint64_t now = l->clock.boot(l->clock.arg);
     if (s->copying.held)
         return copy_slice(l, now, e);
     if (s->wal_end < s->wal_copied + atomic_load(&slice_pages) || now < s->copy_at_us)
         return true;
+    uint64_t most = longest(l);
     bool whole = s->wal_end >= (atomic_load(&s->copying.unsynced) ? 2 * most : most);
     return (!whole && hold(l)) || copy(s, s->wal_end, now, e);
 }

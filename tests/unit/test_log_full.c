@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -258,6 +259,30 @@ static void a_wal_that_cannot_be_copied_back_keeps_what_it_has(void **state)
     in_child(a_wal_that_cannot_be_copied_back, "size=80m");
 }
 
+/* Of a small disk the WAL, which keeps its blocks, must not take what the database needs. */
+static int a_small_disk(void)
+{
+    struct err e = ERR_INIT;
+    struct log *l = NULL;
+    struct stat wal;
+    uint64_t longest = 0;
+    CHECK(log_init(place.path, span_str("full.example/log"), NULL, &e));
+    CHECK(log_open(&l, place.path, NULL, &e));
+    while (others(l, &e))
+        if (stat(folder_path(&place, "log.db-wal"), &wal) == 0 && (uint64_t)wal.st_size > longest)
+            longest = (uint64_t)wal.st_size;
+    CHECK(e.code == ERR_IO && longest > 1 << 20 && longest < 6 << 20);
+    err_clear(&e);
+    log_close(l);
+    return 0;
+}
+
+static void the_wal_stays_short_where_little_is_free(void **state)
+{
+    (void)state;
+    in_child(a_small_disk, "size=24m");
+}
+
 static uint64_t minutes; /* that the clock of the machine is ahead by */
 
 static uint64_t later(void *arg)
@@ -439,6 +464,7 @@ int main(void)
         TEST(an_outcome_beyond_its_promise_is_refused_and_can_be_said_shorter),
         TEST(a_log_on_a_full_disk_is_closed_read_and_opened_again),
         TEST(a_wal_that_cannot_be_copied_back_keeps_what_it_has),
+        TEST(the_wal_stays_short_where_little_is_free),
         TEST(a_promise_lasts_as_long_as_the_disk_is_full),
         TEST(an_order_takes_no_space_that_was_promised),
         TEST(a_promise_outlives_an_erasure_that_empties_the_wal),
