@@ -71,7 +71,10 @@ static bool f_int(struct interpreter *x, struct arguments *a, struct value *out)
         *out = integer(i);
     else if (v.type == V_FLOAT || v.type == V_STRING)
         d = v.type == V_FLOAT ? v.as.real : d;
-    if ((v.type == V_FLOAT || (v.type == V_STRING && !whole && (d < 0 || d > 0))) && fabs(d) < 9e18)
+    bool from_double = v.type == V_FLOAT || (v.type == V_STRING && !whole && (d < 0 || d > 0));
+    if (from_double && isfinite(d) && fabs(d) >= 0x1p63)
+        return runtime_fault(x, ERR_LIMIT, "a number does not fit in 64 bits");
+    if (from_double && isfinite(d))
         *out = integer((int64_t)d);
     return true;
 }

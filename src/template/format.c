@@ -4,6 +4,7 @@
 #include "template/filters.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -34,18 +35,21 @@ static bool number_text(struct interpreter *x, struct value v, const struct layo
     char letter = l->letter;
     if (!is_number(v))
         return runtime_fault(x, ERR_FORMAT, "a number is required, not %s", type_name(v));
-    int64_t i = v.type == V_FLOAT  ? (int64_t)v.as.real
-                : v.type == V_BOOL ? v.as.boolean
-                                   : v.as.integer;
+    bool whole = strchr("diuxX", letter) != NULL;
+    if (whole && v.type == V_FLOAT && !(fabs(v.as.real) < 0x1p63))
+        return runtime_fault(x, ERR_LIMIT, "a number does not fit in 64 bits");
+    int64_t i = v.type == V_BOOL ? v.as.boolean : v.type == V_INTEGER ? v.as.integer : 0;
+    if (whole && v.type == V_FLOAT)
+        i = (int64_t)v.as.real;
     double d = v.type == V_FLOAT ? v.as.real : (double)i;
     int precision = l->precision < 0 ? 6 : l->precision > 30 ? 30 : l->precision;
-    const char *sign = l->plus ? "+" : "";
-    bool positive = letter == 'f' || letter == 'e' || letter == 'g' ? d >= 0 : i >= 0;
-    sign = positive ? sign : "";
-    if (letter == 'd' || letter == 'i' || letter == 'u')
+    const char *sign = (whole ? i >= 0 : d >= 0) && l->plus ? "+" : "";
+    uint64_t size_of = i < 0 ? -(uint64_t)i : (uint64_t)i;
+    if (letter == 'x' || letter == 'X')
+        snprintf(out, size, letter == 'x' ? "%s%" PRIx64 : "%s%" PRIX64, i < 0 ? "-" : sign,
+                 size_of);
+    else if (whole)
         snprintf(out, size, "%s%" PRId64, sign, i);
-    else if (letter == 'x' || letter == 'X')
-        snprintf(out, size, letter == 'x' ? "%s%" PRIx64 : "%s%" PRIX64, sign, (uint64_t)i);
     else if (letter == 'f' || letter == 'F')
         snprintf(out, size, "%s%.*f", sign, precision, d);
     else if (letter == 'e')
@@ -152,6 +156,8 @@ static bool conversion(struct maker *m, struct percent *p, size_t *i)
         l.left |= s.p[*i] == '-';
         l.zeros |= s.p[*i] == '0';
         l.plus |= s.p[*i] == '+';
+        if (s.p[*i] == '#' || s.p[*i] == ' ')
+            return runtime_fault(m->x, ERR_UNSUPPORTED, "the format flag '%c'", s.p[*i]);
     }
     l.width = read_number(s, i);
     if (*i < s.n && s.p[*i] == '.') {
@@ -277,14 +283,17 @@ static bool field(struct maker *m, struct arguments *a, struct span text, size_t
     if (!field_value(x, a, name, next, &v) ||
         !read_layout(x, span_sub(text, n + (colon != NULL), text.n), &l))
         return false;
-    bool number = is_number(v) && v.type != V_BOOL && !repr && !str;
+    bool laid_out = text.n > n + 1, number = is_number(v) && !repr && !str;
     if (!l.letter && number && l.precision >= 0)
         l.letter = 'g';
+    else if (!l.letter && number && v.type != V_FLOAT && (laid_out || v.type != V_BOOL))
+        l.letter = 'd';
     if (!l.letter || l.letter == 's') {
+        if (l.zeros || l.plus)
+            return runtime_fault(x, ERR_UNSUPPORTED,
+                                 "a format specification that is not supported");
         l.letter = repr ? 'r' : 's';
-        l.left |= !number && !(text.n > n + 1 && strchr(">^", text.p[n + 1]));
-        if (number && l.zeros)
-            l.letter = v.type == V_INTEGER ? 'd' : 's';
+        l.left |= !number && !(laid_out && strchr(">^", text.p[n + 1]));
     }
     return put_formatted(m, v, &l);
 }
