@@ -56,6 +56,8 @@ enum record_kind {
 
 const char *record_kind_name(enum record_kind k);               /* "call-intent" */
 bool record_kind_from(struct span name, enum record_kind *out); /* false when unknown */
+/* Does some kind end with this word, as its outcome or result: "complete", "mismatch"? */
+bool record_is_outcome(struct span word);
 
 /* What every leaf carries beside its kind's own members (in "body"). */
 struct record_head {

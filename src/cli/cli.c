@@ -46,6 +46,8 @@ static bool check_operands(const struct command *c, size_t count, char *const *o
                            struct err *e)
 {
     char shown[160];
+    if (count < c->min && count > 1)
+        return err_set(e, ERR_USAGE, "expected %s, and only %zu were given", c->operands, count);
     if (count < c->min)
         return err_set(e, ERR_USAGE, "expected %s, and %s was given", c->operands,
                        count ? "only one" : "nothing");
@@ -118,12 +120,18 @@ static const struct command *find_alias(const char *name)
     return commands[i];
 }
 
-/* `assay log` alone. */
-static bool family_usage(const char *word)
+/* `assay log` alone says on standard error what there is; `assay log --help` was asked to. */
+static bool family_usage(size_t count, char *const *words, int *status)
 {
     struct out o;
-    out_init(&o, stderr, COLOUR_AUTO);
-    return help_family(&o, word);
+    bool asked = count == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0);
+    if (count > 1 && !asked)
+        return false;
+    out_init(&o, asked ? stdout : stderr, COLOUR_AUTO);
+    if (!help_family(&o, words[0]))
+        return false;
+    *status = asked ? finish(&o, EXIT_PASS) : EXIT_USAGE;
+    return true;
 }
 
 int cli_main(int argc, char **argv)
@@ -142,8 +150,9 @@ int cli_main(int argc, char **argv)
             return run(find_alias(aliases[i][1]), argc - 2, argv + 2);
     size_t used = 1;
     const struct command *c = command_find((size_t)argc - 1, argv + 1, &used);
-    if (!c && used == 1 && family_usage(argv[1]))
-        return EXIT_USAGE;
+    int status = EXIT_USAGE;
+    if (!c && family_usage((size_t)argc - 1, argv + 1, &status))
+        return status;
     if (!c)
         return unknown_command(used, argv + 1);
     return run(c, argc - 1 - (int)used, argv + 1 + used);

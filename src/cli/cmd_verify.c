@@ -208,8 +208,13 @@ static bool begins_object(struct span s)
 static bool verify_file(struct work *w, const char *path, struct err *e)
 {
     struct span bytes;
-    if (!file_read(&bytes, path, BUNDLE_MAX, false, w->a, e))
+    if (!file_read(&bytes, path, BUNDLE_MAX, false, w->a, e)) {
+        /* What is to be judged is no configuration: it could not be read. */
+        e->code = e->code == ERR_CONFIG ? ERR_IO : e->code;
         return false;
+    }
+    if (span_starts(bytes, "SQLite format 3"))
+        return err_set(e, ERR_FORMAT, "a database by itself: name the folder of the log");
     if (span_starts(bytes, "c2sp.org/tlog-proof@")) {
         w->j->what = EVIDENCE_RECEIPT;
         return verify_receipt(&w->j->v, bytes, &w->trust, w->a, e);

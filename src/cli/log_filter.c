@@ -124,8 +124,16 @@ bool log_filter_set(struct log_filter *f, const struct filter_args *args, struct
                              .model = span_str(args->model),
                              .outcome = span_str(args->outcome),
                              .response = span_str(args->response)};
+    char shown[80];
     if (args->response && !args->response[0])
         return err_set(e, ERR_USAGE, "--response: expected the identifier of an answer");
+    if (args->model && !args->model[0])
+        return err_set(e, ERR_USAGE, "--model: expected a name, a tensor root or a manifest root");
+    if (args->outcome && !record_is_outcome(f->outcome))
+        return err_set(e, ERR_USAGE,
+                       "--outcome: '%s' is how no entry ends; docs/log-format.md lists the words, "
+                       "such as complete, error or mismatch",
+                       text_shown(shown, sizeof shown, f->outcome));
     return log_time(&f->since, "since", args->since, e) &&
            log_time(&f->until, "until", args->until, e) && set_kinds(f, &args->kinds, e) &&
            set_subject(f, args->subject, e);

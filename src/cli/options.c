@@ -112,7 +112,7 @@ static bool take_value(const struct found *f, const char *value, struct err *e)
 static bool take_option(const struct option_set *sets, size_t set_count, int argc, char **argv,
                         int *i, struct err *e)
 {
-    const char *argument = argv[*i];
+    const char *argument = strcmp(argv[*i], "-h") == 0 ? "--help" : argv[*i];
     bool is_long = argument[1] == '-';
     const char *name = argument + (is_long ? 2 : 1);
     const char *equals = strchr(name, '=');

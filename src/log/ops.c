@@ -208,7 +208,7 @@ bool order_ok(const struct log_order *o, struct err *e)
     if (o->by.n == 0 || o->basis.n == 0)
         return err_set(e, ERR_USAGE, "say who orders it and why: the log keeps both");
     if (o->by.n > 4096 || o->basis.n > 4096)
-        return err_set(e, ERR_LIMIT, "who orders it and why: at most 4096 bytes each");
+        return err_set(e, ERR_USAGE, "who orders it and why: at most 4096 bytes each");
     if (utf8_invalid(o->by) != TEXT_VALID || utf8_invalid(o->basis) != TEXT_VALID)
         return err_set(e, ERR_USAGE, "who orders it and why are not UTF-8 text");
     return true;

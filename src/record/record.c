@@ -28,6 +28,25 @@ bool record_kind_from(struct span name, enum record_kind *out)
     return false;
 }
 
+static bool is_word_of(const struct member *m, struct span word)
+{
+    if (strcmp(m->name, "outcome") != 0 && strcmp(m->name, "result") != 0)
+        return false;
+    for (const char *const *w = m->words; w && *w; w++)
+        if (span_is(word, *w))
+            return true;
+    return false;
+}
+
+bool record_is_outcome(struct span word)
+{
+    for (unsigned k = 0; k < RECORD_KINDS; k++)
+        for (size_t i = 0; i < record_kinds[k].count; i++)
+            if (is_word_of(&record_kinds[k].members[i], word))
+                return true;
+    return false;
+}
+
 struct digest record_hash(struct span leaf)
 {
     return merkle_leaf(leaf);

@@ -104,7 +104,10 @@ static void outcomes_and_subjects_are_whole(void **state)
 {
     (void)state;
     assert_true(matches(&(struct filter_args){.outcome = "timeout"}));
-    assert_false(matches(&(struct filter_args){.outcome = "time"}));
+    assert_false(matches(&(struct filter_args){.outcome = "error"}));
+    assert_true(refused(&(struct filter_args){.outcome = "time"}));
+    assert_true(refused(&(struct filter_args){.outcome = ""}));
+    assert_true(refused(&(struct filter_args){.model = ""}));
     assert_true(matches(&(struct filter_args){.subject = "abcd0000000000000000000000000000"}));
     assert_false(matches(&(struct filter_args){.subject = "abcd0000000000000000000000000001"}));
     assert_true(refused(&(struct filter_args){.subject = ""}));
