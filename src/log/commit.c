@@ -206,9 +206,11 @@ static bool clock_ok(const struct store *s, uint64_t now, struct err *e)
 {
     if (now + LOG_CLOCK_BACK_US >= s->newest_us)
         return true;
-    return err_set(e, ERR_CONFIG,
-                   "the clock stands %llu s before the newest entry: set the machine's clock right",
-                   (unsigned long long)((s->newest_us - now) / 1000000));
+    return err_set(
+        e, ERR_CONFIG,
+        "the clock stands %llu s before the newest entry: set the machine's clock right, or, "
+        "when it is, rebuild the index with assay log reindex",
+        (unsigned long long)((s->newest_us - now) / 1000000));
 }
 
 /* What the item itself gets wrong is told to its caller alone and takes no number. */
