@@ -4,14 +4,44 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "assay/base/text.h"
+
 static bool to_file(void *arg, const void *p, size_t n)
 {
     return fwrite(p, 1, n, arg) == n;
 }
 
+static bool put_escape(FILE *f, uint32_t c)
+{
+    if (c > 0xFFFF && fprintf(f, "\\u%04x", (unsigned)(0xD7C0 + (c >> 10))) < 0)
+        return false;
+    return fprintf(f, "\\u%04x", (unsigned)(c > 0xFFFF ? 0xDC00 | (c & 0x3FF) : c)) >= 0;
+}
+
+/*
+ * A terminal acts upon some characters that JSON need not escape (U+009B begins a
+ * command) and does not show others; outside strings there are none. What goes to
+ * a file or a pipe stays as it is: an entry's leaf is printed as it is hashed.
+ */
+static bool to_terminal(void *arg, const void *p, size_t n)
+{
+    struct span s = {p, n};
+    size_t from = 0;
+    for (size_t pos = 0, at; pos < n;) {
+        at = pos;
+        uint32_t c = utf8_next(s, &pos);
+        if (c < 0x7F || !unicode_is_hidden(c))
+            continue;
+        if (!to_file(arg, s.p + from, at - from) || !put_escape(arg, c))
+            return false;
+        from = pos;
+    }
+    return to_file(arg, s.p + from, n - from);
+}
+
 void jo_start(struct json_writer *w, struct out *o, bool pretty)
 {
-    jw_init(w, to_file, o->f, pretty);
+    jw_init(w, o->terminal ? to_terminal : to_file, o->f, pretty);
     jw_object(w);
 }
 

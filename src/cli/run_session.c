@@ -144,12 +144,13 @@ static bool show(struct out *out, struct span text)
 {
     if (out == NULL || text.n == 0)
         return true;
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = text.p[i];
-        bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
-        const char one[] = {out->terminal && control ? '?' : (char)c, '\0'};
-        if (c != '\0')
-            out_put(out, one);
+    for (size_t pos = 0, from = 0; pos < text.n; from = pos) {
+        uint32_t c = utf8_next(text, &pos);
+        bool control = (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0);
+        if (out->terminal && control)
+            out_put(out, "?");
+        else if (c)
+            out_printf(out, "%.*s", (int)(pos - from), (const char *)text.p + from);
     }
     return out_flush(out);
 }
