@@ -158,6 +158,7 @@ bool form_check_apart(struct form_maker *m, struct err *e)
                     continue;
                 buf_clear(m->where);
                 buf_put_span(m->where, m->apart[n].where);
+                m->fault = m->apart[n].node;
                 return err_set(e, ERR_UNSUPPORTED,
                                "alternatives %u and %u may both hold: they must differ in their "
                                "type, or in the constants of a member that both require",

@@ -180,9 +180,13 @@ static void needs(struct engine_form *f)
 }
 
 /* Each of a union's values that begin alike is followed: none is left out without a word. */
-static bool check_ways(const struct engine_form *f, struct err *e)
+static bool check_ways(struct form_maker *m, struct err *e)
 {
+    const struct engine_form *f = m->form;
+    buf_clear(m->where);
+    buf_put_u8(m->where, '#');
     for (uint32_t i = 0; i < f->count; i++) {
+        m->fault = i;
         const struct form_node *n = &f->node[i];
         for (unsigned c = 0; n->count > FORM_THREADS && c <= UINT8_MAX; c++) {
             uint32_t alike = 0;
@@ -199,7 +203,7 @@ static bool check_ways(const struct engine_form *f, struct err *e)
 
 bool form_settle(struct form_maker *m, struct err *e)
 {
-    if (!form_check_apart(m, e) || !flatten_all(m, e) || !check_ways(m->form, e))
+    if (!form_check_apart(m, e) || !flatten_all(m, e) || !check_ways(m, e))
         return false;
     follow(m->form);
     measure(m->form);
@@ -280,6 +284,7 @@ struct joined {
 
 struct building {
     uint32_t *values; /* of the alternatives' schemas */
+    uint32_t *starts; /* the first node of each alternative */
     struct joined *joined;
     size_t count;
 };
@@ -351,14 +356,16 @@ static bool build(struct form_maker *m, struct json alternatives, bool calls,
     if (json_type(alternatives) != JSON_ARRAY || n == 0 || n > FORM_LIST)
         return err_set(e, ERR_FORMAT, "a form is an array of 1 to %d alternatives", FORM_LIST);
     b.values = arena_array(m->a, n, sizeof *b.values);
+    b.starts = arena_array(m->a, n, sizeof *b.starts);
     b.joined = arena_array(m->a, 2 * n, sizeof *b.joined);
-    if (b.values == NULL || b.joined == NULL)
+    if (b.values == NULL || b.starts == NULL || b.joined == NULL)
         return err_set(e, ERR_MEMORY, "no memory for a form");
     if (!form_new(m, FORM_TEXTUAL, &first, e) || !form_new(m, FORM_ANY, &m->form->root, e))
         return false;
     for (struct json v = json_first(alternatives); json_type(v); v = json_next(v), i++) {
         uint32_t node, any = m->form->root;
         wrong->alternative = i;
+        b.starts[i] = m->form->count;
         if (!alternative(m, v, &b.values[i], &node, e) ||
             (calls && !union_of_call(m, &b, v, &any, e)))
             return false;
@@ -367,7 +374,13 @@ static bool build(struct form_maker *m, struct json alternatives, bool calls,
     if (m->triggers != NULL)
         form_triggers_link(m->triggers);
     m->form->triggers = m->triggers;
-    return join_all(m, &b, e) && form_settle(m, e) && check_values(m, b.values, n, wrong, e);
+    if (!join_all(m, &b, e))
+        return false;
+    if (form_settle(m, e))
+        return check_values(m, b.values, n, wrong, e);
+    for (i = 0; i < n && b.starts[i] <= m->fault; i++)
+        wrong->alternative = i;
+    return false;
 }
 
 /* Alternatives, or calls within free text. */

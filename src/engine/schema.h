@@ -42,6 +42,7 @@ struct form_maker {
     uint32_t free;      /* the node of any value; 0: not made yet */
     unsigned depth;     /* of the schemas within one another that are being read */
     struct buf *where;  /* what an error is about, as a JSON pointer within the schema */
+    uint32_t fault;     /* the node that an error is about which is found once all are made */
     uint64_t work;      /* of making automata: as many patterns as a schema holds are bounded */
     uint32_t states;    /* of all automata */
     struct map strings; /* what strings were held to, to the node that was made for it first */

@@ -158,12 +158,20 @@ static void add_writing(struct form_text *f, const struct writing *w, size_t too
     buf_free(&before);
 }
 
-/* Where one must be made, the family's first way is enough. */
+/* Of Mistral's models, those with a token for it write a name and its arguments, the older ones a list. */
+static bool writes_bare(const struct engine_job *j)
+{
+    return j->calls.family == ENGINE_TOOLS_MISTRAL &&
+           tokenizer_id(engine_tokenizer(j->worker->engine), span_str("[ARGS]")) != TOKEN_NONE;
+}
+
+/* Where one must be made, the first of the ways that the model may have is enough. */
 static void add_call(struct form_text *f, size_t tool, struct span name, struct span schema,
                      bool must)
 {
     for (size_t i = 0; i < sizeof writings / sizeof *writings; i++) {
-        if (writings[i].family != f->j->calls.family)
+        if (writings[i].family != f->j->calls.family ||
+            (must && writings[i].bare != writes_bare(f->j)))
             continue;
         add_writing(f, &writings[i], tool, name, schema, must);
         if (must)

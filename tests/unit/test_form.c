@@ -680,6 +680,11 @@ static void calls_without_a_trigger_are_none(void **state)
     assert_null(made("{\"calls\":[" NAMED("f", ONE) "," NAMED("g", "{\"not\":{}}") "]}"));
     assert_int_equal(wrong.alternative, 1);
     assert_string_equal(wrong.where, "#/not");
+    /* What shows once all are made is told of its own alternative as well. */
+    assert_null(made("[{\"schema\":{\"type\":\"object\"}},{\"schema\":" OBJECT(
+        "\"a\":{\"oneOf\":[{},{}]}") "}},{\"schema\":{\"type\":\"object\"}}]"));
+    assert_int_equal(wrong.alternative, 1);
+    assert_string_equal(wrong.where, "#/properties/a/oneOf");
 }
 
 static void values_stand_between_their_texts(void **state)
