@@ -24,7 +24,7 @@ enum {
     LOG_PLACES = 256,                      /* content.id = seq * this + place of the field */
     LOG_SUBJECT_MAX = 4096,                /* bytes of a subject's name */
     LOG_SLICE_PAGES = 128,                 /* so many more in the WAL and a slice is copied back */
-    LOG_WAL_PAGES = 8192,                  /* ... and all of it, once it has so many */
+    LOG_WAL_PAGES = 4096,                  /* ... and all of it, once it has so many */
     LOG_CLOCK_BACK_US = 10 * 1000 * 1000,  /* the wall clock may step back by this much */
     LOG_HEAD_EVERY_NS = 200 * 1000 * 1000, /* the head file is at most this much behind */
     LOG_KEPT_EVERY_US = 1000 * 1000,       /* signed heads kept in the database */
