@@ -109,9 +109,9 @@ def receipt(data, keys, witnesses):
     return read_leaf(leaf)
 
 def disclosure(data, keys, witnesses):
-    bundle = json.loads(data)
-    need(set(bundle) == {"bundle", "fields", "receipt"}, "unknown members")
-    need(bundle["bundle"] == "assay/disclosure/v1", "another version")
+    bundle = json.loads(data, object_pairs_hook=lambda p: need(len(dict(p)) == len(p), "a name twice") or dict(p))
+    need(set(bundle) == {"bundle", "fields", "receipt"} and len(data) <= 1 << 27, "unknown members, or too long")
+    need(bundle["bundle"] == "assay/disclosure/v1" and 1 <= len(bundle["fields"]) <= 64, "another version")
     leaf = receipt(bundle["receipt"].encode(), keys, witnesses)
     sealed = {f["field"]: f["commitment"] for f in leaf.get("sealed", [])}
     for f in bundle["fields"]:

@@ -6,6 +6,7 @@ both refuse it after a change: a flipped bit, a cut, an exchange of files, a key
 of somebody else.
 """
 
+import json
 import os
 import pathlib
 import random
@@ -66,6 +67,13 @@ def changes(path, keys, rng, rounds):
         first.write_bytes(b), second.write_bytes(a)
         expect(False, keys, path, "exchanged bundles")
         first.write_bytes(a), second.write_bytes(b)
+    if path.suffix == ".json":
+        before = path.read_bytes()
+        path.write_bytes(before.replace(b"{", b'{"bundle": "assay/disclosure/v1", ', 1))
+        expect(False, keys, path, f"{path.name}: a name twice")
+        path.write_bytes(json.dumps({**json.loads(before), "fields": []}).encode())
+        expect(False, keys, path, f"{path.name}: no fields")
+        path.write_bytes(before)
     expect(True, keys, path, f"{path.name} put back")
 
 
