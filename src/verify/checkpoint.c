@@ -40,7 +40,10 @@ static bool judge_log(struct verified *out, const struct note *n, const struct n
             out->key = own[i];
             return true;
         }
-    return err_set(e, ERR_INTEGRITY, "no trusted key of the log %s signed the checkpoint", shown);
+    return err_set(e, ERR_INTEGRITY,
+                   "no trusted key of the log %s signed the checkpoint; after a rotation the newer "
+                   "key does, which the log's entry of kind key names",
+                   shown);
 }
 
 /* Groups come after their members, so one pass decides all of them. */
