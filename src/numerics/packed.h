@@ -122,25 +122,40 @@ TARGET_VEC ALWAYS_INLINE void words32(enum dtype t, const uint8_t *g, vec *q)
         q[p] = from_book(q[p]);
 }
 
-/* One block of vector v of a group, added to the outputs of `tokens` rows of activations. */
-TARGET_VEC ALWAYS_INLINE void block32(enum dtype t, const uint8_t *g, int v, const uint8_t *x,
-                                      size_t x_size, int tokens, reals *acc)
+/*
+ * One block of vectors v.. of a group, `vectors` of them, added to the outputs of `tokens` rows of
+ * activations. Two vectors share what is loaded of the activations: a processor that can load one
+ * register a cycle loads for one of them about as often as it multiplies.
+ */
+TARGET_VEC ALWAYS_INLINE void block32(enum dtype t, const uint8_t *g, int v, int vectors,
+                                      const uint8_t *x, size_t x_size, int tokens,
+                                      reals acc[][TOKENS])
 {
-    vec q[8];
-    reals d = reals_halves(g + 2 * WIDTH * v), least = d;
-    if (has_minimum(t)) {
-        g += LINE;
-        least = reals_halves(g + 2 * WIDTH * v);
+    const uint8_t *words = g + (has_minimum(t) ? 2 : 1) * LINE;
+    vec q[SHARED][8];
+    reals d[SHARED], least[SHARED];
+#pragma GCC unroll 2
+    for (int i = 0; i < vectors; i++) {
+        d[i] = reals_halves(g + 2 * WIDTH * (v + i));
+        least[i] = has_minimum(t) ? reals_halves(g + LINE + 2 * WIDTH * (v + i)) : d[i];
+        words32(t, words_of(t, words, v + i), q[i]);
     }
-    words32(t, words_of(t, g + LINE, v), q);
 #pragma GCC unroll 8
     for (int k = 0; k < tokens; k++) {
         const struct act32 *a = (const void *)(x + (size_t)k * x_size);
         const reals dx = reals_all(a->d);
-        vec s = vec_dot(vec_all(offset_of(t) / 8 * a->less), q, a->q, 8, bits_of_weight(t));
-        acc[k] = reals_fma(reals_multiply(d, dx), reals_of(s), acc[k]);
-        if (has_minimum(t))
-            acc[k] = reals_fma(reals_multiply(least, dx), reals_all((float)act32_sum(a)), acc[k]);
+        vec s[SHARED];
+#pragma GCC unroll 2
+        for (int i = 0; i < vectors; i++)
+            s[i] = vec_all(offset_of(t) / 8 * a->less);
+        vec_dots(s, q, vectors, a->q, bits_of_weight(t));
+#pragma GCC unroll 2
+        for (int i = 0; i < vectors; i++) {
+            reals *to = &acc[i][k];
+            *to = reals_fma(reals_multiply(d[i], dx), reals_of(s[i]), *to);
+            if (has_minimum(t))
+                *to = reals_fma(reals_multiply(least[i], dx), reals_all((float)act32_sum(a)), *to);
+        }
     }
 }
 
@@ -307,26 +322,37 @@ TARGET_VEC ALWAYS_INLINE void block256(enum dtype t, const uint8_t *g, int v, co
 
 /* ---- all blocks, all rows ------------------------------------------------- */
 
-TARGET_VEC ALWAYS_INLINE void block(enum dtype t, const uint8_t *g, int v, const uint8_t *x,
-                                    size_t x_size, int tokens, reals *acc)
+TARGET_VEC ALWAYS_INLINE void block(enum dtype t, const uint8_t *g, int v, int vectors,
+                                    const uint8_t *x, size_t x_size, int tokens,
+                                    reals acc[][TOKENS])
 {
-    if (is_super(t))
-        block256(t, g, v, x, x_size, tokens, acc);
-    else
-        block32(t, g, v, x, x_size, tokens, acc);
+    const int shared = tokens > 1 && vectors > 1 ? SHARED : 1; /* alone, in memory's order */
+    if (!is_super(t)) {
+#pragma GCC unroll 4
+        for (int i = 0; i < vectors; i += shared)
+            block32(t, g, v + i, shared, x, x_size, tokens, acc + i);
+        return;
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < vectors; i++) {
+        block256(t, g, v + i, x, x_size, tokens, acc[i]);
+        /* Loading a word of activations again is free; gcc kept 64 of them on the stack. */
+        __asm__ volatile("" ::: "memory");
+    }
 }
 
-/* Lines of the next group that a tile brings near for each block of its own: one for 32 weights,
- * so that it has arrived when it is needed, and no tile waits for memory. */
-ALWAYS_INLINE int lines_ahead(enum dtype t)
+/* Lines of the next group that a tile brings near for each block of its own: one for 32 weights of
+ * a vector, so that it has arrived when it is needed, and no tile waits for memory. */
+ALWAYS_INLINE size_t lines_ahead(enum dtype t, int vectors)
 {
-    return is_super(t) ? 8 : 1;
+    return (size_t)vectors * (is_super(t) ? 8 : 1);
 }
 
 /* Where tile `j` over the group at row n begins with that; NULL when it has all arrived. */
-ALWAYS_INLINE const uint8_t *ahead(const struct product *p, size_t n, size_t j)
+ALWAYS_INLINE const uint8_t *ahead(const struct product *p, size_t n, size_t j, int vectors)
 {
-    const size_t group = p->w->row_bytes * MATRIX_GROUP, share = p->w->cols / 32 * LINE;
+    const size_t group = p->w->row_bytes * MATRIX_GROUP;
+    const size_t share = p->w->cols / 32 * LINE * (size_t)vectors;
     return (j + 1) * share <= group ? p->w->data + n * p->w->row_bytes + group + j * share : NULL;
 }
 
@@ -337,6 +363,7 @@ TARGET_VEC ALWAYS_INLINE void tile(enum dtype t, const struct product *p, size_t
     const size_t bytes = (size_t)dtypes[t].bytes * MATRIX_GROUP;
     const size_t blocks = p->w->cols / (is_super(t) ? 256 : 32);
     const size_t step = is_super(t) ? sizeof(struct act256) : sizeof(struct act32);
+    const size_t many = m / (size_t)tokens; /* tiles before this one, of one vector */
     const uint8_t *g = p->w->data + n * p->w->row_bytes;
     const uint8_t *x = (const uint8_t *)p->x + m * p->x_size;
     reals acc[VECTORS][TOKENS];
@@ -344,13 +371,13 @@ TARGET_VEC ALWAYS_INLINE void tile(enum dtype t, const struct product *p, size_t
         for (int k = 0; k < tokens; k++)
             acc[i][k] = reals_all(0.0f);
     }
-    const uint8_t *next = tokens < TOKENS ? NULL : ahead(p, n, m / TOKENS * VECTORS + (size_t)v);
+    const uint8_t *next = NULL;
+    if (tokens == TOKENS || tokens == WIDE)
+        next = ahead(p, n, many * VECTORS / (size_t)vectors + (size_t)v, vectors);
     for (size_t b = 0; b < blocks; b++, g += bytes, x += step) {
-        for (int i = 0; next != NULL && i < lines_ahead(t); i++, next += LINE)
+        for (size_t i = 0; next != NULL && i < lines_ahead(t, vectors); i++, next += LINE)
             __builtin_prefetch(next, 0, 2);
-#pragma GCC unroll 4
-        for (int i = 0; i < vectors; i++)
-            block(t, g, v + i, x, p->x_size, tokens, acc[i]);
+        block(t, g, v, vectors, x, p->x_size, tokens, acc);
     }
     for (int i = 0; i < vectors; i++) {
         for (int k = 0; k < tokens; k++)
@@ -359,11 +386,21 @@ TARGET_VEC ALWAYS_INLINE void tile(enum dtype t, const struct product *p, size_t
     }
 }
 
+/* Whether the next tile is WIDE rows of activations by two vectors, when `left` rows are to come:
+ * never so that single ones would be left over that a tile of TOKENS takes in. */
+ALWAYS_INLINE bool is_wide(enum dtype t, size_t left)
+{
+    return SHARED > 1 && !is_super(t) && !has_minimum(t) && left >= WIDE && left != TOKENS &&
+           left != TOKENS + 1;
+}
+
 /* Several rows of activations share a load of weights; one alone reads memory in order. */
 TARGET_VEC ALWAYS_INLINE void groups(enum dtype t, const struct product *p, size_t n0, size_t n1)
 {
     for (size_t n = n0; n < n1; n += MATRIX_GROUP) {
         size_t m = 0;
+        for (; is_wide(t, p->batch - m); m += WIDE)
+            tile(t, p, n, m, 0, SHARED, WIDE);
         for (; m + TOKENS <= p->batch; m += TOKENS) {
             for (int v = 0; v < VECTORS; v++)
                 tile(t, p, n, m, v, 1, TOKENS);

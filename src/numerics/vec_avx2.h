@@ -14,7 +14,7 @@
 
 #define TARGET_VEC TARGET_AVX2
 
-enum { WIDTH = 8, TOKENS = 4 };
+enum { WIDTH = 8, TOKENS = 4, SHARED = 1, WIDE = 4 };
 
 typedef __m256i vec;  /* a 32-bit integer, or four bytes, of each row */
 typedef __m256 reals; /* a float of each row */
@@ -113,6 +113,12 @@ TARGET_VEC ALWAYS_INLINE vec vec_dot(vec sum, const vec *w, const int8_t *q, int
         sum = vec_pairs(sum, narrow, _mm256_set1_epi16(1));
     }
     return sum;
+}
+
+TARGET_VEC ALWAYS_INLINE void vec_dots(vec *sum, vec (*w)[8], int n, const int8_t *q, int bits)
+{
+    for (int i = 0; i < n; i++)
+        sum[i] = vec_dot(sum[i], w[i], q, 8, bits);
 }
 
 TARGET_VEC ALWAYS_INLINE reals reals_all(float f)

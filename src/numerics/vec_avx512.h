@@ -12,7 +12,9 @@
 
 #define TARGET_VEC TARGET_VNNI
 
-enum { WIDTH = 16, TOKENS = 8 };
+/* SHARED vectors use a load of activations; WIDE rows of those by SHARED vectors fill the registers
+ * just so. */
+enum { WIDTH = 16, TOKENS = 8, SHARED = 2, WIDE = 6 };
 
 typedef __m512i vec;  /* a 32-bit integer, or four bytes, of each row */
 typedef __m512 reals; /* a float of each row */
@@ -98,6 +100,21 @@ TARGET_VEC ALWAYS_INLINE vec vec_dot(vec sum, const vec *w, const int8_t *q, int
         sum = _mm512_dpbusd_epi32(sum, w[p], _mm512_set1_epi32(four));
     }
     return sum;
+}
+
+/* The same of `n` vectors of eight words with one word after another of activations. */
+TARGET_VEC ALWAYS_INLINE void vec_dots(vec *sum, vec (*w)[8], int n, const int8_t *q, int bits)
+{
+    (void)bits;
+#pragma GCC unroll 8
+    for (int p = 0; p < 8; p++) {
+        int32_t four;
+        memcpy(&four, q + 4 * p, sizeof four);
+        vec x = _mm512_set1_epi32(four);
+#pragma GCC unroll 2
+        for (int i = 0; i < n; i++)
+            sum[i] = _mm512_dpbusd_epi32(sum[i], w[i][p], x);
+    }
 }
 
 TARGET_VEC ALWAYS_INLINE reals reals_all(float f)
