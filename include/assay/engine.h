@@ -67,7 +67,8 @@ struct engine_info {
     unsigned threads;
     uint32_t sequences;
     uint64_t parameters, weight_bytes, cache_bytes;
-    uint64_t load_us, digest_us; /* digest_us: spent hashing, over all threads */
+    /* Of loading, over all threads: spent hashing; and until the system had given out memory. */
+    uint64_t load_us, digest_us, memory_us;
 };
 
 /*

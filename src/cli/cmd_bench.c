@@ -154,8 +154,12 @@ static void say(struct out *o, const struct engine *g, const struct measured *m)
     char name[SHOW_SIZE];
     out_printf(o, "%s · %s · %u threads · %s\n", show_text(name, i->name, SHOW_NAME), i->family,
                i->threads, numerics_isa_name(numerics_isa()));
-    out_field(o, "weights", "%.1f MB · loaded in %.2f s, of which %.2f s of hashing on all threads",
-              bytes / 1e6, (double)i->load_us / 1e6, (double)i->digest_us / 1e6 / i->threads);
+    out_field(
+        o, "weights",
+        "%.1f MB · loaded in %.2f s, of which on all threads %.2f s of hashing and %.2f s until "
+        "the system gave memory",
+        bytes / 1e6, (double)i->load_us / 1e6, (double)i->digest_us / 1e6 / i->threads,
+        (double)i->memory_us / 1e6 / i->threads);
     out_field(o, "memory", "%.1f GB/s read · %.1f MB in use", m->memory, (double)m->peak / 1e6);
     out_field(o, "prompt", "%.1f tokens/s", m->prefill);
     out_field(o, "answer", "%.1f tokens/s · %.1f GB/s of weights, %.0f %% of memory", m->decode,
@@ -206,6 +210,7 @@ static void say_json(struct out *o, const struct engine *g, const struct measure
     jo_u64(&w, "weight_bytes", i->weight_bytes);
     jo_u64(&w, "load_us", i->load_us);
     jo_u64(&w, "digest_us", i->digest_us);
+    jo_u64(&w, "memory_us", i->memory_us);
     jo_u64(&w, "peak_bytes", m->peak);
     jo_double(&w, "memory_gb_s", m->memory);
     jo_double(&w, "prefill_tokens_s", m->prefill);

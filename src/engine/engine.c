@@ -107,10 +107,14 @@ static bool load_weights(struct engine *g, const struct engine_options *o, struc
     struct digest *tensors = arena_array(g->model->arena, g->model->tensor_count, sizeof *tensors);
     if (tensors == NULL)
         return err_set(e, ERR_MEMORY, "no memory for the model's digests");
+    struct weights_times spent = {0};
     g->heads = heads_at_once(g->config.vocabulary);
-    return budget(g, o, &w.memory, e) &&
-           weights_load(&g->weights, g->model, &g->config, &w, tensors, &g->info.digest_us, e) &&
-           identify(g, tensors, e);
+    bool ok = budget(g, o, &w.memory, e) &&
+              weights_load(&g->weights, g->model, &g->config, &w, tensors, &spent, e) &&
+              identify(g, tensors, e);
+    g->info.digest_us = spent.digest_us;
+    g->info.memory_us = spent.memory_us;
+    return ok;
 }
 
 /* Models without a vocabulary compute with token ids alone. */

@@ -21,16 +21,24 @@ enum { CHUNK = 1 << 20, ALIGN = 64, HUGE_PAGE = 2 << 20 };
 struct worker {
     uint8_t *buffer; /* CHUNK and one group of the widest rows */
     struct sha256 *sha;
-    uint64_t digest_us;
+    struct weights_times spent;
+};
+
+/* The largest tensors first, so that all threads end together. */
+struct turn {
+    uint64_t bytes;
+    uint32_t item;
 };
 
 struct load {
     struct model *m;
     struct items items;
+    struct turn *turns;
     struct digest *digests;
     struct worker *workers;
     uint8_t *buffers;   /* of all workers */
     struct err *errors; /* one per item */
+    uint8_t *end;       /* of the mapping that the matrices lie in */
     uint64_t buffer_size;
     const struct progress *progress;
     uint64_t total, last_report;
@@ -44,7 +52,22 @@ static void hash(struct worker *w, const void *p, size_t n)
 {
     uint64_t start = clock_monotonic();
     sha256_update(w->sha, p, n);
-    w->digest_us += (clock_monotonic() - start) / 1000;
+    w->spent.digest_us += (clock_monotonic() - start) / 1000;
+}
+
+/* The pages of p..p+n-1. They would come at the first touch too; so what that takes is known. */
+static void take_pages(const struct load *l, struct worker *w, uint8_t *p, size_t n)
+{
+    uint64_t start = clock_monotonic();
+    uint8_t *from = p - (uintptr_t)p % HUGE_PAGE;
+    size_t size = (size_t)(p + n - from);
+    size += (HUGE_PAGE - size % HUGE_PAGE) % HUGE_PAGE;
+    if (size > (size_t)(l->end - from))
+        size = (size_t)(l->end - from);
+#ifdef MADV_POPULATE_WRITE
+    (void)madvise(from, size, MADV_POPULATE_WRITE);
+#endif
+    w->spent.memory_us += (clock_monotonic() - start) / 1000;
 }
 
 static bool not_finite(const struct load *l, const struct tensor *t, struct err *e)
@@ -95,6 +118,7 @@ static bool load_matrix(struct load *l, unsigned worker, const struct item *item
         size_t end = row < edge ? edge : m->rows, n = end - row < step ? end - row : step;
         uint8_t *place = to + row * m->row_bytes;
         uint8_t *into = row < edge ? w->buffer : place;
+        take_pages(l, w, place, n * m->row_bytes);
         if (!read_piece(l, w, t, into, row * m->row_bytes, n * m->row_bytes, e))
             return false;
         if (matrix_supports(m->type) && !matrix_finite(m->type, into, n * blocks))
@@ -165,8 +189,9 @@ static bool load_nowhere(struct load *l, unsigned worker, const struct item *ite
 static void load_item(void *arg, uint32_t i, unsigned worker)
 {
     struct load *l = arg;
-    const struct item *item = &l->items.all[i];
-    struct err *e = &l->errors[i];
+    uint32_t k = l->turns[i].item;
+    const struct item *item = &l->items.all[k];
+    struct err *e = &l->errors[k];
     struct worker *w = &l->workers[worker];
     sha256_start(w->sha);
     bool ok;
@@ -228,6 +253,7 @@ static bool make_room(struct weights *w, struct load *l, uint64_t memory, struct
                        (unsigned long long)(need >> 20));
     }
     w->block = p;
+    l->end = w->block + w->block_size;
     (void)madvise(p, (size_t)w->block_size, MADV_HUGEPAGE);
     uint8_t *at = w->block + (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
     for (size_t i = 0; i < l->items.count; i++) {
@@ -260,7 +286,7 @@ static bool make_vectors(struct weights *w, struct load *l, struct err *e)
     return true;
 }
 
-static bool make_workers(struct weights *w, struct load *l, unsigned threads, struct err *e)
+static bool make_workers(struct weights *w, struct load *l, unsigned threads)
 {
     l->workers = arena_array(w->arena, threads, sizeof *l->workers);
     l->errors = arena_array(w->arena, l->items.count, sizeof *l->errors);
@@ -271,19 +297,30 @@ static bool make_workers(struct weights *w, struct load *l, unsigned threads, st
         l->workers[i].buffer = l->buffers + i * l->buffer_size;
         ok = l->workers[i].sha != NULL;
     }
-    return ok || err_set(e, ERR_MEMORY, "no memory to read the weights");
+    return ok;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct turn *x = a, *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes > y->bytes ? -1 : 1;
+    return x->item < y->item ? -1 : x->item > y->item;
 }
 
 static bool load_all(struct weights *w, struct load *l, const struct weights_options *o,
                      struct err *e)
 {
     unsigned threads = team_threads(o->team);
-    if (!make_workers(w, l, threads, e))
-        return false;
+    l->turns = arena_array(w->arena, l->items.count, sizeof *l->turns);
+    if (!make_workers(w, l, threads) || l->turns == NULL)
+        return err_set(e, ERR_MEMORY, "no memory to read the weights");
     for (size_t i = 0; i < l->items.count; i++) {
         l->errors[i] = (struct err)ERR_INIT;
-        l->total += l->m->tensors[l->items.all[i].tensor].data.length;
+        l->turns[i] = (struct turn){l->m->tensors[l->items.all[i].tensor].data.length, (uint32_t)i};
+        l->total += l->turns[i].bytes;
     }
+    qsort(l->turns, l->items.count, sizeof *l->turns, by_size);
     team_run(o->team, (uint32_t)l->items.count, load_item, l);
     for (size_t i = 0; i < l->items.count;
          i++) { /* the first in the file's order, whoever met it */
@@ -298,8 +335,8 @@ static bool load_all(struct weights *w, struct load *l, const struct weights_opt
 }
 
 bool weights_load(struct weights *w, struct model *m, struct settings *c,
-                  const struct weights_options *o, struct digest *digests, uint64_t *digest_us,
-                  struct err *e)
+                  const struct weights_options *o, struct digest *digests,
+                  struct weights_times *spent, struct err *e)
 {
     struct load l = {.m = m, .digests = digests, .progress = &o->progress, .buffer_size = CHUNK};
     *w = (struct weights){.arena = arena_new((size_t)1 << 32)};
@@ -310,7 +347,8 @@ bool weights_load(struct weights *w, struct model *m, struct settings *c,
     for (size_t i = 0; ok && i < m->file_count; i++)
         ok = m->files[i].source == NULL || source_unchanged(m->files[i].source, e);
     for (unsigned i = 0; l.workers != NULL && i < team_threads(o->team); i++) {
-        *digest_us += l.workers[i].digest_us;
+        spent->digest_us += l.workers[i].spent.digest_us;
+        spent->memory_us += l.workers[i].spent.memory_us;
         sha256_free(l.workers[i].sha);
     }
     free(l.buffers);

@@ -51,10 +51,15 @@ struct weights_options {
     uint64_t memory; /* what may be used for the weights */
 };
 
+/* What of loading went into hashing, and into having the system give out memory; over all threads. */
+struct weights_times {
+    uint64_t digest_us, memory_us;
+};
+
 /* Digests of all tensors, in the model's order, go to `digests`. */
 bool weights_load(struct weights *w, struct model *m, struct settings *c,
-                  const struct weights_options *o, struct digest *digests, uint64_t *digest_us,
-                  struct err *e) ASSAY_MUST_CHECK;
+                  const struct weights_options *o, struct digest *digests,
+                  struct weights_times *spent, struct err *e) ASSAY_MUST_CHECK;
 void weights_free(struct weights *w);
 /* The identity of a model of whose tensors these are the digests, by inspect's own rules. */
 bool weights_identity(struct identity *out, struct model *m, const struct facts *f,

@@ -76,14 +76,15 @@ speed() { # NAME FILE PREFILL_TARGET BANDWIDTH_TARGET
         awk -v p="$(field "$ours" prefill_tokens_s)" -v d="$(field "$ours" decode_tokens_s)" \
             -v m="$(field "$ours" memory_gb_s)" -v b="$bytes" -v t="$threads" \
             -v l="$(field "$ours" load_us)" -v h="$(field "$ours" digest_us)" \
+            -v g="$(field "$ours" memory_us)" \
             -v pp="$(field "$theirs" prefill_tokens_s)" -v pd="$(field "$theirs" decode_tokens_s)" 'BEGIN {
-            s = (l - h / t) / 1e6
-            print p, d, d * b / 1e9, m, (b > 1e9 ? s * 1e9 / b : s), pp + 0, pd + 0 }' >>"$table"
+            s = (l - h / t) / (b > 1e9 ? b / 1e3 : 1e6)
+            print p, d, d * b / 1e9, m, s, pp + 0, pd + 0, g / t / (b > 1e9 ? b / 1e3 : 1e6) }' >>"$table"
     done
     line "decode $1" "$(median 2)" "$(median 7)" "$(median 2 7)" 1.2 tok/s
     line "prefill 256 $1" "$(median 1)" "$(median 6)" "$(median 1 6)" "$3" tok/s
     line "bandwidth $1" "$(median 3)" "$(median 4)" "$(median 3 4)" "$4" GB/s
-    most "load $1" "$(median 5)" 1 "s a GB beyond its digest"
+    most "load $1" "$(median 5)" 1 "s a GB beyond its digest, $(median 8) of it until the system gave memory"
     most "memory $1" "$(awk -v p="$(field "$ours" peak_bytes)" -v b="$bytes" 'BEGIN { print (p - b) / 1e6 }')" \
         100 "MB beyond weights"
 }
