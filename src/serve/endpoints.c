@@ -19,6 +19,8 @@ static const struct endpoint endpoints[] = {
     {"GET", "/v1/receipts/", ENDPOINT_RECEIPT, EXCHANGE_RUN, NULL, NULL, false},
     {"POST", "/tokenize", ENDPOINT_ENGINE_ONLY, EXCHANGE_RUN, NULL, NULL, false},
     {"POST", "/apply-template", ENDPOINT_ENGINE_ONLY, EXCHANGE_RUN, NULL, NULL, false},
+    {"POST", "/v1/messages/count_tokens", ENDPOINT_ENGINE_ONLY, EXCHANGE_MESSAGES, NULL, NULL, false},
+    {"POST", "/v1/responses/input_tokens", ENDPOINT_ENGINE_ONLY, EXCHANGE_RESPONSES, NULL, NULL, false},
     {"POST", "/v1/replay/", ENDPOINT_REPLAY, EXCHANGE_RUN, NULL, NULL, true},
     {"GET", "/health", ENDPOINT_HEALTH, EXCHANGE_RUN, NULL, NULL, false},
     {"GET", "/metrics", ENDPOINT_METRICS, EXCHANGE_RUN, NULL, NULL, true},

@@ -75,7 +75,9 @@ struct engine_job {
     struct call *call; /* NULL: it is no more */
     struct arena *arena;
     const struct dialect *dialect;
-    /* what was asked */
+    /* what was asked, and what is wrong with it */
+    struct span body;
+    struct complaint *wrong;
     enum exchange_api api;
     struct json root;
     struct engine_request request; /* what all answers have in common */
@@ -149,7 +151,8 @@ void engine_not_submitted(struct engine_job *j, size_t count);
 
 /* ---- engine_request.c ---- */
 
-/* Fill the job from its call's body; on failure the call's complaint says which parameter. */
+/* Fill the job from its body; on failure its complaint says which parameter. Of the job are needed: worker,
+ * arena, api and dialect, stream, body, wrong, when it was made, and a buffer for the prompt. */
 bool engine_request_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- engine_prompts.c ---- */
@@ -196,6 +199,7 @@ bool engine_form_answer(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 
 /* ---- dialects ---- */
 
+const struct dialect *engine_dialect(enum exchange_api api);
 extern const struct dialect chat_dialect, completions_dialect, responses_dialect,
     embeddings_dialect, messages_dialect;
 

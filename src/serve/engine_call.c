@@ -46,7 +46,7 @@ void engine_job_free(struct engine_job *j)
     free(j);
 }
 
-static const struct dialect *dialect_of(enum exchange_api api)
+const struct dialect *engine_dialect(enum exchange_api api)
 {
     static const struct dialect *const all[EXCHANGE_APIS] = {
         [EXCHANGE_CHAT] = &chat_dialect,
@@ -70,7 +70,9 @@ static struct engine_job *job_new(struct worker *w, struct call *c)
     j->call = c;
     j->arena = a;
     j->api = c->endpoint->api;
-    j->dialect = dialect_of(j->api);
+    j->dialect = engine_dialect(j->api);
+    j->body = buf_span(&c->body);
+    j->wrong = &c->wrong;
     j->stream = c->stream;
     j->created = c->start_us / 1000000;
     buf_init(&j->prompt, PROMPT_MAX);

@@ -247,7 +247,7 @@ bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e)
                             .variables = j->chat_variables,
                             .now = j->created,
                             .a = j->arena,
-                            .wrong = &j->call->wrong};
+                            .wrong = j->wrong};
     return engine_chat_read(j->worker->engine, &c, &j->tokens, &j->prompt, e) &&
            engine_add_prompt(j, 0, e);
 }
@@ -255,7 +255,7 @@ bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e)
 bool engine_chat_text(struct engine_job *j, struct span text, struct err *e)
 {
     struct json messages;
-    struct complaint *w = &j->call->wrong;
+    struct complaint *w = j->wrong;
     struct span copy = arena_span(j->arena, text);
     if (!copy.p)
         return err_set(e, ERR_MEMORY, "out of memory for a request");

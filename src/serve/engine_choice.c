@@ -21,7 +21,7 @@ static bool bad_tool(struct engine_job *j, size_t i, const char *why, struct err
 {
     char param[PARAM_MAX];
     (void)snprintf(param, sizeof param, "%s[%zu]", j->older_tools ? "functions" : "tools", i);
-    return complain(&j->call->wrong, e, "invalid_value", param, "%s", why);
+    return complain(j->wrong, e, "invalid_value", param, "%s", why);
 }
 
 /* The function that a tool is: of a chat it holds one, in the other APIs it is one itself. */
@@ -92,9 +92,9 @@ struct span engine_tool_name(const struct engine_job *j, struct json choice)
 static bool bad_choice(struct engine_job *j, struct err *e)
 {
     if (j->older_tools)
-        return complain(&j->call->wrong, e, "unsupported_value", "function_call",
+        return complain(j->wrong, e, "unsupported_value", "function_call",
                         "must be auto, none, or name a function");
-    return complain(&j->call->wrong, e, "unsupported_value", "tool_choice",
+    return complain(j->wrong, e, "unsupported_value", "tool_choice",
                     "must be auto, none, required (of messages: any), name a function or, of "
                     "OpenAI's APIs, allow some of them");
 }
@@ -154,7 +154,7 @@ static bool judge_allowed(struct engine_job *j, struct err *e)
             continue;
         (void)snprintf(param, sizeof param, "tool_choice%s.tools[%zu]",
                        j->api == EXCHANGE_CHAT ? ".allowed_tools" : "", i);
-        return complain(&j->call->wrong, e, "invalid_value", param, "names none of the tools");
+        return complain(j->wrong, e, "invalid_value", param, "names none of the tools");
     }
     return true;
 }
@@ -165,8 +165,7 @@ static bool judge_parallel(struct engine_job *j, struct err *e)
     bool serial = false, parallel = true;
     (void)json_bool(json_get(j->tool_choice, "disable_parallel_tool_use"), &serial);
     if (is_there(j->parallel) && !json_bool(j->parallel, &parallel))
-        return complain(&j->call->wrong, e, "invalid_type", "parallel_tool_calls",
-                        "must be a boolean");
+        return complain(j->wrong, e, "invalid_type", "parallel_tool_calls", "must be a boolean");
     j->one_call = (serial || !parallel || j->older_tools) && !j->must_call;
     return true;
 }
@@ -177,13 +176,13 @@ static bool judge_functions(struct engine_job *j, struct err *e)
     j->older_tools = is_there(j->functions);
     if (!j->older_tools)
         return !is_there(j->function_call) ||
-               complain(&j->call->wrong, e, "invalid_value", "function_call",
+               complain(j->wrong, e, "invalid_value", "function_call",
                         "is about 'functions', and there are none");
     if (is_there(j->tools) || is_there(j->tool_choice))
-        return complain(&j->call->wrong, e, "invalid_value", "functions",
+        return complain(j->wrong, e, "invalid_value", "functions",
                         "cannot stand beside tools, which they are an older name of");
     if (json_type(j->functions) != JSON_ARRAY || json_count(j->functions) == 0)
-        return complain(&j->call->wrong, e, "invalid_type", "functions",
+        return complain(j->wrong, e, "invalid_type", "functions",
                         "must be an array that is not empty");
     j->tools = j->functions;
     j->tool_choice = j->function_call;
@@ -194,7 +193,7 @@ static bool no_tools(struct engine_job *j, struct err *e)
 {
     bool none;
     return judge_choice(j, &none, e) &&
-           (!j->must_call || complain(&j->call->wrong, e, "invalid_value", "tool_choice",
+           (!j->must_call || complain(j->wrong, e, "invalid_value", "tool_choice",
                                       "asks for a call, and there are no tools"));
 }
 
@@ -206,7 +205,7 @@ bool engine_tools_read(struct engine_job *j, struct err *e)
     if (!judge_functions(j, e))
         return false;
     if (is_there(j->tools) && json_type(j->tools) != JSON_ARRAY)
-        return complain(&j->call->wrong, e, "invalid_type", "tools", "must be an array");
+        return complain(j->wrong, e, "invalid_type", "tools", "must be an array");
     if (json_count(j->tools) == 0)
         return no_tools(j, e);
     if (!judge_choice(j, &none, e) || none)
@@ -214,7 +213,7 @@ bool engine_tools_read(struct engine_job *j, struct err *e)
     if (!judge_parallel(j, e))
         return false;
     if (form == ENGINE_TOOLS_NONE || form == ENGINE_TOOLS_UNKNOWN)
-        return complain(&j->call->wrong, e, "unsupported_value", "tools",
+        return complain(j->wrong, e, "unsupported_value", "tools",
                         form == ENGINE_TOOLS_NONE
                             ? "cannot be shown to this model: its chat template has no place for "
                               "them"

@@ -78,7 +78,7 @@ static bool end(struct form_text *f, struct engine_form_wrong *wrong, struct err
 static bool writable(struct engine_job *j, const char *param, struct err *e)
 {
     return engine_form_writable(j->worker->engine, j->request.form) ||
-           complain(&j->call->wrong, e, "unsupported_value", param,
+           complain(j->wrong, e, "unsupported_value", param,
                     "asks for octets that this model's vocabulary cannot write");
 }
 
@@ -89,7 +89,7 @@ static bool complain_of(struct engine_job *j, const char *param, const struct en
     if (why->code == ERR_MEMORY)
         return err_set(e, ERR_MEMORY, "out of memory for a schema");
     (void)snprintf(place, sizeof place, "%s%s", param, at->where);
-    return complain(&j->call->wrong, e, "unsupported_value", place, "%s", why->text);
+    return complain(j->wrong, e, "unsupported_value", place, "%s", why->text);
 }
 
 /* ---- calls ---- */
@@ -283,7 +283,7 @@ static bool whole_answer(struct engine_job *j, bool schema, bool tools, struct e
         add(&f, 0, &(struct part){.schema = j->schema});
     if (tools && add_calls(&f, true, &held) == 0) {
         buf_free(&f.text);
-        return complain(&j->call->wrong, e, "invalid_value",
+        return complain(j->wrong, e, "invalid_value",
                         j->older_tools ? "function_call" : "tool_choice", "names none of the %s",
                         j->older_tools ? "functions" : "tools");
     }

@@ -22,7 +22,7 @@ static bool wrong(struct input *in, const char *where, const char *why, struct e
 {
     char param[PARAM_MAX];
     (void)snprintf(param, sizeof param, "messages[%zu].%s", in->message, where);
-    return complain(&in->j->call->wrong, e, "invalid_value", param, "%s", why);
+    return complain(in->j->wrong, e, "invalid_value", param, "%s", why);
 }
 
 static bool is_block(struct json block, const char *type)
@@ -174,7 +174,7 @@ static bool put_messages(struct input *in, struct json root, struct err *e)
         }
         buf_free(&text);
         if (!ok)
-            return complain(&in->j->call->wrong, e, "invalid_type", "system",
+            return complain(in->j->wrong, e, "invalid_type", "system",
                             "must be a string or blocks of text");
     }
     for (struct json m = json_first(messages); json_type(m); m = json_next(m), in->message++) {

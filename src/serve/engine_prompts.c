@@ -8,7 +8,7 @@
 
 static struct complaint *wrong(struct engine_job *j)
 {
-    return &j->call->wrong;
+    return j->wrong;
 }
 
 bool engine_add_prompt(struct engine_job *j, size_t from, struct err *e)

@@ -31,7 +31,7 @@ struct parameter {
 
 static struct complaint *wrong(struct engine_job *j)
 {
-    return &j->call->wrong;
+    return j->wrong;
 }
 
 /* ---- single values ---- */
@@ -99,10 +99,14 @@ static bool unsupported(struct engine_job *j, const char *name, struct err *e)
                     "is not supported by the bundled engine: an upstream may know it");
 }
 
-static bool refused(struct engine_job *j, const struct parameter *p, struct json v, struct err *e)
+/* What is named by its identifier was given to a server that keeps it. */
+static bool kept_elsewhere(struct engine_job *j, const struct parameter *p, struct json v,
+                           struct err *e)
 {
     (void)v;
-    return unsupported(j, p->name, e);
+    return complain(wrong(j), e, "unsupported_parameter", p->name,
+                    "is not supported by the bundled engine: nothing is kept to go on from, and "
+                    "each request brings its whole input");
 }
 
 static bool only_false(struct engine_job *j, const struct parameter *p, struct json v,
@@ -540,7 +544,9 @@ static const struct parameter parameters[] = {
     {.name = "truncation", ON(RESPONSES), only_word, .word = "disabled", .other = "auto"},
     {.name = "service_tier", CHATS, only_word, .word = "auto", .other = "default"},
     {.name = "service_tier", ON(MESSAGES), only_word, .word = "auto", .other = "standard_only"},
-    {.name = "previous_response_id", ON(RESPONSES), refused}, /* nothing is kept to go on from */
+    {.name = "previous_response_id", ON(RESPONSES), kept_elsewhere},
+    {.name = "conversation", ON(RESPONSES), kept_elsewhere},
+    {.name = "prompt", ON(RESPONSES), kept_elsewhere},
     {.name = "encoding_format", ON(EMBEDDINGS), encoding},
     {.name = "dimensions", ON(EMBEDDINGS), dimensions},
 };
@@ -618,8 +624,8 @@ static bool all_taken(struct engine_job *j, struct err *e)
 
 bool engine_request_read(struct engine_job *j, struct err *e)
 {
-    if (!json_parse(&j->root, buf_span(&j->call->body), JSON_STRICT, j->arena, e) ||
-        !read_members(j, e) || !engine_tools_read(j, e))
+    if (!json_parse(&j->root, j->body, JSON_STRICT, j->arena, e) || !read_members(j, e) ||
+        !engine_tools_read(j, e))
         return false;
     if (!engine_form_answer(j, e) || !j->dialect->read(j, j->root, e))
         return false;

@@ -23,7 +23,7 @@ static bool wrong(struct input *in, const char *where, const char *why, struct e
 {
     char param[PARAM_MAX];
     (void)snprintf(param, sizeof param, "input[%zu]%s%s", in->item, *where ? "." : "", where);
-    return complain(&in->j->call->wrong, e, "invalid_value", param, "%s", why);
+    return complain(in->j->wrong, e, "invalid_value", param, "%s", why);
 }
 
 static void end_calls(struct input *in)
@@ -152,14 +152,14 @@ static bool put_messages(struct input *in, struct json root, struct err *e)
     struct json input = json_get(root, "input"), instructions = json_get(root, "instructions");
     struct span text = SPAN_EMPTY;
     if (json_type(instructions) > JSON_NULL && !json_string(instructions, &text))
-        return complain(&in->j->call->wrong, e, "invalid_type", "instructions", "must be a string");
+        return complain(in->j->wrong, e, "invalid_type", "instructions", "must be a string");
     jw_array(&in->w);
     if (json_type(instructions) > JSON_NULL)
         put_role(&in->w, "system", text);
     if (json_string(input, &text)) {
         put_role(&in->w, "user", text);
     } else if (json_count(input) == 0) {
-        return complain(&in->j->call->wrong, e, "missing_required_parameter", "input",
+        return complain(in->j->wrong, e, "missing_required_parameter", "input",
                         "must be a string or an array of items");
     } else {
         for (struct json m = json_first(input); json_type(m); m = json_next(m), in->item++)

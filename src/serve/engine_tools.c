@@ -1,6 +1,7 @@
 /*
  * How the bundled engine reads a text or a chat: token ids and prompts, as llama-server gives
- * them. Nothing is computed, and so nothing is recorded. Read in a reader's thread.
+ * them, and how many tokens a request has, as OpenAI and Anthropic tell it. Nothing is computed,
+ * and so nothing is recorded. Read in a reader's thread.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,9 @@ struct tool {
     struct service *service;
     struct settings *settings;
     const struct key_config *key; /* in the settings */
-    const struct engine *engine;
-    bool tokenize;
+    struct worker *worker;
+    const struct engine *engine; /* of it */
+    const struct endpoint *endpoint;
     struct buf body, out;
     struct complaint wrong;
     struct err err;
@@ -80,16 +82,57 @@ static bool choose(struct tool *t, struct json root, struct err *e)
 {
     struct json model = json_get(root, "model");
     struct span name;
-    t->engine = t->service->workers[0]->engine;
+    t->worker = t->service->workers[0];
+    t->engine = t->worker->engine;
     if (json_type(model) <= JSON_NULL)
         return true;
     if (!json_string(model, &name))
         return complain(&t->wrong, e, "invalid_type", "model", "must be a string");
-    const struct worker *w = worker_of(t->service, t->settings, name);
+    struct worker *w = worker_of(t->service, t->settings, name);
     if (!w || !serve_settings_key_may(t->key, name))
         return complain(&t->wrong, e, "model_not_found", "model", "is no model of the engine");
+    t->worker = w;
     t->engine = w->engine;
     return true;
+}
+
+static bool is_at(const struct tool *t, const char *path)
+{
+    return strcmp(t->endpoint->path, path) == 0;
+}
+
+/* How much the model would read of a request that would be answered. */
+static bool count(struct tool *t, struct arena *a, struct err *e)
+{
+    struct json_writer w;
+    struct engine_job j = {.worker = t->worker,
+                           .arena = a,
+                           .api = t->endpoint->api,
+                           .dialect = engine_dialect(t->endpoint->api),
+                           .body = buf_span(&t->body),
+                           .wrong = &t->wrong,
+                           .created = service_now_us() / 1000000};
+    buf_init(&j.prompt, TOOL_MAX);
+    bool ok = engine_request_read(&j, e);
+    jw_init(&w, json_sink_buf, &t->out, false);
+    jw_object(&w);
+    if (j.api == EXCHANGE_RESPONSES) {
+        jw_key(&w, "object");
+        jw_str(&w, "response.input_tokens");
+    }
+    jw_key(&w, "input_tokens");
+    jw_u64(&w, j.tokens.n);
+    jw_end_object(&w);
+    tokens_free(&j.tokens);
+    buf_free(&j.prompt);
+    return ok;
+}
+
+static bool answer(struct tool *t, struct json root, struct arena *a, struct err *e)
+{
+    return is_at(t, "/tokenize")         ? tokenize(t, root, e)
+           : is_at(t, "/apply-template") ? apply_template(t, root, a, e)
+                                         : count(t, a, e);
 }
 
 static void work(struct errand *x)
@@ -99,8 +142,7 @@ static void work(struct errand *x)
     struct arena *a = arena_new(TOOL_ARENA);
     t->ok = (a || err_set(&t->err, ERR_MEMORY, "out of memory")) &&
             json_parse(&root, buf_span(&t->body), JSON_STRICT, a, &t->err) &&
-            choose(t, root, &t->err) &&
-            (t->tokenize ? tokenize(t, root, &t->err) : apply_template(t, root, a, &t->err)) &&
+            choose(t, root, &t->err) && answer(t, root, a, &t->err) &&
             (buf_ok(&t->out) || err_set(&t->err, ERR_LIMIT, "the answer is too large"));
     arena_free(a);
 }
@@ -150,7 +192,7 @@ void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep,
         t->service = s;
         t->settings = serve_settings_hold(s->settings);
         t->key = who->key;
-        t->tokenize = span_is(span_str(ep->path), "/tokenize");
+        t->endpoint = ep;
         conn_take_body(c, &t->body);
         buf_init(&t->out, TOOL_MAX);
     }

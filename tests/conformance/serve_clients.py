@@ -241,6 +241,8 @@ def engine_message_checks(client):
            "messages": [{"role": "user", "content": "Who lives in the mill?"}]}
     answer = client.messages.create(**ask)
     check("anthropic_engine", answer.content[0].text and answer.usage.output_tokens > 1)
+    counted = client.messages.count_tokens(**{k: v for k, v in ask.items() if k != "max_tokens"})
+    check("anthropic_engine_counts_tokens", counted.input_tokens == answer.usage.input_tokens)
     with client.messages.stream(**ask) as stream:
         text, last = "".join(stream.text_stream), stream.get_final_message()
     check("anthropic_engine_streamed", text == answer.content[0].text == last.content[0].text)

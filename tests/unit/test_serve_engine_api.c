@@ -559,6 +559,9 @@ static void what_is_wrong_is_named(void **state)
         {"/v1/responses", "\"input\":\"a3\",\"reasoning\":{\"effort\":\"low\"}",
          "reasoning.effort"},
         {"/v1/responses", "\"input\":\"a3\",\"include\":[\"x\"]", "include"},
+        {"/v1/responses", "\"input\":\"a3\",\"conversation\":\"conv_1\"", "conversation"},
+        {"/v1/messages", "\"max_tokens\":3,\"messages\":[],\"thread\":{\"type\":\"create\"}",
+         "thread"},
         {"/v1/responses",
          "\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"a\"},"
          "{\"type\":\"input_image\"}]}]",

@@ -178,6 +178,33 @@ static void best_are_the_likeliest_of_all_and_all_are_recorded(void **state)
     assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
 }
 
+/* ---- how much would be read ---- */
+
+static void tokens_are_counted_as_an_answer_counts_them(void **state)
+{
+    (void)state;
+#define MESSAGE                                                                                    \
+    "\"model\":\"tiny\",\"max_tokens\":1,\"messages\":[{\"role\":\"user\",\"content\":\"a3a40\"}]"
+#define INPUT "\"model\":\"tiny\",\"max_output_tokens\":1,\"input\":\"a3a40\""
+    static const char *const paths[][3] = {{"/v1/messages", "/v1/messages/count_tokens", MESSAGE},
+                                           {"/v1/responses", "/v1/responses/input_tokens", INPUT}};
+    struct told before, after;
+    for (size_t i = 0; i < 2; i++) {
+        const char *body = arena_printf(asking_arena, "{%s}", paths[i][2]);
+        struct json usage = json_get(ask(paths[i][0], body), "usage");
+        told_read(&before, &asking_place);
+        struct json counted = ask(paths[i][1], body);
+        told_read(&after, &asking_place);
+        assert_int_equal(number_at(json_get(counted, "input_tokens")),
+                         number_at(json_get(usage, "input_tokens")));
+        assert_int_equal(before.intents, after.intents);
+        struct json error = json_get(
+            parse(post(paths[i][1], 400, arena_printf(asking_arena, "{\"n\":1,%s}", paths[i][2]))),
+            "error");
+        is_text(json_get(error, "param"), "n");
+    }
+}
+
 /* ---- functions ---- */
 
 static void function_is_called_as_it_was_offered(void **state)
@@ -237,6 +264,7 @@ int main(void)
         TEST(prompt_stands_before_its_answer),
         TEST(streamed_prompt_comes_first),
         TEST(best_are_the_likeliest_of_all_and_all_are_recorded),
+        TEST(tokens_are_counted_as_an_answer_counts_them),
         TEST(function_is_called_as_it_was_offered),
         TEST(function_that_is_named_must_be_called),
         TEST(functions_and_their_results_become_messages_of_tools),
