@@ -242,12 +242,17 @@ static bool alternative(struct form_maker *m, struct json v, uint32_t *value, ui
                         struct err *e)
 {
     struct span begin, end;
+    struct json schema = json_get(v, "schema");
     if (!text_of(m, json_get(v, "begin"), &begin, e) || !text_of(m, json_get(v, "end"), &end, e))
         return false;
-    if (!json_type(json_get(v, "schema")) || (begin.n == 0 && end.n != 0))
+    if (!json_type(schema) || (begin.n == 0 && end.n != 0))
         return err_set(e, ERR_FORMAT, "a form has a schema, and texts around it or none");
-    if (!schema_node(m, json_get(v, "schema"), value, e))
+    /* The ways in which one call may be written have one schema. */
+    *value = m->last_node;
+    if (!span_eq(json_text(schema), m->last) && !schema_node(m, schema, value, e))
         return false;
+    m->last = json_text(schema);
+    m->last_node = *value;
     *node = *value;
     if (begin.n == 0)
         return true;

@@ -49,6 +49,8 @@ struct form_maker {
     struct form_apart *apart;
     size_t apart_count, apart_room;
     struct form_triggers *triggers; /* NULL: none */
+    struct span last;               /* the schema of the alternative before, and its node */
+    uint32_t last_node;
 };
 
 /* ERR_UNSUPPORTED, about a keyword of the schema at a place, or (NULL) the schema itself. */
