@@ -17,6 +17,7 @@ struct form_text {
     struct json_writer w;
     size_t *tool; /* that each alternative is a call of */
     size_t count, room;
+    bool strict_alone; /* other tools have any object for arguments */
 };
 
 /* One alternative; what is empty is left out. */
@@ -25,9 +26,9 @@ struct part {
     bool list;
 };
 
-static void begin(struct form_text *f, struct engine_job *j)
+static void begin(struct form_text *f, struct engine_job *j, bool strict_alone)
 {
-    *f = (struct form_text){.j = j};
+    *f = (struct form_text){.j = j, .strict_alone = strict_alone};
     buf_init(&f->text, FORM_TEXT_MAX);
     jw_init(&f->w, json_sink_buf, &f->text, false);
 }
@@ -188,7 +189,12 @@ static const char *schema_of_tools(enum exchange_api api)
 
 /* ---- what arguments are held to ---- */
 
-static bool can_hold(struct span schema)
+static bool is_strict(struct json function)
+{
+    return json_type(json_get(function, "strict")) == JSON_TRUE;
+}
+
+static bool can_hold(const struct engine *g, struct span schema)
 {
     const struct engine_form *form;
     struct engine_form_wrong wrong;
@@ -201,7 +207,7 @@ static bool can_hold(struct span schema)
     buf_put_str(&text, "}]");
     bool ok = scratch && buf_ok(&text) &&
               json_parse(&root, buf_span(&text), JSON_STRICT, scratch, NULL) &&
-              engine_form_read(&form, root, scratch, &wrong, NULL);
+              engine_form_read(&form, root, scratch, &wrong, NULL) && engine_form_writable(g, form);
     buf_free(&text);
     arena_free(scratch);
     return ok;
@@ -212,16 +218,16 @@ static bool can_hold(struct span schema)
  * must be made, and of Responses, whose tools are strict unless they say that they are not, as far as
  * it is among what answers can be held to; the rest is any object. *held: to its schema.
  */
-static struct span arguments_of(const struct engine_job *j, struct json function, bool must,
+static struct span arguments_of(const struct form_text *f, struct json function, bool must,
                                 bool *held)
 {
     static const char none[] = "{\"properties\":{},\"additionalProperties\":false}";
-    struct json strict = json_get(function, "strict"), schema = json_get(function, "parameters");
+    struct json schema = json_get(function, "parameters");
     struct span text = json_type(schema) > JSON_NULL ? json_text(schema) : span_str(none);
-    bool open = json_type(strict) <= JSON_NULL;
-    *held = json_type(strict) == JSON_TRUE;
-    if (!*held && (must || (open && j->api == EXCHANGE_RESPONSES)))
-        *held = can_hold(text);
+    bool open = json_type(json_get(function, "strict")) <= JSON_NULL;
+    *held = is_strict(function);
+    if (!*held && !f->strict_alone && (must || (open && f->j->api == EXCHANGE_RESPONSES)))
+        *held = can_hold(f->j->worker->engine, text);
     return *held ? text : span_str("{\"type\":\"object\"}");
 }
 
@@ -245,7 +251,7 @@ static size_t add_calls(struct form_text *f, bool must, bool *any_held)
         (void)json_string(json_get(function, "name"), &name);
         if (!may_call(f->j, name))
             continue;
-        schema = arguments_of(f->j, function, must, &held);
+        schema = arguments_of(f, function, must, &held);
         add_call(f, i, name, schema, must);
         *any_held = *any_held || held;
         count++;
@@ -255,7 +261,16 @@ static size_t add_calls(struct form_text *f, bool must, bool *any_held)
 
 /* ---- forms ---- */
 
-static bool finish(struct form_text *f, struct err *e)
+static struct json tool_at(const struct engine_job *j, size_t i)
+{
+    struct json t = json_first(j->tools);
+    for (; i > 0; i--)
+        t = json_next(t);
+    return t;
+}
+
+/* *spare: what is wrong is a schema that nobody said must be held to. */
+static bool finish(struct form_text *f, bool *spare, struct err *e)
 {
     struct engine_job *j = f->j;
     struct engine_form_wrong wrong = {0};
@@ -266,58 +281,71 @@ static bool finish(struct form_text *f, struct err *e)
         return writable(j, schema ? j->schema_param : "tools", e);
     if (schema && wrong.alternative == 0)
         return complain_of(j, j->schema_param, &wrong, &why, e);
-    (void)snprintf(param, sizeof param, "%s[%zu].%s", j->older_tools ? "functions" : "tools",
-                   wrong.alternative < f->count ? f->tool[wrong.alternative] : 0,
+    size_t tool = wrong.alternative < f->count ? f->tool[wrong.alternative] : 0;
+    *spare = !f->strict_alone && !is_strict(json_get(tool_at(j, tool), "function"));
+    (void)snprintf(param, sizeof param, "%s[%zu].%s", j->older_tools ? "functions" : "tools", tool,
                    j->older_tools ? "parameters" : schema_of_tools(j->api));
     return complain_of(j, param, &wrong, &why, e);
 }
 
 /* An object of the schema, or a call; where one must be made, that alone. */
-static bool whole_answer(struct engine_job *j, bool schema, bool tools, struct err *e)
+static bool whole_answer(struct form_text *f, bool *spare, struct err *e)
 {
-    struct form_text f;
+    struct engine_job *j = f->j;
     bool held;
-    begin(&f, j);
-    jw_array(&f.w);
-    if (schema)
-        add(&f, 0, &(struct part){.schema = j->schema});
-    if (tools && add_calls(&f, true, &held) == 0) {
-        buf_free(&f.text);
+    jw_array(&f->w);
+    if (j->schema.n && !j->must_call)
+        add(f, 0, &(struct part){.schema = j->schema});
+    if (j->calls.family != ENGINE_TOOLS_NONE && add_calls(f, true, &held) == 0) {
+        buf_free(&f->text);
         return complain(j->wrong, e, "invalid_value",
                         j->older_tools ? "function_call" : "tool_choice", "names none of the %s",
                         j->older_tools ? "functions" : "tools");
     }
-    jw_end_array(&f.w);
-    return finish(&f, e);
+    jw_end_array(&f->w);
+    return finish(f, spare, e);
 }
 
 /* Anything, and calls within it; nothing is held to where nobody asked for it. */
-static bool calls_within(struct engine_job *j, struct err *e)
+static bool calls_within(struct form_text *f, bool *spare, struct err *e)
 {
-    struct form_text f;
+    struct engine_job *j = f->j;
     bool held;
-    begin(&f, j);
-    jw_object(&f.w);
-    jw_key(&f.w, "calls");
-    jw_array(&f.w);
-    (void)add_calls(&f, false, &held);
-    jw_end_array(&f.w);
-    jw_key(&f.w, "again");
-    jw_bool(&f.w, !j->one_call);
-    jw_end_object(&f.w);
+    jw_object(&f->w);
+    jw_key(&f->w, "calls");
+    jw_array(&f->w);
+    (void)add_calls(f, false, &held);
+    jw_end_array(&f->w);
+    jw_key(&f->w, "again");
+    jw_bool(&f->w, !j->one_call);
+    jw_end_object(&f->w);
     j->calls.held = held || json_type(j->allowed);
     if (j->calls.held)
-        return finish(&f, e);
-    buf_free(&f.text);
+        return finish(f, spare, e);
+    buf_free(&f->text);
     return true;
 }
 
+static bool hold(struct engine_job *j, bool strict_alone, bool *spare, struct err *e)
+{
+    struct form_text f;
+    begin(&f, j, strict_alone);
+    return j->schema.n || j->must_call ? whole_answer(&f, spare, e) : calls_within(&f, spare, e);
+}
+
+/* Schemas that can be held to one by one may be too many for one form: those that need not be are left
+ * out then. */
 bool engine_form_answer(struct engine_job *j, struct err *e)
 {
-    bool offered = j->calls.family != ENGINE_TOOLS_NONE;
-    bool schema = j->schema.n && !j->must_call;
+    bool spare = false, offered = j->calls.family != ENGINE_TOOLS_NONE;
     j->calls.tools = j->tools;
-    if (schema || (offered && j->must_call))
-        return whole_answer(j, schema, offered, e);
-    return !offered || calls_within(j, e);
+    if (!offered && (j->schema.n == 0 || j->must_call))
+        return true;
+    if (hold(j, false, &spare, e))
+        return true;
+    if (!spare)
+        return false;
+    *e = (struct err)ERR_INIT;
+    *j->wrong = (struct complaint){.code = NULL};
+    return hold(j, true, &spare, e);
 }

@@ -361,6 +361,31 @@ static void tools_of_responses_may_have_any_schema_unless_they_are_strict(void *
     parameters_have("form", false);
 }
 
+/* Each can be held to, and all together are too many. */
+static void tools_that_need_not_be_held_are_not_where_they_are_too_many(void **state)
+{
+    (void)state;
+    enum { TOOLS_OF_ALL = 3, MEMBERS = 6000 };
+    struct buf body;
+    for (int strict = 0; strict < 2; strict++) {
+        buf_init(&body, 1 << 20);
+        buf_put_str(&body,
+                    "{\"model\":\"tiny\",\"input\":\"a3\",\"max_output_tokens\":4,\"tools\":[");
+        for (int i = 0; i < TOOLS_OF_ALL; i++) {
+            buf_printf(
+                &body,
+                "%s{\"type\":\"function\",\"name\":\"f%d\",%s\"parameters\":{\"properties\":{",
+                i ? "," : "", i, strict && i == 2 ? "\"strict\":true," : "");
+            for (int k = 0; k < MEMBERS; k++)
+                buf_printf(&body, "%s\"m%d\":{\"type\":\"null\"}", k ? "," : "", k);
+            buf_put_str(&body, "}}}");
+        }
+        buf_put_str(&body, "]}");
+        (void)post("/v1/responses", 200, buf_cstr(&body));
+        buf_free(&body);
+    }
+}
+
 static void strict_tools_of_messages_are_held(void **state)
 {
     (void)state;
@@ -469,6 +494,7 @@ int main(void)
         TEST(tools_of_responses_are_strict_unless_they_say_not),
         TEST(tools_of_responses_that_are_not_strict_are_free),
         TEST(tools_of_responses_may_have_any_schema_unless_they_are_strict),
+        TEST(tools_that_need_not_be_held_are_not_where_they_are_too_many),
         TEST(strict_tools_of_messages_are_held),
         TEST(messages_are_held_to_their_schema),
         TEST(what_cannot_be_held_to_is_named_by_its_place),
