@@ -1,8 +1,8 @@
 /*
  * Erasure: destroy keys so that nothing stored opens what they sealed, and say so only
  * when no byte of them is left. One transaction deletes the keys, wraps what survives
- * under a new epoch and notes the erasure; then the old epochs go from the keyring, the
- * WAL is emptied, and the leaf replaces the note (reference: log.md section 3).
+ * under a new epoch and notes the erasure; erase_finish.c does the rest
+ * (reference: log.md section 3).
  */
 #include "log/ops.h"
 
@@ -11,14 +11,6 @@
 #include <string.h>
 
 enum { ERASE_ARENA = 1 << 30, ERASE_RANGES = 1000, ERASE_PSEUDONYMS = 500 };
-
-void (*erase_step)(int step);
-
-static void passed(int step)
-{
-    if (erase_step)
-        erase_step(step);
-}
 
 struct erasure {
     const struct op_args *args;
@@ -110,26 +102,14 @@ static bool check_holds(struct log *l, struct erasure *x, struct err *e)
 
 /* ---- one transaction ---- */
 
-static bool run_for(sqlite3 *db, const char *text, int64_t first, int64_t second, struct err *e)
-{
-    sqlite3_stmt *st = sql_prepare(db, text, e);
-    if (!st)
-        return false;
-    sqlite3_bind_int64(st, 1, first);
-    if (sqlite3_bind_parameter_count(st) > 1)
-        sqlite3_bind_int64(st, 2, second);
-    bool ok = sql_run(db, st, "erasing", e);
-    sqlite3_finalize(st);
-    return ok;
-}
-
 static bool delete_entries(sqlite3 *db, const struct erasure *x, struct err *e)
 {
     for (size_t i = 0; i < x->entry_count; i++) {
         int64_t from = (int64_t)(x->entries[i] * LOG_PLACES);
-        if (!run_for(db, "DELETE FROM content_key WHERE seq = ?1", (int64_t)x->entries[i], 0, e) ||
-            !run_for(db, "DELETE FROM content WHERE id >= ?1 AND id < ?2", from, from + LOG_PLACES,
-                     e))
+        if (!sql_run_with(db, "DELETE FROM content_key WHERE seq = ?1", (int64_t)x->entries[i], 0,
+                          e) ||
+            !sql_run_with(db, "DELETE FROM content WHERE id >= ?1 AND id < ?2", from,
+                          from + LOG_PLACES, e))
             return false;
     }
     return true;
@@ -138,7 +118,7 @@ static bool delete_entries(sqlite3 *db, const struct erasure *x, struct err *e)
 static bool delete_rows(sqlite3 *db, const struct erasure *x, struct err *e)
 {
     for (size_t i = 0; !x->entry && i < x->rows.count; i++)
-        if (!run_for(db, "DELETE FROM subject WHERE id = ?1", x->rows.id[i], 0, e))
+        if (!sql_run_with(db, "DELETE FROM subject WHERE id = ?1", x->rows.id[i], 0, e))
             return false;
     return true;
 }
@@ -344,117 +324,16 @@ static bool destroy(struct log *l, struct erasure *x, struct err *e)
     bool ok = keyring_advance(l->keyring, e);
     x->now = keyring_epoch(l->keyring);
     if (ok)
-        passed(1);
+        erase_passed(1);
     ok = ok && change(l, x, e);
     if (ok)
-        passed(2);
+        erase_passed(2);
     ok = ok && keyring_destroy_before(l->keyring, x->now, e);
     if (ok)
-        passed(3);
+        erase_passed(3);
     subjects_forget(l);
     pthread_rwlock_unlock(&l->keys);
     return ok;
-}
-
-/* ---- finishing ---- */
-
-struct leaf_search {
-    uint64_t epoch, seq;
-    bool found;
-};
-
-static bool same_epoch(void *arg, uint64_t seq, struct json body, struct err *e)
-{
-    struct leaf_search *s = arg;
-    uint64_t epoch = 0;
-    (void)e;
-    if (json_u64(json_get(body, "epoch_now"), &epoch) && epoch == s->epoch) {
-        s->found = true;
-        s->seq = seq;
-    }
-    return true;
-}
-
-/* The leaf of the erasure that began this epoch, when there is one. */
-static bool find_leaf(struct log *l, struct leaf_search *s, struct err *e)
-{
-    return op_each(l->store.db, RECORD_ERASURE, same_epoch, s, e);
-}
-
-static bool put_leaf(struct log *l, uint64_t epoch, struct span body, struct err *e)
-{
-    struct leaf_search s = {.epoch = epoch};
-    struct log_receipt r;
-    if (!find_leaf(l, &s, e) || (!s.found && !op_write(l, RECORD_ERASURE, SPAN_EMPTY, body, &r, e)))
-        return false;
-    passed(5);
-    return run_for(l->store.db, "DELETE FROM erasure WHERE epoch = ?1", (int64_t)epoch, 0, e);
-}
-
-static bool put_leaves(struct log *l, struct err *e)
-{
-    int64_t epoch = 0;
-    for (;;) {
-        struct span body = SPAN_EMPTY;
-        struct arena *a = arena_new(4 * RECORD_MAX);
-        sqlite3_stmt *st =
-            sql_prepare(l->store.db, "SELECT epoch, body FROM erasure ORDER BY epoch LIMIT 1", e);
-        int step = a && st ? sqlite3_step(st) : SQLITE_ERROR;
-        if (step == SQLITE_ROW) {
-            epoch = sqlite3_column_int64(st, 0);
-            body = arena_span(a, sql_blob(st, 1));
-        } else if (step != SQLITE_DONE) {
-            err_set(e, ERR_IO, "pending erasures cannot be read");
-        }
-        sqlite3_finalize(st);
-        bool ok = step == SQLITE_ROW && put_leaf(l, (uint64_t)epoch, body, e);
-        arena_free(a);
-        if (!ok)
-            return step == SQLITE_DONE;
-    }
-}
-
-bool erase_finish(struct log *l, uint64_t *left, struct err *e)
-{
-    bool pending = false;
-    int64_t count = 0, newest = 0;
-    *left = 0;
-    if (!sql_int(l->store.db, "SELECT count(*) FROM erasure", &count, e))
-        return false;
-    if (count == 0)
-        return true;
-    if (!sql_int(l->store.db, "SELECT max(epoch) FROM erasure", &newest, e))
-        return false;
-    pthread_rwlock_wrlock(&l->keys);
-    bool ok = keyring_destroy_before(l->keyring, (uint64_t)newest, e);
-    pthread_rwlock_unlock(&l->keys);
-    if (!ok || !store_truncate(l, &pending, e))
-        return false;
-    *left = pending ? (uint64_t)count : 0;
-    l->store.erasing = pending;
-    if (pending)
-        return true;
-    passed(4);
-    return put_leaves(l, e);
-}
-
-bool erase_recover(struct log *l, struct err *e)
-{
-    uint64_t left;
-    return erase_finish(l, &left, e);
-}
-
-void erase_retry(struct log *l)
-{
-    struct err e = ERR_INIT;
-    uint64_t left, now = l->clock.boot(l->clock.arg);
-    if (!l->store.erasing || now - l->store.erase_tried_us < LOG_KEPT_EVERY_US)
-        return;
-    l->store.erase_tried_us = now;
-    sqlite3_busy_timeout(l->store.db, 0); /* callers wait: a reader only postpones it again */
-    if (!erase_finish(l, &left, &e))
-        queue_fail(&l->queue, &e);
-    sqlite3_busy_timeout(l->store.db, 1000);
 }
 
 /* ---- the doors ---- */
@@ -467,8 +346,8 @@ static bool find_and_check(struct log *l, struct erasure *x, struct err *e)
 static bool erase_job(struct log *l, void *arg, struct err *e)
 {
     struct erasure *x = arg;
-    struct leaf_search s = {.seq = 0};
-    uint64_t left = 0, pages = 0;
+    uint64_t left = 0, pages = 0, seq = 0;
+    bool found = false;
     if (!store_exclude(l, e))
         return false;
     bool ok =
@@ -478,10 +357,9 @@ static bool erase_job(struct log *l, void *arg, struct err *e)
     store_admit(l);
     if (!ok || !erase_finish(l, &left, e))
         return false;
-    s.epoch = x->now;
-    if (left == 0 && !find_leaf(l, &s, e))
+    if (left == 0 && !erase_leaf(l, x->now, &found, &seq, e))
         return false;
-    uint64_t n[OP_NUMBERS] = {left != 0, s.seq, x->now - 1, x->now, x->keys, x->entry_count};
+    uint64_t n[OP_NUMBERS] = {left != 0, seq, x->now - 1, x->now, x->keys, x->entry_count};
     memcpy(x->result->n, n, sizeof n);
     return true;
 }
@@ -506,17 +384,6 @@ bool erase_run(struct log *l, const struct op_args *a, struct op_result *r, stru
         arena_wipe(x.arena);
     arena_free(x.arena);
     return ok;
-}
-
-static bool resume_job(struct log *l, void *arg, struct err *e)
-{
-    return erase_finish(l, arg, e);
-}
-
-bool erase_resume_run(struct log *l, const struct op_args *a, struct op_result *r, struct err *e)
-{
-    (void)a;
-    return log_run(l, resume_job, &r->n[0], e);
 }
 
 static bool erase(struct log *l, const struct op_args *a, struct log_erased *out,
@@ -548,14 +415,4 @@ bool log_erase_entry(struct log *l, uint64_t seq, const struct log_order *o, str
 {
     struct op_args a = {.n = {1, seq}, .s = {SPAN_EMPTY, o->by, o->basis}};
     return erase(l, &a, out, certificate, e);
-}
-
-bool log_erase_resume(struct log *l, uint64_t *left, struct err *e)
-{
-    struct op_args a = {.n = {0}};
-    struct op_result r;
-    bool ok = op_do(l, OP_ERASE_RESUME, &a, &r, e);
-    buf_free(&r.bytes);
-    *left = ok ? r.n[0] : 0;
-    return ok;
 }

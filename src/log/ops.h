@@ -50,10 +50,14 @@ op_run disclose_run, content_run, rotate_run, seal_off_run; /* disclose.c, rotat
  * the log's. Called after each step: tests end the process there. */
 enum { STEP_ROTATED = 10 };
 extern void (*erase_step)(int step);
+void erase_passed(int step);
 /* After recovery, before the log is handed out, and when it is closed. */
 bool erase_recover(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 /* Between batches, at most once a second while an erasure is pending. */
 void erase_retry(struct log *l);
+/* The leaf of the erasure that began this epoch, when there is one. */
+bool erase_leaf(struct log *l, uint64_t epoch, bool *found, uint64_t *seq,
+                struct err *e) ASSAY_MUST_CHECK;
 /* Within a job: append the leaves of what can be finished. */
 bool erase_finish(struct log *l, uint64_t *left, struct err *e) ASSAY_MUST_CHECK;
 

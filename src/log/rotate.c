@@ -150,8 +150,7 @@ static bool rotate_job(struct log *l, void *arg, struct err *e)
     /* Where the append fails, the leaf may still be durable: opening the log decides. */
     if (!ok || !append_rotation(l, x, e))
         return false;
-    if (erase_step)
-        erase_step(STEP_ROTATED);
+    erase_passed(STEP_ROTATED);
     return adopt(l, x->next, e);
 }
 

@@ -57,6 +57,19 @@ bool sql_run(sqlite3 *db, sqlite3_stmt *st, const char *what, struct err *e)
     return ok;
 }
 
+bool sql_run_with(sqlite3 *db, const char *text, int64_t first, int64_t second, struct err *e)
+{
+    sqlite3_stmt *st = sql_prepare(db, text, e);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, first);
+    if (sqlite3_bind_parameter_count(st) > 1)
+        sqlite3_bind_int64(st, 2, second);
+    bool ok = sql_run(db, st, "changing the log", e);
+    sqlite3_finalize(st);
+    return ok;
+}
+
 bool sql_int(sqlite3 *db, const char *text, int64_t *out, struct err *e)
 {
     sqlite3_stmt *st = sql_prepare(db, text, e);

@@ -20,6 +20,9 @@ bool sql_exec(sqlite3 *db, const char *text, struct err *e) ASSAY_MUST_CHECK;
 sqlite3_stmt *sql_prepare(sqlite3 *db, const char *text, struct err *e);
 /* Step a statement that returns no row, and reset it. */
 bool sql_run(sqlite3 *db, sqlite3_stmt *st, const char *what, struct err *e) ASSAY_MUST_CHECK;
+/* The same once, for a text with one parameter or two. */
+bool sql_run_with(sqlite3 *db, const char *text, int64_t first, int64_t second,
+                  struct err *e) ASSAY_MUST_CHECK;
 /* One integer of a statement without parameters. */
 bool sql_int(sqlite3 *db, const char *text, int64_t *out, struct err *e) ASSAY_MUST_CHECK;
 void sql_bind_blob(sqlite3_stmt *st, int at, const void *p, size_t n); /* borrowed */
