@@ -32,6 +32,14 @@ static struct span cut(struct span s)
     return span_sub(s, 0, n);
 }
 
+bool record_source_ok(const char *source, struct err *e)
+{
+    struct span s = span_str(source);
+    if (s.n > TEXT_MAX)
+        return err_set(e, ERR_USAGE, "--source: at most %d bytes, not %zu", TEXT_MAX, s.n);
+    return utf8_invalid(s) == TEXT_VALID || err_set(e, ERR_USAGE, "--source is not UTF-8 text");
+}
+
 static void put_text(struct json_writer *w, const char *key, struct span s)
 {
     if (s.n == 0)
@@ -262,6 +270,8 @@ static int run_record(const struct call *call)
                 "--log FOLDER says which log to record in; make one by assay log init");
         return usage_error(call->command, &e);
     }
+    if (!record_source_ok(args->source, &e))
+        return usage_error(call->command, &e);
     if (!log_is_there(args->log, &e))
         return cli_error(&e);
     if (!subject_open(&s, call->operands[0], &options, &e))

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/json_out.h"
 #include "cli/progress.h"
+#include "cli/record_model.h"
 #include "cli/show.h"
 
 enum { DATA_ARENA = 256 << 20, BODY_MAX = 4 << 20, BODY_ROOM = 60000 };
@@ -204,7 +205,8 @@ static int run_dataset(const struct call *call)
         arena_free(w.a);
         return EXIT_USAGE;
     }
-    bool ok = (w.a || err_set(&e, ERR_MEMORY, "out of memory")) && log_is_there(w.args->log, &e) &&
+    bool ok = (w.a || err_set(&e, ERR_MEMORY, "out of memory")) &&
+              record_source_ok(w.args->source, &e) && log_is_there(w.args->log, &e) &&
               load_tokenizer(&w, &e) && read_data(&w, call->operands[0], &e) && record_data(&w, &e);
     if (ok) {
         if (w.args->json)

@@ -88,8 +88,12 @@ static bool variables(struct job *j, struct json *out, struct err *e)
         err_in_file(e, j->args->chat);
         return false;
     }
-    if (json_type(*out) == JSON_OBJECT)
+    if (json_type(*out) == JSON_OBJECT && json_type(json_get(*out, "messages")) == JSON_ARRAY)
         return true;
+    if (json_type(*out) != JSON_ARRAY)
+        return err_at(e, ERR_FORMAT, j->args->chat, ERR_NO_OFFSET,
+                      "no messages: expected a list of them, or an object whose member messages "
+                      "is one");
     buf_init(&b, text.n + 32);
     buf_printf(&b, "{\"messages\":%.*s}", (int)text.n, (const char *)text.p);
     struct span wrapped = arena_span(j->arena, buf_span(&b));
@@ -263,8 +267,11 @@ static int run_tokenize(const struct call *call)
     struct job j = {.call = call, .args = call->args, .arena = arena_new(DOCUMENT_MEMORY)};
     struct err e = ERR_INIT;
     int status = EXIT_PASS;
-    if (j.args->decode && j.args->chat) {
-        (void)err_set(&e, ERR_USAGE, "--decode and --chat exclude each other");
+    bool both = j.args->decode && j.args->chat;
+    if (both || (j.args->chat && call->count > 1)) {
+        (void)err_set(&e, ERR_USAGE,
+                      both ? "--decode and --chat exclude each other"
+                           : "--chat FILE takes the place of TEXT");
         arena_free(j.arena);
         return usage_error(call->command, &e);
     }

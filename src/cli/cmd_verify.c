@@ -191,8 +191,6 @@ static bool verify_folder(struct work *w, const char *path, struct err *e)
     }
     if (!is_there(w, path, "checkpoint"))
         return err_set(e, ERR_FORMAT, "neither a log (log.db) nor an export (checkpoint, tile)");
-    if (w->args->older.count)
-        return err_set(e, ERR_USAGE, "--older goes with a log, not with an export");
     w->j->what = EVIDENCE_EXPORT;
     return verify_export(&w->j->v, path, &w->trust, w->a, e);
 }
@@ -239,12 +237,43 @@ static bool verify_file(struct work *w, const char *path, struct err *e)
                   why.text);
 }
 
+/* An option that would be passed over promises a check that nobody makes. */
+static bool options_fit(const struct verify_args *a, struct err *e)
+{
+    const char *of_model = a->certificates.count ? "--ca"
+                           : a->unsigned_files   ? "--unsigned-files"
+                           : a->no_cache         ? "--no-cache"
+                                                 : NULL;
+    const char *of_log = a->policy        ? "--policy"
+                         : a->require     ? "--require"
+                         : a->older.count ? "--older"
+                         : a->log         ? "--log"
+                         : a->model       ? "--model"
+                                          : NULL;
+    if (a->signature && of_log)
+        return err_set(e, ERR_USAGE, "%s does not go with --signature", of_log);
+    if (!a->signature && of_model)
+        return err_set(e, ERR_USAGE, "%s goes with --signature FILE", of_model);
+    return true;
+}
+
+/* What was found is no log, or no report. */
+static bool found_fits(const struct work *w, struct err *e)
+{
+    if (w->args->older.count && (w->report.n || w->j->what != EVIDENCE_LOG))
+        return err_set(e, ERR_USAGE, "--older goes with a log");
+    if (!w->report.n && (w->args->log || w->args->model))
+        return err_set(e, ERR_USAGE, "--log and --model go with a report");
+    return true;
+}
+
 static bool judge(struct work *w, const char *path, struct err *e)
 {
     struct stat st;
     if (stat(path, &st) != 0)
         return err_errno(e, path, "cannot be opened");
-    bool ok = set_trust(w, e) && (S_ISDIR(st.st_mode) ? verify_folder : verify_file)(w, path, e);
+    bool ok = set_trust(w, e) && (S_ISDIR(st.st_mode) ? verify_folder : verify_file)(w, path, e) &&
+              found_fits(w, e);
     err_in_file(e, path);
     return ok;
 }
@@ -252,9 +281,11 @@ static bool judge(struct work *w, const char *path, struct err *e)
 static int run_verify(const struct call *call)
 {
     const struct verify_args *args = call->args;
+    struct err e = ERR_INIT;
+    if (!options_fit(args, &e))
+        return usage_error(call->command, &e);
     if (args->signature)
         return verify_signature(call, args);
-    struct err e = ERR_INIT;
     struct judged j = {.path = call->operands[0]};
     struct work w = {.args = args, .j = &j, .a = arena_new(VERIFY_ARENA)};
     bool ok = w.a ? judge(&w, call->operands[0], &e) : err_set(&e, ERR_MEMORY, "out of memory");

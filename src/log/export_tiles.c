@@ -270,6 +270,12 @@ static bool extends_old(struct run *r, const struct checkpoint *ours, struct are
     struct span bytes;
     struct note n;
     struct checkpoint old;
+    snprintf(r->path, sizeof r->path, "%s/log.db", r->folder);
+    if (lstat(r->path, &st) == 0)
+        return err_at(
+            e, ERR_CONFIG, r->folder, ERR_NO_OFFSET,
+            "a log lies there, and what is published must not lie beside its keys; choose "
+            "another folder");
     snprintf(r->path, sizeof r->path, "%s/checkpoint", r->folder);
     if (lstat(r->path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
         return errno == ENOENT || err_errno(e, r->folder, "is not a folder");
