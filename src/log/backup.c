@@ -143,7 +143,11 @@ bool log_backup(const char *folder, const char *to, bool keyring, struct log_bac
                 struct err *e)
 {
     struct backup b = {.folder = folder, .to = to, .with_keyring = keyring};
+    struct log_reader *source = NULL;
     *out = (struct log_backed_up){.keyring = keyring};
+    if (!log_reader_open(&source, folder, e)) /* is one */
+        return false;
+    log_reader_close(source);
     if (mkdir(to, 0700) != 0)
         return err_errno(e, to, "the backup's folder cannot be made");
     b.arena = arena_new((size_t)8 * KEYRING_MAX);
@@ -152,5 +156,7 @@ bool log_backup(const char *folder, const char *to, bool keyring, struct log_bac
     if (b.arena)
         arena_wipe(b.arena);
     arena_free(b.arena);
+    if (!ok)
+        (void)rmdir(to); /* when nothing was copied, so that the same command may be tried again */
     return ok;
 }
