@@ -110,9 +110,18 @@ struct dense {
 };
 void numerics_dense(const struct dense *d, size_t n0, size_t n1);
 
-/* y[d] = sum over p = 0..n-1, in order, of weight[p] * v[p][d] by fused multiply-add; v holds
- * n rows of `size` binary16 numbers. */
-void numerics_mix(float *y, const float *weight, const uint16_t *v, size_t size, size_t n);
+/*
+ * y[h][d] = sum over p = 0..n-1, in order, of weight[h][p] * v[p][d] by fused multiply-add, for
+ * each of the heads h; v holds n rows of `size` binary16 numbers.
+ */
+struct mix {
+    float *y;
+    const float *weight;
+    size_t y_stride, weight_stride, heads;
+    const uint16_t *v;
+    size_t size, n;
+};
+void numerics_mix(const struct mix *m);
 
 /* y (cols x rows) = x (rows x cols) transposed. */
 void numerics_transpose(float *y, const float *x, size_t rows, size_t cols);

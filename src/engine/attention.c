@@ -121,9 +121,16 @@ static void look(void *arg, uint32_t i, unsigned worker)
         if (c->attention_cap > 0)
             numerics_softcap(s, c->attention_cap, n);
         (void)numerics_softmax(s, n, &sum);
-        float *y = f->att + ((size_t)r * c->heads + (size_t)kv * group + g) * c->head;
-        numerics_mix(y, s, k->rows[r].cache->v + at, c->head, n);
     }
+    struct mix m = {.y = f->att + ((size_t)r * c->heads + (size_t)kv * group) * c->head,
+                    .y_stride = c->head,
+                    .weight = scores,
+                    .weight_stride = c->context,
+                    .heads = group,
+                    .v = k->rows[r].cache->v + at,
+                    .size = c->head,
+                    .n = n};
+    numerics_mix(&m);
 }
 
 void attention(struct forward *f, const struct row *rows, uint32_t n, uint32_t layer)

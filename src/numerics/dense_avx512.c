@@ -29,6 +29,18 @@ TARGET_AVX512 ALWAYS_INLINE float tree(__m512 v)
     return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
 }
 
+/* The trees of four at once, lane for lane the same sums. */
+TARGET_AVX512 ALWAYS_INLINE __m128 trees(__m512 v, __m512 w, __m512 x, __m512 y)
+{
+    const __m512i firsts = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 8, 4, 0);
+    __m512 a = _mm512_add_ps(_mm512_shuffle_f32x4(v, w, 0x44), _mm512_shuffle_f32x4(v, w, 0xee));
+    __m512 b = _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x44), _mm512_shuffle_f32x4(x, y, 0xee));
+    __m512 c = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+    c = _mm512_add_ps(c, _mm512_permute_ps(c, 0x4e));
+    c = _mm512_add_ps(c, _mm512_permute_ps(c, 0xb1));
+    return _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, c));
+}
+
 TARGET_AVX512 ALWAYS_INLINE void tile(const struct dense *d, enum dtype t, size_t n, size_t m,
                                       int rows, int columns)
 {
@@ -53,6 +65,12 @@ TARGET_AVX512 ALWAYS_INLINE void tile(const struct dense *d, enum dtype t, size_
                 acc[r][c] = _mm512_fmadd_ps(wide[r], one, acc[r][c]);
         }
     }
+    if (rows == ROWS && i == d->k) {
+        for (int c = 0; c < columns; c++)
+            _mm_storeu_ps(d->y + (m + (size_t)c) * d->y_stride + n,
+                          trees(acc[0][c], acc[1][c], acc[2][c], acc[3][c]));
+        return;
+    }
     for (int r = 0; r < rows; r++) {
         for (int c = 0; c < columns; c++) {
             float *y = d->y + (m + (size_t)c) * d->y_stride + n + (size_t)r;
@@ -67,12 +85,14 @@ TARGET_AVX512 ALWAYS_INLINE void tile(const struct dense *d, enum dtype t, size_
     }
 }
 
-/* All columns of `rows` rows. */
+/* All columns of `rows` rows; eight, the queries that often share a key, are two tiles of four. */
 TARGET_AVX512 ALWAYS_INLINE void strip(const struct dense *d, enum dtype t, size_t n, int rows)
 {
     size_t m = 0;
-    for (; m + COLUMNS <= d->batch; m += COLUMNS)
+    for (; m + COLUMNS <= d->batch && d->batch - m != 8; m += COLUMNS)
         tile(d, t, n, m, rows, COLUMNS);
+    for (; m + 4 <= d->batch; m += 4)
+        tile(d, t, n, m, rows, 4);
     for (; m + 2 <= d->batch; m += 2)
         tile(d, t, n, m, rows, 2);
     if (m < d->batch)

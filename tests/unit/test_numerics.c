@@ -238,8 +238,53 @@ static void products_have_the_same_bits_on_every_instruction_set(void **unused)
     static const size_t ks[] = {1, 15, 16, 17, 64, 172, 256};
     for (size_t t = 0; t < 3; t++) {
         for (size_t k = 0; k < sizeof ks / sizeof *ks; k++) {
-            for (size_t batch = 1; batch <= 14; batch += batch < 7 ? 1 : 3)
+            for (size_t batch = 1; batch <= 14; batch += batch < 8 ? 1 : 3)
                 dense_case(types[t], 13, ks[k], batch);
+        }
+    }
+}
+
+static void mix_case(size_t heads, size_t size, size_t n)
+{
+    float *weight = random_floats(heads * n), *wide = random_floats(n * size);
+    float *want = random_floats(heads * size), *got = random_floats(heads * size);
+    uint16_t *v = malloc(n * size * sizeof *v);
+    assert_non_null(v);
+    numerics_to_half(v, wide, n * size);
+    struct mix m = {.weight = weight,
+                    .weight_stride = n,
+                    .heads = heads,
+                    .v = v,
+                    .y_stride = size,
+                    .size = size,
+                    .n = n};
+    for (size_t h = 0; h < heads; h++) { /* the definition */
+        for (size_t d = 0; d < size; d++) {
+            float acc = 0.0f;
+            for (size_t p = 0; p < n; p++)
+                acc = fmaf(weight[h * n + p], numerics_from_half(v[p * size + d]), acc);
+            want[h * size + d] = acc;
+        }
+    }
+    for (int isa = NUMERICS_SCALAR; isa < NUMERICS_ISAS; isa++) {
+        numerics_limit((enum numerics_isa)isa);
+        memset(got, 0x55, heads * size * sizeof *got);
+        m.y = got;
+        numerics_mix(&m);
+        assert_memory_equal(want, got, heads * size * sizeof *got);
+    }
+    numerics_limit(NUMERICS_AVX512);
+    free(weight), free(wide), free(want), free(got), free(v);
+}
+
+static void heads_that_share_values_have_the_bits_of_one_alone(void **unused)
+{
+    (void)unused;
+    static const size_t sizes[] = {1, 16, 20, 64, 80, 128};
+    for (size_t heads = 1; heads <= 9; heads++) {
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            for (size_t n = 1; n <= 40; n += 13)
+                mix_case(heads, sizes[s], n);
         }
     }
 }
@@ -316,6 +361,7 @@ int main(void)
         cmocka_unit_test(halves_are_the_processors),
         cmocka_unit_test(rows_have_the_same_bits_on_every_instruction_set),
         cmocka_unit_test(products_have_the_same_bits_on_every_instruction_set),
+        cmocka_unit_test(heads_that_share_values_have_the_bits_of_one_alone),
         cmocka_unit_test(transpose_moves_every_element),
         cmocka_unit_test(a_team_does_every_job_once),
         cmocka_unit_test(a_thread_leaves_its_core_and_may_come_back),
