@@ -57,27 +57,40 @@ bool sql_run(sqlite3 *db, sqlite3_stmt *st, const char *what, struct err *e)
     return ok;
 }
 
-bool sql_run_with(sqlite3 *db, const char *text, int64_t first, int64_t second, struct err *e)
+/* With as many of the two as the text has parameters. */
+static sqlite3_stmt *prepare_with(sqlite3 *db, const char *text, int64_t first, int64_t second,
+                                  struct err *e)
 {
     sqlite3_stmt *st = sql_prepare(db, text, e);
-    if (!st)
-        return false;
-    sqlite3_bind_int64(st, 1, first);
-    if (sqlite3_bind_parameter_count(st) > 1)
+    if (st && sqlite3_bind_parameter_count(st) > 0)
+        sqlite3_bind_int64(st, 1, first);
+    if (st && sqlite3_bind_parameter_count(st) > 1)
         sqlite3_bind_int64(st, 2, second);
-    bool ok = sql_run(db, st, "changing the log", e);
+    return st;
+}
+
+bool sql_run_with(sqlite3 *db, const char *text, int64_t first, int64_t second, struct err *e)
+{
+    sqlite3_stmt *st = prepare_with(db, text, first, second, e);
+    bool ok = st && sql_run(db, st, "changing the log", e);
+    sqlite3_finalize(st);
+    return ok;
+}
+
+bool sql_int_with(sqlite3 *db, const char *text, int64_t first, int64_t second, int64_t *out,
+                  struct err *e)
+{
+    sqlite3_stmt *st = prepare_with(db, text, first, second, e);
+    bool ok = st && (sqlite3_step(st) == SQLITE_ROW || sql_fail(db, "reading the database", e));
+    if (ok)
+        *out = sqlite3_column_int64(st, 0);
     sqlite3_finalize(st);
     return ok;
 }
 
 bool sql_int(sqlite3 *db, const char *text, int64_t *out, struct err *e)
 {
-    sqlite3_stmt *st = sql_prepare(db, text, e);
-    bool ok = st && (sqlite3_step(st) == SQLITE_ROW || sql_fail(db, "reading the database", e));
-    if (ok)
-        *out = sqlite3_column_int64(st, 0);
-    sqlite3_finalize(st);
-    return ok;
+    return sql_int_with(db, text, 0, 0, out, e);
 }
 
 void sql_bind_blob(sqlite3_stmt *st, int at, const void *p, size_t n)

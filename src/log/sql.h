@@ -25,6 +25,8 @@ bool sql_run_with(sqlite3 *db, const char *text, int64_t first, int64_t second,
                   struct err *e) ASSAY_MUST_CHECK;
 /* One integer of a statement without parameters. */
 bool sql_int(sqlite3 *db, const char *text, int64_t *out, struct err *e) ASSAY_MUST_CHECK;
+bool sql_int_with(sqlite3 *db, const char *text, int64_t first, int64_t second, int64_t *out,
+                  struct err *e) ASSAY_MUST_CHECK;
 void sql_bind_blob(sqlite3_stmt *st, int at, const void *p, size_t n); /* borrowed */
 struct span sql_blob(sqlite3_stmt *st, int at);                        /* until the next step */
 

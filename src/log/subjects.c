@@ -201,29 +201,13 @@ bool content_key_of(sqlite3 *db, uint64_t seq, int64_t *subject, struct seal_wra
 
 /* ---- how much an erasure changes ---- */
 
-static bool number_for(sqlite3 *db, const char *text, int64_t first, int64_t second, int64_t *out,
-                       struct err *e)
-{
-    sqlite3_stmt *st = sql_prepare(db, text, e);
-    if (!st)
-        return false;
-    sqlite3_bind_int64(st, 1, first);
-    if (sqlite3_bind_parameter_count(st) > 1)
-        sqlite3_bind_int64(st, 2, second);
-    bool ok = sqlite3_step(st) == SQLITE_ROW || sql_fail(db, "measuring an erasure", e);
-    if (ok)
-        *out = sqlite3_column_int64(st, 0);
-    sqlite3_finalize(st);
-    return ok;
-}
-
 static bool content_bytes(sqlite3 *db, uint64_t seq, int64_t *out, struct err *e)
 {
     int64_t from = (int64_t)(seq * LOG_PLACES);
-    return number_for(db,
-                      "SELECT coalesce(sum(length(ciphertext)), 0) FROM content WHERE id >= ?1 "
-                      "AND id < ?2",
-                      from, from + LOG_PLACES, out, e);
+    return sql_int_with(db,
+                        "SELECT coalesce(sum(length(ciphertext)), 0) FROM content WHERE id >= ?1 "
+                        "AND id < ?2",
+                        from, from + LOG_PLACES, out, e);
 }
 
 bool erasure_pages(sqlite3 *db, const uint64_t *entries, size_t count, int64_t anew, uint64_t *out,
@@ -238,7 +222,7 @@ bool erasure_pages(sqlite3 *db, const uint64_t *entries, size_t count, int64_t a
         *out += (uint64_t)bytes / PAGE_BYTES;
     }
     if (!sql_int(db, "SELECT count(*) FROM subject", &subjects, e) ||
-        !number_for(db, keys, anew, anew != 0, &others, e))
+        !sql_int_with(db, keys, anew, anew != 0, &others, e))
         return false;
     *out += ROW_PAGES * (count + (uint64_t)subjects + (uint64_t)others);
     return true;
