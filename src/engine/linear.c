@@ -19,7 +19,8 @@ struct work {
     unsigned count;
     uint32_t chunk[TARGETS]; /* rows of a job */
     uint32_t first[TARGETS]; /* job */
-    enum activation kind;    /* of make_ready */
+    uint32_t jobs, threads;
+    enum activation kind; /* of make_ready */
     size_t cols;
 };
 
@@ -73,10 +74,24 @@ static void adapters_high(void *arg, uint32_t m, unsigned worker)
     }
 }
 
-static void multiply(void *arg, uint32_t i, unsigned worker)
+/*
+ * Which job the i-th to be taken is: threads that take turns each go through a part of their own, so
+ * that the group that a kernel fetches while it computes (src/numerics/packed.h) is the thread's
+ * next. A single row is read as memory has it.
+ */
+static uint32_t job_of(const struct work *w, uint32_t i)
+{
+    uint32_t part = i % w->threads, each = w->jobs / w->threads, more = w->jobs % w->threads;
+    if (w->n <= FEW)
+        return i;
+    return part * each + (part < more ? part : more) + i / w->threads;
+}
+
+static void multiply(void *arg, uint32_t taken, unsigned worker)
 {
     const struct work *w = arg;
     unsigned k = w->count - 1;
+    uint32_t i = job_of(w, taken);
     (void)worker;
     while (i < w->first[k])
         k--;
@@ -124,6 +139,8 @@ void linear(struct forward *f, const float *x, size_t x_stride, uint32_t n,
         w.chunk[k] = chunk_of(m->rows, n, threads);
         jobs += (uint32_t)((m->rows + w.chunk[k] - 1) / w.chunk[k]);
     }
+    w.jobs = jobs;
+    w.threads = threads;
     team_run(f->team, jobs, multiply, &w);
     for (unsigned k = 0; k < count; k++) {
         struct work one = w;
