@@ -82,12 +82,23 @@ static void comma(struct buf *b)
 }
 
 /* Tokens whose texts are equal would be one member: the likeliest stands there. */
-static bool stands_before(const struct engine_answer *a, const struct engine_token *t, size_t i)
+static bool stands_before(const struct engine_answer *a, const struct engine_token *t, uint32_t id,
+                          size_t i)
 {
     for (size_t k = 0; k < i; k++)
-        if (span_eq(token_of(a, t->top[k].id).bytes, token_of(a, t->top[i].id).bytes))
+        if (span_eq(token_of(a, t->top[k].id).bytes, token_of(a, id).bytes))
             return true;
     return false;
+}
+
+static void put_top(struct json_writer *w, const struct engine_answer *a, uint32_t id,
+                    float logprob)
+{
+    struct buf text;
+    spell(&text, token_of(a, id).bytes, "bytes:");
+    jw_key_span(w, buf_span(&text));
+    jw_double(w, (double)logprob);
+    buf_free(&text);
 }
 
 /* A token and where its text stands. */
@@ -107,21 +118,17 @@ static void put_place(struct engine_answer *a, uint32_t id)
 static void put_likelihood(struct engine_answer *a, const struct engine_token *t)
 {
     struct json_writer w;
-    struct buf text;
     comma(&a->logprobs);
     jw_init(&w, json_sink_buf, &a->logprobs, false);
     jw_double(&w, (double)t->logprob);
     comma(&a->tops);
     jw_init(&w, json_sink_buf, &a->tops, false);
     jw_object(&w);
-    for (size_t i = 0; i < t->top_count; i++) {
-        if (stands_before(a, t, i))
-            continue;
-        spell(&text, token_of(a, t->top[i].id).bytes, "bytes:");
-        jw_key_span(&w, buf_span(&text));
-        jw_double(&w, (double)t->top[i].logprob);
-        buf_free(&text);
-    }
+    for (size_t i = 0; i < t->top_count; i++)
+        if (!stands_before(a, t, t->top[i].id, i))
+            put_top(&w, a, t->top[i].id, t->top[i].logprob);
+    if (!stands_before(a, t, t->id, t->top_count)) /* OpenAI's: the token itself is always there */
+        put_top(&w, a, t->id, t->logprob);
     jw_end_object(&w);
 }
 

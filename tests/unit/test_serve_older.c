@@ -76,7 +76,12 @@ static void prompt_given_back_has_the_likelihoods_that_an_answer_had(void **stat
         b = json_text(json_at(json_path(again, "logprobs", "top_logprobs", NULL), prompt + i));
         assert_true(span_eq(a, b));
     }
-    assert_int_equal(json_count(json_path(again, "logprobs", "tokens", NULL)), prompt + 5);
+    struct json tokens = json_path(again, "logprobs", "tokens", NULL);
+    assert_int_equal(json_count(tokens), prompt + 5);
+    for (size_t i = 1; i < prompt + 5; i++) { /* also where two others are likelier */
+        struct json top = json_at(json_path(again, "logprobs", "top_logprobs", NULL), i);
+        assert_int_equal(json_type(json_get_span(top, text_at(json_at(tokens, i)))), JSON_NUMBER);
+    }
     is_text(json_get(again, "finish_reason"), "length");
     buf_free(&ids);
 }
