@@ -611,15 +611,43 @@ bool form_takes(const struct engine_form *f, uint32_t node, struct span text)
     return t.depth == 0 || in_frame(f, &t, ',') == BEFORE;
 }
 
-bool form_in_free_string(const struct form_state *s)
+/* Within a string, so that only a quote ends it; *room: characters that may follow whatever they are. */
+static bool within_string(const struct engine_form *form, const struct form_thread *t,
+                          uint32_t *room)
 {
+    if (t->depth == 0)
+        return false;
+    const struct form_frame *f = &t->frame[t->depth - 1];
+    const struct form_node *node = &form->node[f->node];
+    *room = 0;
+    if (node->kind == FORM_LITERALS)
+        return said_of(f) != 0 && node->item[item_of(f)].text.p[0] == '"';
+    if (node->kind == FORM_REGULAR)
+        return f->state == OPEN && automaton_next(node->automaton, 0, '"') != AUTOMATON_NONE;
+    if (node->kind != FORM_TEXTUAL || f->state != IN_STRING)
+        return false;
+    *room = node->max == UINT32_MAX ? UINT32_MAX : node->max - f->count;
+    return true;
+}
+
+bool form_in_strings(const struct form_state *s, uint32_t *room)
+{
+    uint32_t one;
+    *room = 0;
     for (uint16_t i = 0; i < s->count; i++) {
-        const struct form_thread *t = &s->thread[i];
-        const struct form_frame *f = &t->frame[t->depth ? t->depth - 1 : 0];
-        const struct form_node *node = &s->form->node[f->node];
-        if (t->depth != 0 && node->kind == FORM_TEXTUAL && f->state == IN_STRING &&
-            node->max == UINT32_MAX)
-            return true; /* the other ways of reading may end here */
+        if (!within_string(s->form, &s->thread[i], &one))
+            return false;
+        *room = one > *room ? one : *room;
     }
-    return false;
+    return s->count != 0;
+}
+
+void form_copy_one(struct form_state *to, const struct form_state *from, uint16_t thread)
+{
+    to->form = from->form;
+    to->count = 1;
+    to->begun = from->begun;
+    to->over = to->free = false;
+    to->said = 0;
+    copy_thread(&to->thread[0], &from->thread[thread]);
 }

@@ -118,8 +118,11 @@ bool form_push(struct form_state *s, struct span bytes, bool framing);
 bool form_takes(const struct engine_form *f, uint32_t node, struct span text);
 /* Whether a value of a node, which is no union, may begin with an octet. */
 bool form_may_begin(const struct form_node *node, uint8_t c);
-/* Whether any character but quotes and backslashes may follow, and as many as one likes. */
-bool form_in_free_string(const struct form_state *s);
+/* Whether all ways of reading are within a string, which only a quote ends; *room: as many characters may
+ * follow, whatever they are but quotes and backslashes. */
+bool form_in_strings(const struct form_state *s, uint32_t *room);
+/* One way of reading alone. */
+void form_copy_one(struct form_state *to, const struct form_state *from, uint16_t thread);
 
 /* ---- form_free.c ---- */
 

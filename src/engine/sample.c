@@ -197,17 +197,31 @@ static bool can_follow(struct sampler *s, const struct form_state *form, uint32_
     return octets.n == 0 ? form->free : form_push(s->then, octets, control);
 }
 
+/* The same within strings, of octets that end none: one way of reading is enough, and most have it. */
+static bool string_goes_on(struct sampler *s, const struct form_state *form, struct span octets)
+{
+    for (uint16_t i = 0; i < form->count; i++) {
+        form_copy_one(s->then, form, i);
+        if (form_push(s->then, octets, false))
+            return true;
+    }
+    return false;
+}
+
 /* What cannot follow in the form cannot be drawn. */
 static void hold(struct sampler *s, const struct form_state *form)
 {
     struct form_octet_set plain = {{0}}, framing = {{0}};
-    bool free_string = form_in_free_string(form), control;
+    uint32_t room;
+    bool strings = form_in_strings(form, &room), control;
     first_octets(s, form, &plain, &framing);
     for (uint32_t i = 0; i < s->vocabulary; i++) {
         struct span octets = form_octets(s->tokenizer, i, &control);
         bool can =
             octets.n != 0 ? form_set_has(control ? &framing : &plain, octets.p[0]) : form->free;
-        if (can && octets.n > 1 && !(free_string && !control && is_plain(octets)))
+        if (can && octets.n > 1 && strings && !control && is_plain(octets))
+            can = octets.n <= room || string_goes_on(s, form, octets);
+        else if (can && octets.n > 1)
             can = can_follow(s, form, i);
         if (!can)
             s->z[i] = -INFINITY;

@@ -567,22 +567,34 @@ static void each_of_many_that_begin_alike_is_taken(void **state)
     assert_null(union_of(FORM_THREADS + 1));
 }
 
-/* One way of reading on is enough for any character to follow. */
-static void strings_are_free_where_one_of_their_readings_is(void **state)
+/* In all ways of reading: nothing but a quote ends what was begun. */
+static void room_in_strings_is_that_of_the_widest(void **state)
 {
     (void)state;
-    struct form_state s;
-    form_begin(&s, good("{\"anyOf\":[" OBJECT("\"a\":{\"enum\":[\"xy\"]}") "}," OBJECT(
-                       "\"a\":{\"type\":\"string\"}") "}]}"));
+    uint32_t room;
+    struct form_state s, one;
+    form_begin(
+        &s,
+        good(
+            "{\"anyOf\":[" OBJECT("\"a\":{\"enum\":[\"xy\"]}") "}," OBJECT("\"a\":{\"type\":"
+                                                                           "\"string\",\"pattern\":"
+                                                                           "\"^x\"}") "}," OBJECT(
+                "\"a\":{\"type\":\"string\",\"maxLength\":9}") "}]}"));
     assert_true(form_push(&s, span_str("{\"a\":"), false));
-    assert_false(form_in_free_string(&s));
-    assert_true(form_push(&s, span_str("\"x"), false) && s.count == 2 && form_in_free_string(&s));
-    assert_true(form_push(&s, span_str("z"), false) && form_in_free_string(&s));
+    assert_false(form_in_strings(&s, &room));
+    assert_true(form_push(&s, span_str("\"x"), false) && s.count == 3);
+    assert_true(form_in_strings(&s, &room) && room == 8);
+    form_copy_one(&one, &s, 0);
+    assert_true(form_push(&one, span_str("y\""), false) && one.count == 1);
+    form_copy_one(&one, &s, 0);
+    assert_false(form_push(&one, span_str("z"), false));
+    assert_true(form_push(&s, span_str("z"), false) && s.count == 2);
     assert_true(form_push(&s, span_str("\""), false));
-    assert_false(form_in_free_string(&s));
-    form_begin(&s, good(OBJECT("\"a\":{\"type\":\"string\",\"maxLength\":9}") "}"));
-    assert_true(form_push(&s, span_str("{\"a\":\"x"), false));
-    assert_false(form_in_free_string(&s));
+    assert_false(form_in_strings(&s, &room));
+    form_begin(&s, good(OBJECT("\"a\":{\"type\":\"string\"}") "}"));
+    assert_true(form_push(&s, span_str("{\"a\":\""), false));
+    assert_true(form_in_strings(&s, &room) && room == UINT32_MAX);
+    assert_true(form_push(&s, span_str("\\"), false) && !form_in_strings(&s, &room));
 }
 
 /* ---- free text ---- */
@@ -725,7 +737,7 @@ int main(void)
         cmocka_unit_test(unions_beyond_the_bound_still_end),
         cmocka_unit_test(each_of_many_that_begin_alike_is_taken),
         cmocka_unit_test(values_stand_between_their_texts),
-        cmocka_unit_test(strings_are_free_where_one_of_their_readings_is),
+        cmocka_unit_test(room_in_strings_is_that_of_the_widest),
         cmocka_unit_test(text_is_free_until_a_call_begins),
         cmocka_unit_test(control_tokens_say_nothing_in_free_text_but_a_trigger),
         cmocka_unit_test(triggers_are_found_within_one_another),
