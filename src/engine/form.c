@@ -456,6 +456,8 @@ static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, 
     struct form_frame *f = &t->frame[t->depth - 1];
     const struct form_node *any = &s->form->node[f->node];
     uint32_t first = UINT32_MAX;
+    if (is_space(c))
+        return space(t);
     for (uint32_t i = 0; i < any->count; i++) {
         uint32_t value = any->item[i].value;
         const struct form_node *node = &s->form->node[value];
@@ -474,7 +476,7 @@ static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, 
         }
     }
     if (first == UINT32_MAX)
-        return is_space(c) ? space(t) : NOT;
+        return NOT;
     *f = (struct form_frame){.node = (uint16_t)first};
     return in_frame(s->form, t, c);
 }

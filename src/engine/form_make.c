@@ -247,6 +247,10 @@ static bool alternative(struct form_maker *m, struct json v, uint32_t *value, ui
         return false;
     if (!json_type(schema) || (begin.n == 0 && end.n != 0))
         return err_set(e, ERR_FORMAT, "a form has a schema, and texts around it or none");
+    if (begin.n && begin.p[0] != 0 && strchr(" \n\r\t", begin.p[0]) != NULL)
+        return err_set(e, ERR_FORMAT,
+                       "a text before a value does not begin with white space, which "
+                       "may stand before it");
     /* The ways in which one call may be written have one schema. */
     *value = m->last_node;
     if (!span_eq(json_text(schema), m->last) && !schema_node(m, schema, value, e))

@@ -573,13 +573,11 @@ static void room_in_strings_is_that_of_the_widest(void **state)
     (void)state;
     uint32_t room;
     struct form_state s, one;
-    form_begin(
-        &s,
-        good(
-            "{\"anyOf\":[" OBJECT("\"a\":{\"enum\":[\"xy\"]}") "}," OBJECT("\"a\":{\"type\":"
-                                                                           "\"string\",\"pattern\":"
-                                                                           "\"^x\"}") "}," OBJECT(
-                "\"a\":{\"type\":\"string\",\"maxLength\":9}") "}]}"));
+    form_begin(&s,
+               good("{\"anyOf\":[" OBJECT("\"a\":{\"enum\":[\"xy\"]}") "}," OBJECT(
+                   "\"a\":{\"type\":"
+                   "\"string\",\"pattern\":"
+                   "\"^x\"}") "}," OBJECT("\"a\":{\"type\":\"string\",\"maxLength\":9}") "}]}"));
     assert_true(form_push(&s, span_str("{\"a\":"), false));
     assert_false(form_in_strings(&s, &room));
     assert_true(form_push(&s, span_str("\"x"), false) && s.count == 3);
@@ -600,7 +598,7 @@ static void room_in_strings_is_that_of_the_widest(void **state)
 /* ---- free text ---- */
 
 #define NAMED(name, schema)                                                                        \
-    "{\"trigger\":\"<call>\",\"begin\":\"\\n" name " \",\"schema\":" schema ",\"end\":\"</"        \
+    "{\"trigger\":\"<call>\",\"begin\":\"" name " \",\"schema\":" schema ",\"end\":\"</"           \
     "call>\"}"
 #define ONE "{\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]}"
 #define CALLS "\"calls\":[" NAMED("f", ONE) "," NAMED("g", "{\"additionalProperties\":false}") "]"
@@ -634,7 +632,7 @@ static void text_is_free_until_a_call_begins(void **state)
         "<call<cal<call>\nf {\"a\": 12 }</call> and <call>\ng {}</call> so on </call>",
         "<call>\nf {\"a\"",
     };
-    static const char *const bad_ones[] = {"<call>f", "a<call>\nh", "<call>\nf {\"a\":\"",
+    static const char *const bad_ones[] = {"<call>x", "a<call>\nh", "<call>\nf {\"a\":\"",
                                            "<call>\ng {}</call><call>\ng {\"", "<call>\nf {}"};
     for (size_t i = 0; i < COUNT(good_ones); i++)
         if (!goes_on(&s, f, good_ones[i]) || s.over)
@@ -686,6 +684,7 @@ static void calls_without_a_trigger_are_none(void **state)
     assert_null(made("{\"calls\":[{\"schema\":{\"type\":\"object\"}}]}"));
     assert_null(made("{\"calls\":[]}"));
     assert_null(made("{}"));
+    assert_null(made("[{\"begin\":\"\\nf\",\"schema\":{\"type\":\"object\"}}]"));
     assert_null(made("{" CALLS ",\"again\":1}"));
     assert_null(
         made("{\"calls\":[{\"trigger\":\"a\",\"list\":1,\"schema\":{\"type\":\"object\"}}]}"));
