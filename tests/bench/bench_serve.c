@@ -4,6 +4,7 @@
  * and the word growth are the fifteen minutes of mixed load.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -83,6 +84,46 @@ static double fdatasync_ms(void)
     unlink(folder_path(&place, "sync"));
     qsort(ms, SYNCS, sizeof *ms, by_size);
     return ms[SYNCS / 2];
+}
+
+/* ---- what the machine itself takes ---- */
+
+struct spinner {
+    pthread_t thread;
+    long core;
+    double paused_ms, longest_ms; /* of stops above half a millisecond */
+};
+
+static void *spin(void *arg)
+{
+    enum { SPIN_MS = 300 };
+    struct spinner *s = arg;
+    pin(s->core);
+    uint64_t start = clock_monotonic(), last = start;
+    while (last - start < UINT64_C(1000000) * SPIN_MS) {
+        uint64_t now = clock_monotonic();
+        double gap = (double)(now - last) / 1e6;
+        s->paused_ms += gap > 0.5 ? gap : 0;
+        s->longest_ms = gap > s->longest_ms ? gap : s->longest_ms;
+        last = now;
+    }
+    s->paused_ms /= SPIN_MS;
+    return NULL;
+}
+
+/* Two threads that do nothing else, each on a core: for how much of the time one of them did not
+ * run, and the longest of it. On a virtual machine that is what its host gave to others. */
+static void look_for_pauses(double *share, double *longest_ms)
+{
+    struct spinner s[2] = {{.core = 0}, {.core = last_core()}};
+    for (int i = 0; i < 2; i++)
+        if (pthread_create(&s[i].thread, NULL, spin, &s[i]) != 0)
+            exit(1);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(s[i].thread, NULL);
+        *share += s[i].paused_ms;
+        *longest_ms = s[i].longest_ms > *longest_ms ? s[i].longest_ms : *longest_ms;
+    }
 }
 
 /* ---- the servers ---- */
@@ -239,13 +280,14 @@ static double full_load(unsigned port, pid_t server, double reference)
 
 /*
  * What the proxy adds when half of what it could do is asked of it: medians of stretches, each
- * with the upstream alone and the disk's sync beside it, for a second in which the machine does
- * something else says nothing of the proxy. The worst stretch is told.
+ * with the upstream alone, the disk's sync and the machine's pauses beside it, for a second in which
+ * the machine does something else says nothing of the proxy. The worst stretch is told.
  */
 static void half_load(unsigned port)
 {
     enum { STRETCHES = 5, P50 = 0, P99, SYNC, LATE, LATE_DIRECT, KINDS };
     double v[KINDS][STRETCHES], whole = seconds;
+    double share = 0, longest = 0;
     seconds = whole / 2;
     for (int i = 0; i < STRETCHES; i++) {
         struct load_result direct = load(STUB_PORT, 20, 5000);
@@ -256,6 +298,7 @@ static void half_load(unsigned port)
         v[P99][i] = r.p99_ms - direct.p99_ms;
         v[LATE][i] = r.late_p99_ms;
         v[LATE_DIRECT][i] = direct.late_p99_ms;
+        look_for_pauses(&share, &longest);
     }
     seconds = whole;
     for (int k = 0; k < KINDS; k++)
@@ -267,6 +310,8 @@ static void half_load(unsigned port)
     line("serve_5000_generator_late", v[LATE][mid], "ms", v[LATE_DIRECT][mid], 1, true);
     printf("medians of %d stretches of %.0f s; worst p99 %.2f ms, syncs %.2f to %.2f ms\n",
            STRETCHES, whole / 2, v[P99][STRETCHES - 1], v[SYNC][0], v[SYNC][STRETCHES - 1]);
+    printf("the machine's own pauses: %.1f %% of the time of two busy cores, up to %.2f ms\n",
+           100 * share / STRETCHES, longest);
 }
 
 static void calls(unsigned port, pid_t server)
