@@ -134,6 +134,7 @@ TARGET_VEC ALWAYS_INLINE void block32(enum dtype t, const uint8_t *g, int v, int
     const uint8_t *words = g + (has_minimum(t) ? 2 : 1) * LINE;
     vec q[SHARED][8];
     reals d[SHARED], least[SHARED];
+    d[SHARED - 1] = least[SHARED - 1] = reals_all(0); /* where there is one vector, of no use */
 #pragma GCC unroll 2
     for (int i = 0; i < vectors; i++) {
         d[i] = reals_halves(g + 2 * WIDTH * (v + i));
