@@ -219,6 +219,19 @@ static void say_json(struct out *o, const struct engine *g, const struct measure
     jo_finish(&w, o);
 }
 
+/* The first token of an answer comes with its prompt: the speed of one alone says nothing. */
+static bool lengths_fit(const struct bench_args *a, const struct engine *g, struct err *e)
+{
+    uint64_t context = engine_info(g)->context;
+    if (a->prompt.given && (a->prompt.value == 0 || a->prompt.value > context))
+        return err_set(e, ERR_USAGE, "--prompt: expected 1 to %" PRIu64 ", the model's context",
+                       context);
+    if (a->answer.given && (a->answer.value < 2 || a->answer.value > context))
+        return err_set(e, ERR_USAGE, "--answer: expected 2 to %" PRIu64 ", the model's context",
+                       context);
+    return true;
+}
+
 static int run_bench(const struct call *call)
 {
     const struct bench_args *args = call->args;
@@ -227,7 +240,7 @@ static int run_bench(const struct call *call)
     struct session s = {0};
     struct engine *g = NULL;
     struct err e = ERR_INIT;
-    bool ok = session_load(&g, call->operands[0], &args->engine, &e);
+    bool ok = session_load(&g, call->operands[0], &args->engine, &e) && lengths_fit(args, g, &e);
     for (unsigned i = 0; ok && i < rounds && !interrupted(); i++)
         ok = measure_engine(&m, g, args, i, &e) && measure_memory(&m, engine_info(g)->threads, &e);
     if (ok && args->log != NULL && !interrupted())

@@ -8,6 +8,11 @@
 
 enum { EVENTS = 128 };
 
+/* A vocabulary of these can write any JSON. */
+#define ASKING_CHARACTERS                                                                          \
+    " \n!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"                        \
+    "abcdefghijklmnopqrstuvwxyz{|}~"
+
 extern struct folder asking_place; /* of the log */
 extern struct arena *asking_arena; /* of the test that runs */
 

@@ -20,30 +20,27 @@
 #define TEMPLATE(marks)                                                                            \
     "{% for m in messages %}{{ m.content }}{% endfor %}{% if tools %}a5{% endif %}"                \
     "{% if false %}" marks "{% endif %}"
-#define CHARACTERS                                                                                 \
-    " \n!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"                        \
-    "abcdefghijklmnopqrstuvwxyz{|}~"
 
 /* Tokens 3 to 5 begin a call in the way of the model. */
 static const struct family_change hermes = {.template = TEMPLATE("<tool_call>"),
                                             .words = {"<tool_call>", "a<tool_call>\n",
                                                       "<tool_call>{"},
                                             .control = true,
-                                            .characters = CHARACTERS},
+                                            .characters = ASKING_CHARACTERS},
                                   llama = {.template = TEMPLATE("<|python_tag|>"),
                                            .words = {"<|python_tag|>", "{\"name\": \"f\"",
                                                      "{\"name\":\"g\",\""},
                                            .control = true,
-                                           .characters = CHARACTERS},
+                                           .characters = ASKING_CHARACTERS},
                                   list = {.template = TEMPLATE("[TOOL_CALLS]"),
                                           .words = {"[TOOL_CALLS]", "[TOOL_CALLS] [",
                                                     "a[TOOL_CALLS]"},
                                           .control = true,
-                                          .characters = CHARACTERS},
+                                          .characters = ASKING_CHARACTERS},
                                   bare = {.template = TEMPLATE("[TOOL_CALLS]"),
                                           .words = {"[TOOL_CALLS]", "[TOOL_CALLS]f[", "[ARGS]"},
                                           .control = true,
-                                          .characters = CHARACTERS};
+                                          .characters = ASKING_CHARACTERS};
 
 static const char *begins; /* a bias by which an answer begins with a call, or nearly */
 

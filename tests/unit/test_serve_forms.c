@@ -41,8 +41,7 @@ static int setup(void **state)
                     "{% if false %}<tool_call>{% endif %}",
         .words = {"<tool_call>", "y<tool_call>?", "z<tool_call>{\""},
         .control = true,
-        .characters = " \n!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
-                      "abcdefghijklmnopqrstuvwxyz{|}~"};
+        .characters = ASKING_CHARACTERS};
     (void)state;
     return asking_start(&change) ? 0 : -1;
 }

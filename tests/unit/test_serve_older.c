@@ -26,8 +26,7 @@ static int setup(void **state)
                     "%}<tool_call>{{ c.function.name }}/{{ c.function.arguments.city }}{% endfor "
                     "%}{% endfor %}{% if tools %}a5{% endif %}",
         .words = {CALL},
-        .characters = " \n!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
-                      "abcdefghijklmnopqrstuvwxyz{|}~"};
+        .characters = ASKING_CHARACTERS};
     (void)state;
     return asking_start(&change) ? 0 : -1;
 }
