@@ -28,7 +28,7 @@ FLAGS = $(BASE) $(WARN) $(OPT_$(VARIANT)) $(CFLAGS) -DASSAY_VERSION='"$(VERSION)
 LIBS := -levent_openssl -levent -lssl -lcrypto -lcurl -lsqlite3 -lyaml -lz -lm
 
 programs = $(patsubst tests/$(1)/%.c,$(B)/$(1)/%,$(sort $(wildcard tests/$(1)/$(2)*.c)))
-SRC  := $(sort $(wildcard src/*/*.c))
+SRC  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 LIB  := $(patsubst %.c,$(B)/%.o,$(filter-out src/cli/main.c src/verifier/main.c,$(SRC)))
 SUPPORT := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 UNIT  := $(call programs,unit,test_)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 struct scale {
     const char *name, *help;

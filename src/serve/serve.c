@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "assay/base/file.h"
-#include "serve/receipts.h"
+#include "serve/handlers/receipts.h"
 #include "serve/service.h"
 
 enum { LINE_MAX_BYTES = 4096, SECOND_MS = 1000, RECEIPTS_MAX = 64 };

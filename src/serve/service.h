@@ -10,11 +10,11 @@
 #include "assay/listener.h"
 #include "assay/transfer.h"
 #include "serve/errands.h"
-#include "serve/facts.h"
-#include "serve/gate.h"
+#include "serve/call/facts.h"
+#include "serve/call/gate.h"
 #include "serve/metrics.h"
-#include "serve/settings.h"
-#include "serve/usage.h"
+#include "serve/config/settings.h"
+#include "serve/call/usage.h"
 
 struct service;
 struct call;
@@ -41,7 +41,7 @@ struct guest {
     void (*drained)(struct guest *g); /* NULL: nobody asks */
 };
 
-/* ---- endpoints: endpoints.c ---- */
+/* ---- endpoints: front/endpoints.c ---- */
 
 enum endpoint_kind {
     ENDPOINT_CALL, /* goes to a model: recorded, through the gate */
@@ -60,14 +60,14 @@ struct endpoint {
     enum exchange_api api;
     const char *suffix; /* behind an upstream's URL */
     const char *const
-        *wanted; /* members that a request must have, and their types; see request.c */
+        *wanted; /* members that a request must have, and their types; see call/request.c */
     bool admin;
 };
 
 /* NULL: there is none; *other_method: but the path exists. */
 const struct endpoint *endpoint_find(const struct http_request *r, bool *other_method);
 
-/* ---- who asks: auth.c ---- */
+/* ---- who asks: front/auth.c ---- */
 
 struct caller {
     const struct key_config *key; /* NULL: anonymous */
@@ -92,7 +92,7 @@ const char *budget_take(struct service *s, const struct key_config *k);
 void budget_spend(struct service *s, const struct key_config *k, uint64_t tokens, uint64_t sealed);
 void budgets_free(struct service *s);
 
-/* ---- refused before they were calls: refused.c ---- */
+/* ---- refused before they were calls: front/refused.c ---- */
 
 enum refusal { REFUSED_UNAUTHENTICATED, REFUSED_MALFORMED, REFUSED_LIMITED, REFUSALS };
 
@@ -106,7 +106,7 @@ void refused_count(struct service *s, enum refusal what);
 /* Once a second: what was counted becomes one leaf. */
 void refused_write(struct service *s);
 
-/* ---- upstreams' health: pick.c ---- */
+/* ---- upstreams' health: upstream/pick.c ---- */
 
 struct circuit {
     unsigned failures;      /* in a row */
@@ -135,7 +135,7 @@ struct backend {
 };
 extern const struct backend upstream_backend, engine_backend;
 
-/* ---- a call: call.c ---- */
+/* ---- a call: call/call.c ---- */
 
 enum call_state {
     CALL_PREPARING, /* in a thread; its memory stays until call_prepared */
@@ -210,16 +210,16 @@ void call_finished(struct call *c, const struct log_receipt *r);
 /* Asked when the outcome is written: the status that the client gets; 0: it is not there. */
 unsigned call_status(struct call *c);
 void call_log_failed(struct call *c, const struct err *why);
-/* The upstream's word: upstream.c. */
+/* The upstream's word: upstream/upstream.c. */
 void call_upstream_head(struct call *c, unsigned status, struct span lines);
 bool call_upstream_data(struct call *c, struct span bytes);
 void call_upstream_done(struct call *c, const struct transfer_result *r);
-/* The engine's word: engine_call.c. */
+/* The engine's word: engine/backend.c. */
 void call_answer_whole(struct call *c);
 void call_give_up(struct call *c, enum exchange_result result, const char *error);
 void call_stopped(struct call *c);
 
-/* ---- the way to an upstream: upstream.c, pick.c ---- */
+/* ---- the way to an upstream: upstream/ ---- */
 
 /* The targets of a model in the order of trying. */
 void pick_targets(struct call *c, const struct model_config *m);
@@ -231,7 +231,7 @@ const char *upstream_credential(struct arena *a, const struct upstream_config *u
 /* The head of what the client gets, made of the upstream's; decides whether it is a stream. */
 void upstream_answer_head(struct call *c, unsigned status, struct span lines);
 
-/* ---- the engine: engine_call.c ---- */
+/* ---- the engine: engine/backend.c ---- */
 
 /* Load the models and begin to compute; nothing is done when none is configured. */
 bool workers_start(struct service *s, struct err *e) ASSAY_MUST_CHECK;
@@ -241,22 +241,22 @@ bool workers_agree(const struct service *s, const struct settings *fresh,
 void workers_stop(struct service *s);
 /* The engine that serves a model; NULL: an upstream does, or nobody. */
 struct worker *worker_of(const struct service *s, const struct settings *c, struct span model);
-/* Token ids and prompts: engine_tools.c. */
+/* Token ids and prompts: engine/tokenize.c. */
 void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep,
                  const struct caller *who);
-/* A logged call computed again: replays.c. */
+/* A logged call computed again: handlers/replays.c. */
 bool replays_start(struct service *s, struct err *e) ASSAY_MUST_CHECK;
 void replays_stop(struct service *s);
 void replay_begin(struct service *s, struct conn *c, struct span what);
 
-/* ---- a request's JSON: request.c ---- */
+/* ---- a request's JSON: call/request.c ---- */
 
 /* Judge the body; fills model, stream, sampling. On failure `why` says what the caller did wrong. */
 bool request_read(struct call *c, struct span body, struct buf *sampling, struct err *why);
 /* The client's head with credentials replaced by their keyed hashes. */
 bool request_head_record(struct service *s, const struct conn *c, struct buf *out);
 
-/* ---- the server's own answers, which carry nothing of a model: reply.c ---- */
+/* ---- the server's own answers, which carry nothing of a model: front/reply.c ---- */
 
 /* The code by which Anthropic's clients learn that no conversation is kept; they send all of it then. */
 #define REPLY_NO_THREADS "thread_unsupported_request"
@@ -274,7 +274,7 @@ void reply_json(struct conn *c, struct span body);
 void reply_large(struct conn *c, const char *content_type, struct span body);
 void reply_text(struct conn *c, const char *content_type, struct span body);
 
-/* ---- names of models: models.c ---- */
+/* ---- names of models: handlers/models.c ---- */
 
 struct listing;
 void models_begin(struct service *s, struct conn *c, const struct caller *who);
@@ -282,7 +282,7 @@ void models_begin(struct service *s, struct conn *c, const struct caller *who);
 void model_tell(struct service *s, struct conn *c, struct span path, const struct caller *who);
 void models_free(struct service *s); /* what is still asked for */
 
-/* ---- enrolled.c, privileges.c ---- */
+/* ---- config/enrolled.c, privileges.c ---- */
 
 bool enrolled_read(struct settings *s, struct err *e) ASSAY_MUST_CHECK;
 const struct enrolled *enrolled_find(const struct settings *s, struct span name);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "serve/tool_calls.h"
+#include "serve/engine/tool_calls.h"
 
 enum { ARENA = 64 << 20, FORMS = ENGINE_TOOLS_UNKNOWN + 1, LONG = 4096 };
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "serve/tool_calls.h"
+#include "serve/engine/tool_calls.h"
 
 static struct arena *arena;
 static struct json tools;

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "serve/usage.h"
+#include "serve/call/usage.h"
 #include "support/serving.h"
 #include "support/stub_upstream.h"
 

@@ -3,7 +3,7 @@
  * addresses, keys that stand elsewhere. The simple case without a file is written
  * as a configuration and read by the same code.
  */
-#include "serve/settings.h"
+#include "serve/config/settings.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * it likes, so whatever does not hold is shown as the text that it is, and a form
  * that has no mark (Llama's) counts only when it names a tool that was offered.
  */
-#include "serve/tool_calls.h"
+#include "serve/engine/tool_calls.h"
 
 #include <string.h>
 
@@ -116,7 +116,7 @@ static bool add(struct reading *r, struct span name, struct json arguments)
     return true;
 }
 
-/* As engine_form.c has a call begin that no mark announces. */
+/* As form.c has a call begin that no mark announces. */
 static bool begins_as_held(struct json call)
 {
     static const char *const beginnings[] = {"{\"name\": ", "{\"name\":"};

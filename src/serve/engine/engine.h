@@ -11,7 +11,7 @@
 
 #include "assay/replay.h"
 #include "serve/service.h"
-#include "serve/tool_calls.h"
+#include "serve/engine/tool_calls.h"
 
 enum {
     JOB_ID = 48,
@@ -136,12 +136,12 @@ struct worker {
     struct loop_event *event;
 };
 
-/* ---- engine_call.c: in the loop's thread ---- */
+/* ---- backend.c: in the loop's thread ---- */
 
 void engine_job_free(struct engine_job *j);
 void engine_on_ready(void *worker);
 
-/* ---- engine_worker.c: callbacks of the engine, whose argument is an answer ---- */
+/* ---- worker.c: callbacks of the engine, whose argument is an answer ---- */
 
 bool engine_on_token(void *answer, const struct engine_token *t);
 void engine_on_prompt(void *answer, const struct engine_token *t);
@@ -149,13 +149,13 @@ void engine_on_done(void *answer, const struct engine_result *r);
 /* So many answers were not submitted: the others are to be stopped. */
 void engine_not_submitted(struct engine_job *j, size_t count);
 
-/* ---- engine_request.c ---- */
+/* ---- request.c ---- */
 
 /* Fill the job from its body; on failure its complaint says which parameter. Of the job are needed: worker,
  * arena, api and dialect, stream, body, wrong, when it was made, and a buffer for the prompt. */
 bool engine_request_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 
-/* ---- engine_prompts.c ---- */
+/* ---- prompts.c ---- */
 
 /* Another prompt: a text, or ids; `param` is what a complaint names. */
 bool engine_add_text(struct engine_job *j, struct span text, const char *param,
@@ -167,7 +167,7 @@ bool engine_add_prompt(struct engine_job *j, size_t from, struct err *e) ASSAY_M
 /* A string, ids, or several of either: `prompt` of completions, `input` of embeddings. */
 bool engine_read_inputs(struct engine_job *j, struct json root, struct err *e) ASSAY_MUST_CHECK;
 
-/* ---- engine_chat.c ---- */
+/* ---- chat.c ---- */
 
 struct engine_chat {
     struct json messages, tools, variables; /* as OpenAI's chat has them */
@@ -185,13 +185,13 @@ bool engine_chat_job(struct engine_job *j, struct json messages, struct err *e) 
  * calls them. */
 bool engine_chat_text(struct engine_job *j, struct span messages, struct err *e) ASSAY_MUST_CHECK;
 
-/* ---- engine_choice.c: which tools there are, and which may or must be called ---- */
+/* ---- choice.c: which tools there are, and which may or must be called ---- */
 
 bool engine_tools_read(struct engine_job *j, struct err *e) ASSAY_MUST_CHECK;
 /* The name in a choice of a tool, or in a list of them; empty: there is none. */
 struct span engine_tool_name(const struct engine_job *j, struct json choice);
 
-/* ---- engine_form.c: what the answer is held to ---- */
+/* ---- form.c: what the answer is held to ---- */
 
 /* An object of the job's schema, or the call of a tool that is offered; the call alone where one must be
  * made. Its arguments are as its parameters say. Neither: anything. */
@@ -218,7 +218,7 @@ void engine_close_event(struct buf *out, struct json_writer *w);
 /* Why it ended, in OpenAI's words. */
 const char *engine_finish(const struct engine_answer *a);
 
-/* ---- engine_logprobs.c ---- */
+/* ---- logprobs.c ---- */
 
 /* Of the piece's token: an item of a chat's list. Nothing for a token that ends an answer. */
 void logprobs_chat(struct buf *items, const struct engine_answer *a, const struct engine_token *t);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "assay/sign.h"
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 enum { VECTOR_MAX = 64 << 20 };
 

@@ -3,7 +3,7 @@
  * Of the answer only whole events are let on, because an event is judged by its end; one
  * with an empty list of choices and a usage is the one that include_usage asks for.
  */
-#include "serve/usage.h"
+#include "serve/call/usage.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * became durable, an outcome that became durable, and, with durability `end`, octets
  * before the terminal event of a stream whose intent is durable.
  */
-#include "serve/gate.h"
+#include "serve/call/gate.h"
 
 #include <string.h>
 

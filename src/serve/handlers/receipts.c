@@ -3,7 +3,7 @@
  * after the other; the answer goes out from the loop. Only who made the call gets it:
  * the intent's keyed hash must be that of the asking credential.
  */
-#include "serve/receipts.h"
+#include "serve/handlers/receipts.h"
 
 #include <stdlib.h>
 #include <string.h>

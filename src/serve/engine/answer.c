@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 enum { ITEMS_MAX = 64 << 20 };
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 enum { VARIABLES_MAX = 256 << 20 };
 

@@ -4,7 +4,7 @@
  * estimated, and said so: a token for every event that carries text, four bytes of
  * the request for a token.
  */
-#include "serve/facts.h"
+#include "serve/call/facts.h"
 
 #include <stdio.h>
 #include <string.h>

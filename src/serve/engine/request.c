@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 enum { STOPS = ENGINE_MAX_STOPS, WORD = 32 };
 

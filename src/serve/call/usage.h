@@ -7,7 +7,7 @@
 #define SERVE_USAGE_H
 
 #include "assay/base/json.h"
-#include "serve/facts.h"
+#include "serve/call/facts.h"
 
 /* Octets of a text that are replaced. */
 struct edit {

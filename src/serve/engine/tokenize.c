@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 enum { TOOL_ARENA = 512 << 20, TOOL_MAX = 256 << 20 };
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 enum { INPUT_MAX = 256 << 20 };
 

@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 static struct complaint *wrong(struct engine_job *j)
 {

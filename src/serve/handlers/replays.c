@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "assay/base/text.h"
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 enum { WAITING = 16, NAME_BYTES = 256, MINUTE_US = 60000000 };
 

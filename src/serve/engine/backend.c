@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "serve/engine.h"
+#include "serve/engine/engine.h"
 
 enum { JOB_ARENA = 512 << 20, PROMPT_MAX = 256 << 20, SAMPLING_MAX = 65536, ITEMS_MAX = 64 << 20 };
 
