@@ -104,10 +104,10 @@ struct exchange_timings {
 struct exchange_outcome {
     enum exchange_result result;
     bool relayed;             /* the client gets the upstream's octets as they came */
-    unsigned attempts;        /* 1 for the engine */
+    unsigned attempts;        /* 1 for the engine; read of a crash: 0, nobody knows */
     unsigned status;          /* HTTP, given to the client; 0: none */
     unsigned upstream_status; /* 0: none */
-    uint64_t released;        /* bytes of the answer handed to the client's connection */
+    uint64_t released;        /* bytes of the answer handed to the client's connection, if known */
     struct span error;        /* short code, nothing of the content */
     struct span response_id;
     struct exchange_model model; /* name empty: as in the intent */

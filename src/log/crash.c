@@ -25,8 +25,10 @@ struct calls {
 };
 
 /*
- * What may have left: where each window was durable first, all before the last one and at
- * most the last one's content, whose size is known padded; where the whole answer was, nothing.
+ * Nothing but what is known. How often the upstream was asked, nobody does. What may have left:
+ * where each window was durable first, all before the last one and at most the last one's
+ * content, whose size is known padded; where the whole answer was, nothing; where its end
+ * alone was, any number of bytes.
  */
 static bool write_body(struct buf *body, const struct call *c)
 {
@@ -35,13 +37,15 @@ static bool write_body(struct buf *body, const struct call *c)
     bool window = strcmp(c->durability, "window") == 0;
     buf_clear(body);
     buf_printf(body,
-               "{\"attempts\":0,\"durability\":\"%s\",\"error\":\"%s\",\"intent\":%llu,"
-               "\"outcome\":\"crash\",\"prefix\":{\"bytes\":%llu,\"chain\":\"%s\"},"
-               "\"released_bytes\":%llu,\"windows\":%llu}",
+               "{\"durability\":\"%s\",\"error\":\"%s\",\"intent\":%llu,\"outcome\":\"crash\","
+               "\"prefix\":{\"bytes\":%llu,\"chain\":\"%s\"},",
                c->durability, known ? "crash" : "crash: bytes released are not known",
                (unsigned long long)c->seq, (unsigned long long)c->bytes,
-               digest_hex(chain, &c->chain), (unsigned long long)(window ? c->released : 0),
-               (unsigned long long)c->windows);
+               digest_hex(chain, &c->chain));
+    if (known)
+        buf_printf(body, "\"released_bytes\":%llu,",
+                   (unsigned long long)(window ? c->released : 0));
+    buf_printf(body, "\"windows\":%llu}", (unsigned long long)c->windows);
     return buf_ok(body);
 }
 

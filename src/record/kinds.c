@@ -351,7 +351,7 @@ static const struct member prefix_members[] = {
 OBJECT(prefix, "what was durable of a call before this record");
 
 static const struct member call_outcome_members[] = {
-    MUST("attempts", COUNT, "times that the upstream was asked, 1 for the engine"),
+    MAY("attempts", COUNT, "times that the upstream was asked, 1 for the engine; absent when the outcome is crash, for nobody knows"),
     MUST_WORD("durability", durabilities, "what was held back until it was durable"),
     MAY("error", STRING, "short code of the error, nothing of the content"),
     MAY_LIST("finish", STRING, "why each answer ended, in order"),
@@ -360,7 +360,7 @@ static const struct member call_outcome_members[] = {
     MUST_WORD("outcome", outcomes, "how it ended"),
     MAY_OBJECT("prefix", &prefix, "the windows that this commits to; always there when the outcome is crash"),
     MAY("relayed", BOOL, "the client gets the octets of the upstream's body as they came: there is no `upstream_response`"),
-    MUST("released_bytes", COUNT, "bytes of the answer handed to the client's connection, at most"),
+    MAY("released_bytes", COUNT, "bytes of the answer handed to the client's connection, at most; absent where a crash leaves them unknown"),
     MAY("response_id", STRING, "identifier of the answer"),
     MAY("status", COUNT, "HTTP status given to the client"),
     MAY_OBJECT("timings", &timings, "how long it took"),

@@ -388,7 +388,7 @@ static void an_outcome_commits_to_the_windows_before_it(void **state)
         }
         paper_append(&l, RECORD_CALL_OUTCOME,
                      arena_printf(l.a,
-                                  "{\"attempts\":0,\"durability\":\"window\",\"intent\":2,"
+                                  "{\"durability\":\"window\",\"intent\":2,"
                                   "\"outcome\":\"crash\",\"prefix\":{\"bytes\":0,\"chain\":"
                                   "\"%s\"},\"released_bytes\":0,\"windows\":3}",
                                   digest_hex(hex, &chain)));
