@@ -1,6 +1,8 @@
 /* Bodies of requests as they are judged, and of answers as facts are read from them. */
 #include <stdlib.h>
 
+#include "serve/call/call.h"
+#include "serve/call/request.h"
 #include "serve/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

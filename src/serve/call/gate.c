@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "serve/call/call.h"
 #include "serve/service.h"
 
 enum { HEAD_MAX = 32768, TOGETHER = 65536, OVERHEAD = 512, FIELDS = 4 };

@@ -3,10 +3,12 @@
  * of a body with duplicate keys or bad UTF-8 could see two requests. Members that are
  * not known here are passed on and recorded.
  */
+#include "serve/call/request.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/service.h"
+#include "serve/call/call.h"
 
 enum { SUBJECT_MAX = 512 }; /* bytes of a name; services bound it to 64 or 256 */
 

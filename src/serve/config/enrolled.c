@@ -3,11 +3,13 @@
  * weights. Read when the configuration is: when its policy asks for it, and for engines,
  * which serve no other weights under an enrolled name.
  */
+#include "serve/config/enrolled.h"
+
 #include <string.h>
 
 #include "assay/base/text.h"
 #include "assay/engine.h"
-#include "serve/service.h"
+#include "assay/log.h"
 
 struct collecting {
     struct settings *s;

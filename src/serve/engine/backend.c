@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "serve/config/enrolled.h"
 #include "serve/engine/engine.h"
+#include "serve/upstream/upstream.h"
 
 enum { JOB_ARENA = 512 << 20, PROMPT_MAX = 256 << 20, SAMPLING_MAX = 65536, ITEMS_MAX = 64 << 20 };
 

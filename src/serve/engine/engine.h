@@ -10,8 +10,10 @@
 #include <stdatomic.h>
 
 #include "assay/replay.h"
-#include "serve/service.h"
+#include "serve/call/call.h"
 #include "serve/engine/tool_calls.h"
+#include "serve/engine/workers.h"
+#include "serve/service.h"
 
 enum {
     JOB_ID = 48,

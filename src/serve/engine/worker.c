@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "assay/base/text.h"
+#include "serve/config/enrolled.h"
 #include "serve/engine/engine.h"
 
 enum { READERS = 2, CALL_ARENA = 64 << 20, SEQUENCES = 4, QUEUE_MAX = EXCHANGE_OPEN_MAX };

@@ -1,11 +1,9 @@
 /* The allow-list: what is not in this table is not served. */
+#include "serve/front/endpoints.h"
+
 #include <string.h>
 
-#include "serve/service.h"
-
-extern const char *const request_chat[],
-    *const request_completions[], *const request_responses[], *const request_embeddings[],
-                                                                  *const request_messages[];
+#include "serve/call/request.h"
 
 /* clang-format off */
 static const struct endpoint endpoints[] = {

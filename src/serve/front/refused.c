@@ -2,6 +2,7 @@
  * Requests that were no calls: counted, and once a second one leaf says how many, without
  * anything of theirs, so that nobody outside can fill the log.
  */
+#include "serve/front/refused.h"
 #include "serve/service.h"
 
 void refused_count(struct service *s, enum refusal what)

@@ -2,11 +2,13 @@
  * What the server itself says: errors in OpenAI's shape, lists, texts. Nothing of a
  * model's answer passes here.
  */
+#include "serve/front/reply.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/service.h"
+#include "assay/base/json.h"
 
 enum { REPLY_MAX = 4 << 20 };
 

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "assay/base/text.h"
+#include "serve/front/reply.h"
+#include "serve/front/route.h"
+#include "serve/handlers/handlers.h"
 #include "serve/service.h"
 
 enum { LIST_MAX = 4 << 20, NAMES_MAX = 4096, UPSTREAM_MS = 5000, FIELDS = 4 };

@@ -3,13 +3,15 @@
  * after the other; the answer goes out from the loop. Only who made the call gets it:
  * the intent's keyed hash must be that of the asking credential.
  */
-#include "serve/handlers/receipts.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "assay/base/text.h"
+#include "serve/front/reply.h"
+#include "serve/front/route.h"
+#include "serve/handlers/handlers.h"
+#include "serve/service.h"
 
 enum { RECEIPT_BYTES = 128 << 20, TRIES = 15, WAIT_US = 200000, NAME_MAX_BYTES = 256 };
 

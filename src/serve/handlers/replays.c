@@ -9,6 +9,7 @@
 
 #include "assay/base/text.h"
 #include "serve/engine/engine.h"
+#include "serve/handlers/handlers.h"
 
 enum { WAITING = 16, NAME_BYTES = 256, MINUTE_US = 60000000 };
 

@@ -3,7 +3,9 @@
  * one, turns are given by weight (smooth weighted round robin, so that the order is the same
  * in every run); an upstream whose circuit is open stands last.
  */
+#include "serve/call/call.h"
 #include "serve/service.h"
+#include "serve/upstream/upstream.h"
 
 static bool is_open(const struct service *s, const struct target_config *t, uint64_t now)
 {

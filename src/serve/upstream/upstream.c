@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "assay/base/text.h"
+#include "serve/call/call.h"
 #include "serve/service.h"
+#include "serve/upstream/upstream.h"
 
 enum { LINES_MAX = HTTP_FIELDS_MAX + 16, MODEL_TEXT_MAX = 4096 };
 

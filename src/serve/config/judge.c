@@ -1,0 +1,250 @@
+/*
+ * What the tables of a configuration cannot say: names that must exist and be told apart, addresses, keys
+ * that stand elsewhere, and that nobody beyond this machine is served by accident.
+ */
+#include "serve/config/fields.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "assay/base/file.h"
+#include "assay/base/text.h"
+
+enum { KEY_MAX = 4096, WAITING = 256 };
+
+/* ---- keys ---- */
+
+static bool take_hash(struct digest *out, bool *has, struct span text, const struct yaml *y,
+                      size_t line, struct err *e)
+{
+    if (text.n == 0)
+        return true;
+    *has = digest_from_hex(out, text);
+    return *has ||
+           config_error(y, line, e, "a key's digest is not 64 lower-case hexadecimal digits");
+}
+
+static bool judge_keys(struct settings *s, const struct yaml *y, struct err *e)
+{
+    for (size_t i = 0; i < s->keys.count; i++) {
+        struct key_config *k = (struct key_config *)s->keys.items + i;
+        if (!take_hash(&k->hash, &k->has_hash, k->sha256, y, k->line, e) ||
+            !take_hash(&k->certificate_hash, &k->has_certificate, k->certificate, y, k->line, e))
+            return false;
+        if (!k->has_hash && !k->has_certificate)
+            return config_error(y, k->line, e, "a key has neither sha256 nor certificate_sha256");
+        for (size_t j = 0; j < i; j++)
+            if (span_eq(serve_settings_key(s, j)->name, k->name))
+                return config_error(y, k->line, e, "two keys have one name");
+    }
+    return true;
+}
+
+/* ---- upstreams ---- */
+
+/* Scheme, host, and no user, query or fragment; a path without a slash at its end. */
+static bool judge_url(struct upstream_config *u, struct arena *a, struct err *e)
+{
+    struct span rest = u->url;
+    bool plain = span_starts(rest, "http://");
+    for (size_t i = 0; i < rest.n; i++)
+        if (rest.p[i] <= ' ' || rest.p[i] >= 0x7f || strchr("@?#\\", rest.p[i]))
+            return err_set(e, ERR_CONFIG, "the url of an upstream holds a byte that it may not");
+    if (!plain && !span_starts(rest, "https://"))
+        return err_set(e, ERR_CONFIG, "the url of an upstream begins with http:// or https://");
+    while (rest.n && rest.p[rest.n - 1] == '/')
+        rest.n--;
+    u->url = rest;
+    rest = span_sub(rest, plain ? 7 : 8, rest.n);
+    const uint8_t *slash = memchr(rest.p, '/', rest.n);
+    size_t n = slash ? (size_t)(slash - rest.p) : rest.n;
+    u->host = span_sub(rest, 0, n);
+    u->path = span_sub(rest, n, rest.n);
+    u->url_text = arena_str(a, u->url);
+    if (!u->url_text)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    return u->host.n || err_set(e, ERR_CONFIG, "the url of an upstream has no host");
+}
+
+static struct span without_line_end(struct span s)
+{
+    while (s.n && (s.p[s.n - 1] == '\n' || s.p[s.n - 1] == '\r'))
+        s.n--;
+    return s;
+}
+
+static bool take_secret(struct upstream_config *u, struct arena *a, struct err *e)
+{
+    if (u->key_file.n) {
+        const char *path = arena_str(a, u->key_file);
+        if (!path || !file_read(&u->key, path, KEY_MAX, true, a, e))
+            return false;
+        u->key = without_line_end(u->key);
+    } else if (u->key_env.n) {
+        const char *name = arena_str(a, u->key_env);
+        const char *value = name ? getenv(name) : NULL;
+        if (!value || !*value)
+            return err_set(e, ERR_CONFIG, "the environment has no %s, which is to hold a key",
+                           name ? name : "variable");
+        u->key = arena_span(a, span_str(value));
+    }
+    for (size_t i = 0; i < u->key.n; i++)
+        if (u->key.p[i] <= ' ' || u->key.p[i] >= 0x7f)
+            return err_set(e, ERR_CONFIG, "an upstream's key holds a byte that it may not");
+    return true;
+}
+
+static uint64_t or_else(uint64_t v, uint64_t preset_value)
+{
+    return v ? v : preset_value;
+}
+
+static bool judge_upstreams(struct settings *s, struct err *e)
+{
+    for (size_t i = 0; i < s->upstreams.count; i++) {
+        struct upstream_config *u = (struct upstream_config *)s->upstreams.items + i;
+        if (!judge_url(u, s->arena, e) || !take_secret(u, s->arena, e))
+            return false;
+        u->ca_text = u->ca_file.n ? arena_str(s->arena, u->ca_file) : NULL;
+        u->connect_ms = or_else(u->connect_ms, 5000);
+        u->first_byte_ms = or_else(u->first_byte_ms, 600000);
+        u->idle_ms = or_else(u->idle_ms, 300000);
+        u->break_ms = or_else(u->break_ms, 10000);
+        for (size_t j = 0; j < i; j++)
+            if (span_eq(serve_settings_upstream(s, j)->name, u->name))
+                return err_set(e, ERR_CONFIG, "two upstreams have one name");
+    }
+    return true;
+}
+
+/* ---- engines and models ---- */
+
+/* The only one, in short, becomes one of them. */
+static bool join_engines(struct settings *s, struct err *e)
+{
+    size_t n = s->engines.count;
+    struct engine_config *all = arena_array(s->arena, n + 1, sizeof *all);
+    if (!all)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    if (n)
+        memcpy(all, s->engines.items, n * sizeof *all);
+    if (s->engine.path.n && s->engine.name.n == 0)
+        s->engine.name = span_str("engine");
+    if (s->engine.path.n)
+        all[n++] = s->engine;
+    s->engines.items = all;
+    s->engines.count = n;
+    return true;
+}
+
+static bool judge_engines(struct settings *s, const struct yaml *y, struct err *e)
+{
+    char shown[80];
+    if (!join_engines(s, e))
+        return false;
+    for (size_t i = 0; i < s->engines.count; i++) {
+        struct engine_config *g = (struct engine_config *)s->engines.items + i;
+        g->waiting = or_else(g->waiting, WAITING);
+        bool twice = false;
+        for (size_t j = 0; j < i; j++)
+            twice = twice || span_eq(serve_settings_engine(s, j)->name, g->name);
+        for (size_t j = 0; j < s->upstreams.count; j++)
+            twice = twice || span_eq(serve_settings_upstream(s, j)->name, g->name);
+        if (g->name.n == 0)
+            return config_error(y, g->line, e, "one of several engines has no name");
+        if (twice)
+            return config_error(y, g->line, e, "two engines or upstreams are called '%s'",
+                                text_shown(shown, sizeof shown, g->name));
+    }
+    return s->engines.count <= ENGINES_MAX ||
+           err_set(e, ERR_CONFIG, "there are more than %d engines", ENGINES_MAX);
+}
+
+static bool find_upstream(const struct settings *s, struct target_config *t)
+{
+    for (size_t i = 0; i < s->engines.count; i++) {
+        t->engine = span_eq(serve_settings_engine(s, i)->name, t->upstream);
+        t->index = s->upstreams.count + i;
+        if (t->engine)
+            return true;
+    }
+    for (t->index = 0; t->index < s->upstreams.count; t->index++)
+        if (span_eq(serve_settings_upstream(s, t->index)->name, t->upstream))
+            return true;
+    return false;
+}
+
+static bool judge_models(struct settings *s, const struct yaml *y, struct err *e)
+{
+    char shown[80];
+    for (size_t i = 0; i < s->models.count; i++) {
+        struct model_config *m = (struct model_config *)s->models.items + i;
+        if (serve_settings_model(s, m->name) != m && !span_is(m->name, "*"))
+            return config_error(y, m->line, e, "two models have one name");
+        for (size_t j = 0; j < m->targets.count; j++) {
+            struct target_config *t = (struct target_config *)m->targets.items + j;
+            t->weight = or_else(t->weight, 1);
+            if (!find_upstream(s, t))
+                return config_error(y, t->line, e, "there is no upstream and no engine '%s'",
+                                    text_shown(shown, sizeof shown, t->upstream));
+            if (t->engine && (m->targets.count > 1 || t->model.n))
+                return config_error(y, t->line, e,
+                                    "an engine is a model's only backend, and has one model");
+        }
+    }
+    return true;
+}
+
+/* ---- addresses ---- */
+
+/* ADDRESS:PORT, the address numeric, v6 in brackets. */
+static bool judge_listen(const char **address, unsigned *port, struct span text, struct arena *a,
+                         struct err *e)
+{
+    uint64_t n = 0;
+    const uint8_t *colon = memrchr(text.p, ':', text.n);
+    size_t at = colon ? (size_t)(colon - text.p) : 0;
+    struct span host = span_sub(text, 0, at);
+    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = span_sub(host, 1, host.n - 2);
+    if (!colon || host.n == 0 || !text_u64(span_sub(text, at + 1, text.n), &n) || n > 65535)
+        return err_set(e, ERR_CONFIG,
+                       "an address to listen on is ADDRESS:PORT, like 127.0.0.1:8080");
+    *port = (unsigned)n;
+    *address = arena_str(a, host);
+    return *address || err_set(e, ERR_MEMORY, "out of memory");
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+/* Beyond this machine nobody is served without a key, unless somebody says so. */
+static bool judge_openness(const struct settings *s, struct err *e)
+{
+    bool beyond = !is_loopback(s->address) || (s->admin_address && !is_loopback(s->admin_address));
+    if (!beyond || s->keys.count || s->open)
+        return true;
+    return err_set(e, ERR_CONFIG,
+                   "%s is not loopback and there are no keys: whoever reaches it would be "
+                   "served; add keys (assay serve --make-key NAME) or say open: true",
+                   s->address);
+}
+
+/* ---- all of it ---- */
+
+bool serve_settings_judge(struct settings *s, const struct yaml *y, struct err *e)
+{
+    if (s->listen.n == 0)
+        s->listen = span_str("127.0.0.1:8080");
+    if (s->log.n == 0)
+        return config_error(y, 0, e, "no log is named: set log, or give --log DIR");
+    if (s->models.count == 0)
+        return config_error(y, 0, e, "no models are named: nothing would be served");
+    return judge_keys(s, y, e) && judge_upstreams(s, e) && judge_engines(s, y, e) &&
+           judge_models(s, y, e) && judge_listen(&s->address, &s->port, s->listen, s->arena, e) &&
+           (s->admin_listen.n == 0 ||
+            judge_listen(&s->admin_address, &s->admin_port, s->admin_listen, s->arena, e)) &&
+           judge_openness(s, e);
+}
