@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { LINGER_MS = 1000, READ_AT_ONCE = 16384 };
+enum { LINGER_MS = 1000, READ_AT_ONCE = 16384, BEGINNING = 256 };
 
 /* ---- lifetime ---- */
 
@@ -96,8 +96,20 @@ static void fresh(struct conn *c)
     c->chunks = (struct http_chunks){0};
 }
 
+/* How a head began that is none, for whoever answers. */
+static void keep_beginning(struct conn *c)
+{
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+    size_t n = evbuffer_get_length(in);
+    if (n > BEGINNING)
+        n = BEGINNING;
+    if (c->head.n == 0 && n)
+        buf_put(&c->head, evbuffer_pullup(in, (ssize_t)n), n);
+}
+
 static void malformed(struct conn *c, unsigned status, const char *why)
 {
+    keep_beginning(c);
     c->state = CONN_SERVING;
     c->deadline_ms = 0;
     c->server->calls.malformed(c->server->calls.arg, c, status, why);

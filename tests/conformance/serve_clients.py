@@ -89,6 +89,27 @@ def anthropic_checks(client):
     check("anthropic_messages", answer.content[0].text == "Paris." and answer.usage.output_tokens == 5)
     with client.messages.stream(model="messages", max_tokens=9, messages=messages) as stream:
         check("anthropic_messages_streamed", "".join(stream.text_stream) == "Paris.")
+    stranger = client.copy(api_key="nonsense")
+    anthropic_error("unauthenticated", anthropic.AuthenticationError, "authentication_error", "invalid_api_key",
+                    lambda: stranger.messages.create(model="ok", max_tokens=9, messages=messages))
+    anthropic_error("bad_request", anthropic.BadRequestError, "invalid_request_error", "invalid_type",
+                    lambda: client.messages.create(model="ok", max_tokens=9, messages="hi"))
+    anthropic_error("not_found", anthropic.NotFoundError, "not_found_error", "not_found", client.messages.batches.list)
+    anthropic_error("too_large", anthropic.APIStatusError, "request_too_large", "invalid_request",
+                    lambda: client.messages.create(model="x" * (300 << 10), max_tokens=9, messages=messages))
+    anthropic_error("no_engine", anthropic.InternalServerError, "api_error", "no_engine",
+                    lambda: client.messages.count_tokens(model="ok", messages=messages))
+    anthropic_error("upstream_failed", anthropic.InternalServerError, "api_error", "upstream_failed",
+                    lambda: client.messages.create(model="early", max_tokens=9, messages=messages))
+
+
+def anthropic_error(name, kind, type, code, ask):
+    try:
+        ask()
+        check(f"anthropic_error_{name}", False)
+    except kind as e:
+        check(f"anthropic_error_{name}", e.type == type and e.error_code == code and e.api_message and
+              not e.api_message.startswith("{"))
 
 
 CITIES = ["Orrin", "Ford"]
@@ -257,6 +278,12 @@ def engine_message_checks(client):
     turns = list(client.beta.messages.tool_runner(model="tools", max_tokens=1, messages=[{"role": "user", "content": "a5"}],
                                                   tools=[weather], max_iterations=2, extra_body={"logit_bias": {"3": 100}}))
     check("anthropic_engine_tool_runner", [t.content[0].type for t in turns] == ["tool_use", "tool_use"])
+    for name, kind, type, code, more in (
+            ("model", anthropic.NotFoundError, "not_found_error", "model_not_found", {"model": "other"}),
+            ("field", anthropic.BadRequestError, "invalid_request_error", "invalid_type", {"system": 5}),
+            ("thread", anthropic.BadRequestError, "invalid_request_error", "thread_unsupported_request",
+             {"extra_body": {"thread": {"type": "create"}}})):
+        anthropic_error(f"engine_{name}", kind, type, code, lambda: client.messages.create(**{**ask, **more}))
     check("anthropic_engine_tool", last.stop_reason == "tool_use" and last.content[0].input == {"city": "Orrin"})
 
 
@@ -410,7 +437,8 @@ def main():
             made = run(ASSAY, "serve", "--make-key", "alice")
             key, entry = re.search(r"key: (\S+)\n.*?configuration:\n(.*)", made, re.S).groups()
             config = (f"listen: 127.0.0.1:0\nlog: {log}\nupstreams: [{{name: stub, url: 'http://127.0.0.1:18790/v1'}}]\n"
-                      "models: [{name: named, backends: [{upstream: stub}]}, {name: '*', backends: [{upstream: stub}]}]\n")
+                      "models: [{name: named, backends: [{upstream: stub}]}, {name: '*', backends: [{upstream: stub}]}]\n"
+                      "limits: {body: 256 KiB}\n")
             server = Server(folder, config + "keys:\n" + entry)
             base = f"http://127.0.0.1:{server.port}/v1"
             openai_checks(openai.OpenAI(api_key=key, base_url=base, max_retries=0))

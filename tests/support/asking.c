@@ -115,6 +115,16 @@ void is_text(struct json v, const char *wanted)
         fail_msg("'%.*s' and not '%s'", (int)s.n, (const char *)s.p, wanted);
 }
 
+void is_refused_for(const char *path, const char *body, const char *param)
+{
+    struct json root = parse(post(path, 400, body)), error = json_get(root, "error");
+    bool messages = strncmp(path, "/v1/messages", strlen("/v1/messages")) == 0;
+    if (messages)
+        is_text(json_get(root, "type"), "error");
+    is_text(json_get(error, "type"), "invalid_request_error");
+    is_text(json_get(messages ? json_get(error, "details") : error, "param"), param);
+}
+
 uint64_t number_at(struct json v)
 {
     uint64_t n = UINT64_MAX;

@@ -30,6 +30,8 @@ struct json parse(struct span text);
 struct json ask(const char *path, const char *body);
 struct span text_at(struct json v);
 void is_text(struct json v, const char *wanted);
+/* Posted there, a body gets 400 in the shape of that API, which names the field that is wrong. */
+void is_refused_for(const char *path, const char *body, const char *param);
 uint64_t number_at(struct json v);
 /* The events of a stream: `data` of each, but for [DONE]. */
 size_t events_of(struct span stream, struct json out[EVENTS]);

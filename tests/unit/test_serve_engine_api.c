@@ -576,9 +576,7 @@ static void what_is_wrong_is_named(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char body[1024];
         snprintf(body, sizeof body, "{\"model\":\"tiny\",%s}", cases[i].members);
-        struct json error = json_get(parse(post(cases[i].path, 400, body)), "error");
-        is_text(json_get(error, "param"), cases[i].param);
-        is_text(json_get(error, "type"), "invalid_request_error");
+        is_refused_for(cases[i].path, body, cases[i].param);
     }
     told_read(&after, &asking_place);
     assert_int_equal(before.intents, after.intents);

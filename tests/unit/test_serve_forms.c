@@ -461,8 +461,7 @@ static void what_cannot_be_held_to_is_named_by_its_place(void **state)
                      ? "\"input\":\"a3\""
                      : "\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}]",
                  cases[i].members);
-        struct json error = json_get(parse(post(cases[i].path, 400, body)), "error");
-        is_text(json_get(error, "param"), cases[i].param);
+        is_refused_for(cases[i].path, body, cases[i].param);
     }
     told_read(&after, &asking_place);
     assert_int_equal(before.intents, after.intents);

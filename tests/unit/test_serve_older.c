@@ -202,10 +202,7 @@ static void tokens_are_counted_as_an_answer_counts_them(void **state)
         assert_int_equal(number_at(json_get(counted, "input_tokens")),
                          number_at(json_get(usage, "input_tokens")));
         assert_int_equal(before.intents, after.intents);
-        struct json error = json_get(
-            parse(post(paths[i][1], 400, arena_printf(asking_arena, "{\"n\":1,%s}", paths[i][2]))),
-            "error");
-        is_text(json_get(error, "param"), "n");
+        is_refused_for(paths[i][1], arena_printf(asking_arena, "{\"n\":1,%s}", paths[i][2]), "n");
     }
 }
 
@@ -241,11 +238,8 @@ static void function_that_is_named_must_be_called(void **state)
     struct json c = choice_of(
         ask("/v1/chat/completions", CHAT FUNCTIONS "," ONE_CALL ",\"function_call\":\"none\"}"));
     is_text(json_get(c, "finish_reason"), "length");
-    struct json error =
-        json_get(parse(post("/v1/chat/completions", 400,
-                            CHAT FUNCTIONS ",\"function_call\":{\"name\":\"other\"}}")),
-                 "error");
-    is_text(json_get(error, "param"), "function_call");
+    is_refused_for("/v1/chat/completions",
+                   CHAT FUNCTIONS ",\"function_call\":{\"name\":\"other\"}}", "function_call");
 }
 
 static void functions_and_their_results_become_messages_of_tools(void **state)

@@ -30,6 +30,7 @@ static const char config[] = "upstreams:\n"
                              "  - {name: ok, backends: [{upstream: stub}]}\n"
                              "  - {name: stream-3, backends: [{upstream: stub}]}\n"
                              "  - {name: alias, backends: [{upstream: stub, model: ok}]}\n"
+                             "  - {name: early, backends: [{upstream: stub}]}\n"
                              "limits: {body: 64 KiB, head: 4 KiB, head_ms: 700, body_ms: 700}\n"
                              "keys:\n%s%s%s";
 
@@ -388,6 +389,64 @@ static void alias_is_rewritten_where_it_stands_and_both_bodies_are_on_record(voi
     buf_free(&seen);
 }
 
+#define MESSAGE_OF(model) "{\"model\":\"" model "\",\"max_tokens\":5,\"messages\":[]}"
+
+/* Whatever it is that is wrong, and however little of the request was read. */
+static void anthropics_routes_have_anthropics_errors(void **state)
+{
+    (void)state;
+    static char long_head[5000], long_body[70000];
+    memset(long_head, 'a', sizeof long_head - 1);
+    memset(long_body, 'a', sizeof long_body - 1);
+    const struct {
+        unsigned status;
+        const char *type, *path, *key, *body;
+    } cases[] = {{400, "invalid_request_error", "", alice, "{\"model\":\"ok\""},
+                 {400, "invalid_request_error", "", alice, "{\"model\":\"ok\",\"messages\":[]}"},
+                 {400, "invalid_request_error", " X", alice, MESSAGE_OF("ok")},
+                 {400, "invalid_request_error", "", "X : y\r\n", MESSAGE_OF("ok")},
+                 {400, "invalid_request_error", "", "X: y\n", MESSAGE_OF("ok")},
+                 {401, "authentication_error", "", "X-Api-Key: nonsense\r\n", MESSAGE_OF("ok")},
+                 {401, "authentication_error", "?beta=true", "", MESSAGE_OF("ok")},
+                 {403, "permission_error", "", bob, MESSAGE_OF("ok")},
+                 {404, "not_found_error", "", alice, MESSAGE_OF("other")},
+                 {404, "not_found_error", "/batches", alice, "{}"},
+                 {413, "request_too_large", "", alice, long_body},
+                 {429, "rate_limit_error", "", bob, MESSAGE_OF("stream-3")},
+                 {431, "invalid_request_error", "?", long_head, ""},
+                 {501, "api_error", "/count_tokens", alice, MESSAGE_OF("ok")},
+                 {502, "api_error", "", alice, MESSAGE_OF("early")}};
+    for (int i = 0; i < 4; i++) /* the budget of bob is used up, if it is not yet */
+        (void)ask("/v1/messages", bob, MESSAGE_OF("stream-3"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[64], begins[128];
+        struct buf answer, body;
+        snprintf(path, sizeof path, "/v1/messages%s", cases[i].path);
+        snprintf(begins, sizeof begins,
+                 "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":\"", cases[i].type);
+        client_post(server.port, path, cases[i].key, cases[i].body, &answer);
+        answer_body(&answer, &body);
+        if (answer_status(&answer) != cases[i].status || !span_starts(buf_span(&body), begins))
+            fail_msg("%u %s: %.*s", cases[i].status, path, (int)answer.n, (const char *)answer.p);
+        buf_free(&answer);
+        buf_free(&body);
+    }
+}
+
+/* A name that only begins so is none of its routes. */
+static void other_routes_have_openais_errors(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/v1/messagesx", "/v1/files", "/v1/message"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct buf answer;
+        client_post(server.port, paths[i], alice, GOOD, &answer);
+        assert_int_equal(answer_status(&answer), 404);
+        assert_true(has(&answer, "\r\n\r\n{\"error\":{\"message\":"));
+        buf_free(&answer);
+    }
+}
+
 static void receipt_is_for_the_key_that_called(void **state)
 {
     (void)state;
@@ -435,6 +494,8 @@ int main(void)
         cmocka_unit_test(websocket_is_refused_so_that_clients_use_post),
         cmocka_unit_test(key_is_held_to_its_models_and_budget),
         cmocka_unit_test(alias_is_rewritten_where_it_stands_and_both_bodies_are_on_record),
+        cmocka_unit_test(anthropics_routes_have_anthropics_errors),
+        cmocka_unit_test(other_routes_have_openais_errors),
         cmocka_unit_test(receipt_is_for_the_key_that_called),
         cmocka_unit_test(flood_of_strangers_is_a_leaf_a_second),
     };

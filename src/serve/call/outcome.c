@@ -17,7 +17,8 @@ static void prepare_own(struct call *c)
                  {504, "upstream_timeout", "The model's server did not answer in time."}};
     size_t i = c->result == EXCHANGE_TIMEOUT ? 2 : c->result == EXCHANGE_SHUTDOWN ? 1 : 0;
     c->status = texts[i].status;
-    reply_error_body(&c->own_reply, "server_error", texts[i].code, texts[i].message);
+    reply_error_body(&c->own_reply, c->conn, c->status, "server_error", texts[i].code,
+                     texts[i].message);
 }
 
 unsigned call_status(struct call *c)

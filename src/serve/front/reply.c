@@ -1,6 +1,6 @@
 /*
- * What the server itself says: errors in OpenAI's shape, lists, texts. Nothing of a
- * model's answer passes here.
+ * What the server itself says: errors in the shape of the API that was asked, OpenAI's or
+ * Anthropic's, lists, texts. Nothing of a model's answer passes here.
  */
 #include "serve/front/reply.h"
 
@@ -12,36 +12,95 @@
 
 enum { REPLY_MAX = 4 << 20 };
 
-static void put_error_body(struct buf *out, const char *type, const char *code, const char *param,
-                           const char *message)
+/* What an error says. */
+struct said {
+    unsigned status;
+    const char *type, *code, *param, *message; /* the type is OpenAI's; param may be NULL */
+};
+
+static void put_openai(struct json_writer *w, const struct said *s)
+{
+    jw_key(w, "message");
+    jw_str(w, s->message);
+    jw_key(w, "type");
+    jw_str(w, s->type);
+    jw_key(w, "param");
+    jw_str(w, s->param);
+    jw_key(w, "code");
+    jw_str(w, s->code);
+}
+
+/* By status, as that API's clients choose their exception. */
+static const char *anthropic_type(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *type;
+    } types[] = {{401, "authentication_error"}, {403, "permission_error"},
+                 {404, "not_found_error"},      {413, "request_too_large"},
+                 {429, "rate_limit_error"},     {503, "overloaded_error"},
+                 {504, "timeout_error"},        {529, "overloaded_error"}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].status == status)
+            return types[i].type;
+    return status >= 500 ? "api_error" : "invalid_request_error";
+}
+
+static void put_anthropic(struct json_writer *w, const struct said *s)
+{
+    jw_key(w, "type");
+    jw_str(w, anthropic_type(s->status));
+    jw_key(w, "message");
+    jw_str(w, s->message);
+    jw_key(w, "details");
+    jw_object(w);
+    jw_key(w, "error_code");
+    jw_str(w, s->code);
+    if (s->param) {
+        jw_key(w, "param");
+        jw_str(w, s->param);
+    }
+    jw_end_object(w);
+}
+
+/* Whether the request is for Anthropic's API: its line says so, also where no more could be read. */
+static bool is_messages(const struct conn *c)
+{
+    static const char route[] = "/v1/messages";
+    struct span head = conn_head(c);
+    const uint8_t *blank = head.n ? memchr(head.p, ' ', head.n) : NULL;
+    if (!blank)
+        return false;
+    struct span target = span_sub(head, (size_t)(blank - head.p) + 1, head.n);
+    struct span rest = span_sub(target, strlen(route), target.n);
+    return span_starts(target, route) && rest.n &&
+           (rest.p[0] == ' ' || rest.p[0] == '/' || rest.p[0] == '?');
+}
+
+static void put_error_body(struct buf *out, const struct conn *c, const struct said *s)
 {
     struct json_writer w;
+    bool messages = is_messages(c);
     jw_init(&w, json_sink_buf, out, false);
     jw_object(&w);
+    if (messages) {
+        jw_key(&w, "type");
+        jw_str(&w, "error");
+    }
     jw_key(&w, "error");
     jw_object(&w);
-    jw_key(&w, "message");
-    jw_str(&w, message);
-    jw_key(&w, "type");
-    jw_str(&w, type);
-    jw_key(&w, "param");
-    jw_str(&w, param);
-    jw_key(&w, "code");
-    jw_str(&w, code);
-    if (strcmp(code, REPLY_NO_THREADS) == 0) {
-        jw_key(&w, "details");
-        jw_object(&w);
-        jw_key(&w, "error_code");
-        jw_str(&w, code);
-        jw_end_object(&w);
-    }
+    if (messages)
+        put_anthropic(&w, s);
+    else
+        put_openai(&w, s);
     jw_end_object(&w);
     jw_end_object(&w);
 }
 
-void reply_error_body(struct buf *out, const char *type, const char *code, const char *message)
+void reply_error_body(struct buf *out, const struct conn *c, unsigned status, const char *type,
+                      const char *code, const char *message)
 {
-    put_error_body(out, type, code, NULL, message);
+    put_error_body(out, c, &(struct said){status, type, code, NULL, message});
 }
 
 static void put(struct conn *c, unsigned status, const char *content_type, const char *more,
@@ -71,31 +130,31 @@ static bool may_keep(const struct conn *c, unsigned status)
     return r && !unread && status != 426;
 }
 
-static void put_error(struct conn *c, unsigned status, const char *type, const char *code,
-                      const char *param, const char *message, bool keep)
+static void put_error(struct conn *c, const struct said *s, bool keep)
 {
-    const char *more = status == 429 || status == 503 ? "Retry-After: 1\r\n"
-                       : status == 401                ? "WWW-Authenticate: Bearer\r\n"
-                       : status == 426                ? "Upgrade: HTTP/1.1\r\n"
-                                                      : "";
+    const char *more = s->status == 429 || s->status == 503 ? "Retry-After: 1\r\n"
+                       : s->status == 401                   ? "WWW-Authenticate: Bearer\r\n"
+                       : s->status == 426                   ? "Upgrade: HTTP/1.1\r\n"
+                                                            : "";
     struct buf body;
     buf_init(&body, REPLY_MAX);
-    put_error_body(&body, type, code, param, message);
-    put(c, status, "application/json", more, buf_span(&body), keep);
+    put_error_body(&body, c, s);
+    put(c, s->status, "application/json", more, buf_span(&body), keep);
     buf_free(&body);
 }
 
 void reply_error(struct conn *c, unsigned status, const char *type, const char *code,
                  const char *message)
 {
-    put_error(c, status, type, code, NULL, message, may_keep(c, status));
+    put_error(c, &(struct said){status, type, code, NULL, message}, may_keep(c, status));
 }
 
 void reply_wrong(struct conn *c, const struct complaint *w, const char *code, const char *message)
 {
     unsigned status = w->status ? w->status : 400;
-    put_error(c, status, "invalid_request_error", w->code ? w->code : code,
-              w->param[0] ? w->param : NULL, message, may_keep(c, status));
+    const struct said s = {status, "invalid_request_error", w->code ? w->code : code,
+                           w->param[0] ? w->param : NULL, message};
+    put_error(c, &s, may_keep(c, status));
 }
 
 bool complain(struct complaint *c, struct err *e, const char *code, const char *param,
@@ -113,7 +172,8 @@ bool complain(struct complaint *c, struct err *e, const char *code, const char *
 
 void reply_malformed(struct conn *c, unsigned status, const char *why)
 {
-    put_error(c, status, "invalid_request_error", "invalid_request", NULL, why, false);
+    put_error(c, &(struct said){status, "invalid_request_error", "invalid_request", NULL, why},
+              false);
 }
 
 void reply_json(struct conn *c, struct span body)

@@ -19,7 +19,9 @@ bool complain(struct complaint *c, struct err *e, const char *code, const char *
 
 /* The code by which Anthropic's clients learn that no conversation is kept; they send all of it then. */
 #define REPLY_NO_THREADS "thread_unsupported_request"
-void reply_error_body(struct buf *out, const char *type, const char *code, const char *message);
+/* `type` is what OpenAI's clients read; in Anthropic's shape, on its routes, the status gives it. */
+void reply_error_body(struct buf *out, const struct conn *c, unsigned status, const char *type,
+                      const char *code, const char *message);
 void reply_error(struct conn *c, unsigned status, const char *type, const char *code,
                  const char *message);
 /* With the field that is wrong. `code` stands where the complaint has none. */
