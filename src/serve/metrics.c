@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "serve/engine/engine.h"
+#include "serve/engine/job.h"
+#include "serve/service.h"
 
 struct scale {
     const char *name, *help;

@@ -1,7 +1,7 @@
 /*
- * The service begins and ends here: it listens, gives up what it needs no longer, opens the log, loads its
- * engines, and closes everything in the order in which one needs the other. What it says about
- * itself goes out as one JSON object a line.
+ * The service begins and ends here: it listens, gives up what it needs no longer, opens the log,
+ * loads its engines, and closes everything in the order in which one needs the other. What it says
+ * about itself goes out as one JSON object a line.
  */
 #include <signal.h>
 #include <stdarg.h>

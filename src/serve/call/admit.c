@@ -1,7 +1,7 @@
 /*
- * From a request to its durable intent: the body is judged, the caller's rights and budgets too, and a
- * backend chosen. Whoever is refused here had nothing forwarded and is counted, not recorded; an
- * intent that the log does not take is a refusal as well.
+ * From a request to its durable intent: the body is judged, the caller's rights and budgets too,
+ * and a backend chosen. Whoever is refused here had nothing forwarded and is counted, not recorded;
+ * an intent that the log does not take is a refusal as well.
  */
 #include "serve/call/call.h"
 #include "serve/call/request.h"

@@ -1,7 +1,7 @@
 /*
- * A backend is asked, and what it answers goes to the gate. Another one is asked as long as nothing of an
- * answer was taken: the same upstream so many times, then the next, whose request is
- * recorded before it is sent.
+ * A backend is asked, and what it answers goes to the gate. Another one is asked as long as nothing
+ * of an answer was taken: the same upstream so many times, then the next, whose request is recorded
+ * before it is sent.
  */
 #include "serve/call/call.h"
 

@@ -1,7 +1,7 @@
 /*
- * A call's life: made of a request, told when its client leaves or has room, buried when the loop turns.
- * What happens in between stands in the order in which it happens: admit.c until the intent is
- * durable, attempt.c until the answer is whole, outcome.c until the client has it.
+ * A call's life: made of a request, told when its client leaves or has room, buried when the loop
+ * turns. What happens in between stands in the order in which it happens: admit.c until the intent
+ * is durable, attempt.c until the answer is whole, outcome.c until the client has it.
  */
 #include "serve/call/call.h"
 

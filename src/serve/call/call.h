@@ -1,6 +1,6 @@
 /*
- * Private to src/serve: a call of a model, and the backends that answer it. Everything runs in the loop's
- * thread; the log's commit thread is reached through the exchange book alone.
+ * Private to src/serve: a call of a model, and the backends that answer it. Everything runs in the
+ * loop's thread; the log's commit thread is reached through the exchange book alone.
  */
 #ifndef SERVE_CALL_H
 #define SERVE_CALL_H

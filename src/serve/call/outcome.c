@@ -1,7 +1,7 @@
 /*
- * How a call ends: its outcome goes to the log, and what the client gets follows from it. Whatever goes
- * wrong ends in call_end, so that no intent stays without an outcome while the log can be written;
- * where it cannot, nothing more leaves.
+ * How a call ends: its outcome goes to the log, and what the client gets follows from it. Whatever
+ * goes wrong ends in call_end, so that no intent stays without an outcome while the log can be
+ * written; where it cannot, nothing more leaves.
  */
 #include "serve/call/call.h"
 #include "serve/service.h"

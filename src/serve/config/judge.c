@@ -1,6 +1,6 @@
 /*
- * What the tables of a configuration cannot say: names that must exist and be told apart, addresses, keys
- * that stand elsewhere, and that nobody beyond this machine is served by accident.
+ * What the tables of a configuration cannot say: names that must exist and be told apart,
+ * addresses, keys that stand elsewhere, and that nobody beyond this machine is served by accident.
  */
 #include "serve/config/fields.h"
 

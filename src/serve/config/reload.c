@@ -1,6 +1,7 @@
 /*
- * The configuration in force: its digest is an entry of the log when the service starts and whenever another
- * one takes its place. One that is wrong, or that the log does not take, changes nothing.
+ * The configuration in force: its digest is an entry of the log when the service starts and
+ * whenever another one takes its place. One that is wrong, or that the log does not take, changes
+ * nothing.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * The configuration is read, held as long as a call goes by it, and looked things up in. The simple case
- * without a file is written as a configuration and read by the same code.
+ * The configuration is read, held as long as a call goes by it, and looked things up in. The simple
+ * case without a file is written as a configuration and read by the same code.
  */
 #include "serve/config/settings.h"
 

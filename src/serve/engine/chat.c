@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/engine/engine.h"
+#include "serve/engine/dialect.h"
+#include "serve/engine/reading.h"
 
 enum { VARIABLES_MAX = 256 << 20 };
 

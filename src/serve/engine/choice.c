@@ -1,12 +1,12 @@
 /*
- * Which tools a request offers, and which of them may or must be called: what the three APIs, and the
- * older name of functions, say in ways of their own becomes tools as chats have them, which is what
- * templates know. Runs in a reader's thread.
+ * Which tools a request offers, and which of them may or must be called: what the three APIs, and
+ * the older name of functions, say in ways of their own becomes tools as chats have them, which is
+ * what templates know. Runs in a reader's thread.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/engine/engine.h"
+#include "serve/engine/reading.h"
 
 enum { TOOLS_MAX = 256 << 20 };
 

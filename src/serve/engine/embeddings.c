@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "assay/sign.h"
-#include "serve/engine/engine.h"
+#include "serve/engine/dialect.h"
+#include "serve/engine/reading.h"
 
 enum { VECTOR_MAX = 64 << 20 };
 

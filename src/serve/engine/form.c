@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/engine/engine.h"
+#include "serve/engine/reading.h"
 
 enum { FORM_TEXT_MAX = 64 << 20, FORM_ARENA = 256 << 20 };
 

@@ -3,7 +3,7 @@
  * penalties and temperature. A token may be no whole character; then its octets are spelled.
  */
 #include "assay/base/text.h"
-#include "serve/engine/engine.h"
+#include "serve/engine/dialect.h"
 
 enum { SPELLED_MAX = 65536 };
 

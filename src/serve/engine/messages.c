@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/engine/engine.h"
+#include "serve/engine/dialect.h"
+#include "serve/engine/reading.h"
 
 enum { INPUT_MAX = 256 << 20 };
 

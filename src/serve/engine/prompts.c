@@ -4,7 +4,8 @@
  */
 #include <stdio.h>
 
-#include "serve/engine/engine.h"
+#include "serve/engine/dialect.h"
+#include "serve/engine/reading.h"
 
 static struct complaint *wrong(struct engine_job *j)
 {

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "serve/engine/engine.h"
+#include "serve/engine/dialect.h"
+#include "serve/service.h"
+#include "serve/engine/reading.h"
 
 enum { TOOL_ARENA = 512 << 20, TOOL_MAX = 256 << 20 };
 

@@ -1,7 +1,7 @@
 /*
- * What a key may still ask for: requests and tokens run in by the minute, sealed bytes by the day. A call's
- * request is counted when it comes, and its tokens and bytes when they are known, so that a
- * budget can be overdrawn by the calls in flight and by no more.
+ * What a key may still ask for: requests and tokens run in by the minute, sealed bytes by the day.
+ * A call's request is counted when it comes, and its tokens and bytes when they are known, so that
+ * a budget can be overdrawn by the calls in flight and by no more.
  */
 #include "serve/front/budget.h"
 

@@ -1,6 +1,6 @@
 /*
- * Where the server listens: for callers and, where it is configured, apart for administrators. Both show
- * one certificate, and take another one when the configuration is read again.
+ * Where the server listens: for callers and, where it is configured, apart for administrators. Both
+ * show one certificate, and take another one when the configuration is read again.
  */
 #include "serve/front/listen.h"
 

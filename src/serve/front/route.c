@@ -1,6 +1,6 @@
 /*
- * From a request's head to its endpoint: paths, methods and callers that are none are refused before the
- * body is read. The answers to /health and /metrics are made here.
+ * From a request's head to its endpoint: paths, methods and callers that are none are refused
+ * before the body is read. The answers to /health and /metrics are made here.
  */
 #include "serve/front/route.h"
 

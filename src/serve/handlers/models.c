@@ -1,7 +1,7 @@
 /*
  * /v1/models: the names of the configuration and, where it serves any name, those that its
- * upstreams give; or one of them. A list is no answer of a model: nothing of it is recorded. An upstream
- * that fails adds nothing.
+ * upstreams give; or one of them. A list is no answer of a model: nothing of it is recorded. An
+ * upstream that fails adds nothing.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "assay/base/text.h"
-#include "serve/engine/engine.h"
+#include "serve/engine/job.h"
+#include "serve/service.h"
 #include "serve/handlers/handlers.h"
 
 enum { WAITING = 16, NAME_BYTES = 256, MINUTE_US = 60000000 };
