@@ -120,7 +120,8 @@ struct engine_form_wrong {
 
 /*
  * A form from an array of alternatives, each {"schema": S}, a JSON Schema of an object, or {"begin":
- * TEXT, "schema": S, "end": TEXT} for a value between two texts (no "end": behind the first). Or from
+ * TEXT, "schema": S, "end": TEXT} for a value between two texts (no "end": behind the first), or
+ * {"several": [...], "most": N, "begin", "between", "end": TEXT} for one or more of such. Or from
  * {"calls": [...], "again": B}: the answer is free until the text "trigger" of one of these
  * alternatives was written, then it is as one with this trigger says, and then free again or, without
  * "again", over; those with "list": true stand in an array. Free text is drawn as without a form.

@@ -17,8 +17,10 @@ enum taken {
 };
 
 /* States of a frame; 0: its value has not begun. */
-enum { BEGIN, OPEN, NAME, COLON, AFTER, NEXT };
+enum { BEGIN, OPEN, NAME, COLON, AFTER, NEXT, END };
 enum { IN_STRING = 1, ESCAPE, HEX, HEX_D, UTF_E0, UTF_ED, UTF_F0, UTF_F4, UTF_REST };
+/* The texts around and between several values. */
+enum { TEXT_BEFORE, TEXT_BETWEEN, TEXT_BEHIND };
 enum { MINUS = 1, ZERO, DIGITS, POINT, FRACTION, EXPONENT, SIGN, POWER };
 
 static bool is_space(uint8_t c)
@@ -125,6 +127,122 @@ static enum taken in_framed(const struct form_node *node, struct form_thread *t,
         t->depth--; /* it ends with its value */
     open(t, node->value);
     return TAKEN;
+}
+
+/* ---- how a value begins ---- */
+
+static bool any_may_begin(const struct engine_form *f, const struct form_node *any, uint8_t c)
+{
+    bool may = false;
+    for (uint32_t i = 0; !may && i < any->count; i++)
+        may = form_may_begin(f, &f->node[any->item[i].value], c);
+    return may;
+}
+
+bool form_may_begin(const struct engine_form *f, const struct form_node *node, uint8_t c)
+{
+    switch (node->kind) {
+    case FORM_TEXTUAL:
+        return c == '"';
+    case FORM_NUMBER:
+        return c == '-' || is_digit(c);
+    case FORM_REGULAR:
+        return automaton_next(node->automaton, 0, c) != AUTOMATON_NONE;
+    case FORM_OBJECT:
+    case FORM_MAP:
+        return c == '{';
+    case FORM_ARRAY:
+        return c == '[';
+    case FORM_LITERALS:
+    case FORM_FRAMED:
+        for (uint32_t i = 0; i < (node->kind == FORM_FRAMED ? 1 : node->count); i++)
+            if (node->item[i].text.p[0] == c)
+                return true;
+        return false;
+    case FORM_SEVERAL:
+        if (node->item[TEXT_BEFORE].text.n)
+            return node->item[TEXT_BEFORE].text.p[0] == c;
+        return any_may_begin(f, &f->node[node->value], c);
+    case FORM_UNSET:
+    case FORM_ALIAS:
+    case FORM_ANY:
+        break;
+    }
+    return false;
+}
+
+/* ---- several values ---- */
+
+/* Another value; the last one of all takes the place of the frame where no text is behind it. */
+static void open_another(const struct form_node *node, struct form_thread *t, struct form_frame *f)
+{
+    f->left++;
+    f->count = 0;
+    f->state = AFTER;
+    if (f->left == node->max && node->item[TEXT_BEHIND].text.n == 0)
+        t->depth--;
+    open(t, node->value);
+}
+
+/* An octet of one of the texts; what follows it. */
+static enum taken in_text(const struct form_node *node, struct form_thread *t, struct form_frame *f,
+                          unsigned which, unsigned state, uint8_t c)
+{
+    struct span text = node->item[which].text;
+    if (text.n <= f->count || text.p[f->count] != c)
+        return NOT;
+    f->state = (uint8_t)state;
+    if (++f->count < text.n)
+        return TAKEN;
+    if (which == TEXT_BEHIND)
+        return close(t);
+    open_another(node, t, f);
+    return TAKEN;
+}
+
+/* Behind a value, and before all of them. */
+static enum taken between(const struct engine_form *form, const struct form_node *node,
+                          struct form_thread *t, struct form_frame *f, uint8_t c)
+{
+    bool first = f->state == BEGIN;
+    unsigned which = first ? TEXT_BEFORE : TEXT_BETWEEN;
+    if (!first && in_text(node, t, f, TEXT_BEHIND, END, c) == TAKEN)
+        return TAKEN;
+    if (f->left == node->max)
+        return NOT;
+    if (node->item[which].text.n)
+        return in_text(node, t, f, which, first ? OPEN : NEXT, c);
+    if (!is_space(c) && !any_may_begin(form, &form->node[node->value], c))
+        return NOT;
+    open_another(node, t, f);
+    return ENTER;
+}
+
+static enum taken in_several(const struct engine_form *form, const struct form_node *node,
+                             struct form_thread *t, struct form_frame *f, uint8_t c)
+{
+    switch (f->state) {
+    case OPEN:
+        return in_text(node, t, f, TEXT_BEFORE, OPEN, c);
+    case NEXT:
+        return in_text(node, t, f, TEXT_BETWEEN, NEXT, c);
+    case END:
+        return in_text(node, t, f, TEXT_BEHIND, END, c);
+    default:
+        return between(form, node, t, f, c);
+    }
+}
+
+/* Whether an answer may end here: behind a value, or where another was not begun. */
+static bool may_end_here(const struct engine_form *form, const struct form_thread *t)
+{
+    const struct form_frame *f = &t->frame[0], *next = &t->frame[1];
+    const struct form_node *node = &form->node[f->node];
+    if (t->depth == 0 || t->depth > 2 || node->kind != FORM_SEVERAL || f->state != AFTER ||
+        node->item[TEXT_BEHIND].text.n)
+        return false;
+    return t->depth == 1 || (f->left > 1 && node->item[TEXT_BETWEEN].text.n == 0 &&
+                             form->node[next->node].kind == FORM_ANY);
 }
 
 /* ---- strings ---- */
@@ -385,34 +503,6 @@ static enum taken in_array(const struct engine_form *form, const struct form_nod
 
 /* ---- an octet ---- */
 
-bool form_may_begin(const struct form_node *node, uint8_t c)
-{
-    switch (node->kind) {
-    case FORM_TEXTUAL:
-        return c == '"';
-    case FORM_NUMBER:
-        return c == '-' || is_digit(c);
-    case FORM_REGULAR:
-        return automaton_next(node->automaton, 0, c) != AUTOMATON_NONE;
-    case FORM_OBJECT:
-    case FORM_MAP:
-        return c == '{';
-    case FORM_ARRAY:
-        return c == '[';
-    case FORM_LITERALS:
-    case FORM_FRAMED:
-        for (uint32_t i = 0; i < (node->kind == FORM_FRAMED ? 1 : node->count); i++)
-            if (node->item[i].text.p[0] == c)
-                return true;
-        return false;
-    case FORM_UNSET:
-    case FORM_ALIAS:
-    case FORM_ANY:
-        break;
-    }
-    return false;
-}
-
 static enum taken in_frame(const struct engine_form *form, struct form_thread *t, uint8_t c)
 {
     struct form_frame *f = &t->frame[t->depth - 1];
@@ -434,6 +524,8 @@ static enum taken in_frame(const struct engine_form *form, struct form_thread *t
         return in_array(form, node, t, f, c);
     case FORM_FRAMED:
         return in_framed(node, t, f, c);
+    case FORM_SEVERAL:
+        return in_several(form, node, t, f, c);
     case FORM_UNSET:
     case FORM_ALIAS:
     case FORM_ANY:
@@ -449,6 +541,13 @@ static void copy_thread(struct form_thread *to, const struct form_thread *from)
     memcpy(to->frame, from->frame, from->depth * sizeof *from->frame);
 }
 
+static bool is_framing(enum form_kind k)
+{
+    return k == FORM_FRAMED || k == FORM_SEVERAL;
+}
+
+static void step(struct form_state *s, struct form_thread *t, uint8_t c, bool framing);
+
 /* The octet begins one of several values: this thread follows the first that can, further ones
  * the others. */
 static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, bool framing)
@@ -461,8 +560,8 @@ static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, 
     for (uint32_t i = 0; i < any->count; i++) {
         uint32_t value = any->item[i].value;
         const struct form_node *node = &s->form->node[value];
-        if (!form_may_begin(node, c) || t->depth - 1 + node->need > FORM_DEPTH ||
-            (framing && node->kind != FORM_FRAMED))
+        if (!form_may_begin(s->form, node, c) || t->depth - 1 + node->need > FORM_DEPTH ||
+            (framing && !is_framing(node->kind)))
             continue;
         if (first == UINT32_MAX) {
             first = value;
@@ -471,8 +570,7 @@ static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, 
             copy_thread(other, t);
             other->spaces = 0;
             other->frame[other->depth - 1] = (struct form_frame){.node = (uint16_t)value};
-            if (in_frame(s->form, other, c) != TAKEN)
-                other->depth = DEAD;
+            step(s, other, c, framing);
         }
     }
     if (first == UINT32_MAX)
@@ -489,9 +587,9 @@ static void step(struct form_state *s, struct form_thread *t, uint8_t c, bool fr
         if (t->depth == 0)
             break;
         enum form_kind kind = s->form->node[t->frame[t->depth - 1].node].kind;
-        taken = framing && kind != FORM_FRAMED && kind != FORM_ANY ? NOT
-                : kind == FORM_ANY                                 ? split(s, t, c, framing)
-                                                                   : in_frame(s->form, t, c);
+        taken = framing && !is_framing(kind) && kind != FORM_ANY ? NOT
+                : kind == FORM_ANY                               ? split(s, t, c, framing)
+                                                                 : in_frame(s->form, t, c);
         if (taken == BEFORE)
             t->depth--;
     } while (taken == BEFORE || taken == ENTER);
@@ -507,12 +605,14 @@ static bool octet(struct form_state *s, uint8_t c, bool framing)
     if (!s->begun && is_space(c))
         return false;
     s->begun = true;
+    s->may_end = false;
     for (uint16_t i = 0; i < n; i++)
         step(s, &s->thread[i], c, framing);
     for (uint16_t i = 0; i < s->count; i++) {
         if (s->thread[i].depth == DEAD)
             continue;
         s->over = s->over || s->thread[i].depth == 0;
+        s->may_end = s->may_end || may_end_here(s->form, &s->thread[i]);
         if (kept != i)
             copy_thread(&s->thread[kept], &s->thread[i]);
         kept++;
@@ -525,7 +625,7 @@ static bool octet(struct form_state *s, uint8_t c, bool framing)
 
 static void hold_to(struct form_state *s, uint32_t node)
 {
-    s->free = false;
+    s->free = s->may_end = false;
     s->count = 1;
     s->thread[0].depth = 0;
     s->thread[0].spaces = 0;
@@ -535,7 +635,7 @@ static void hold_to(struct form_state *s, uint32_t node)
 static void set_free(struct form_state *s)
 {
     s->free = true;
-    s->over = false;
+    s->over = s->may_end = false;
     s->said = s->count = 0;
 }
 
@@ -564,7 +664,7 @@ static bool is_triggered(const struct form_state *s, struct span bytes)
 void form_begin(struct form_state *s, const struct engine_form *f)
 {
     s->form = f;
-    s->begun = s->over = s->free = false;
+    s->begun = s->over = s->free = s->may_end = false;
     s->said = 0;
     if (f->triggers == NULL) {
         hold_to(s, f->root);
@@ -580,6 +680,7 @@ void form_copy(struct form_state *to, const struct form_state *from)
     to->count = from->count;
     to->begun = from->begun;
     to->over = from->over;
+    to->may_end = from->may_end;
     to->free = from->free;
     to->said = from->said;
     for (uint16_t i = 0; i < from->count; i++)
@@ -649,7 +750,7 @@ void form_copy_one(struct form_state *to, const struct form_state *from, uint16_
     to->form = from->form;
     to->count = 1;
     to->begun = from->begun;
-    to->over = to->free = false;
+    to->over = to->free = to->may_end = false;
     to->said = 0;
     copy_thread(&to->thread[0], &from->thread[thread]);
 }

@@ -20,7 +20,8 @@ enum {
     FORM_TEXT = 16384,       /* octets of one text */
     FORM_WAYS = 1 << 16,     /* alternatives of all unions */
     FORM_TRIGGERS = 1 << 16, /* octets of all triggers */
-    FORM_STRING = 1 << 24    /* characters or items that a bound may say */
+    FORM_STRING = 1 << 24,   /* characters or items that a bound may say */
+    FORM_SEVERAL_MAX = 255
 };
 
 /* Octets of which one goes on with any character that was begun (RFC 3629). */
@@ -35,9 +36,11 @@ enum form_kind {
     FORM_REGULAR,  /* a string or a number that the automaton takes */
     FORM_OBJECT,   /* these members, in their order; those that are not required may be missing */
     FORM_MAP,      /* an object of names like `name`, its values like `value` */
-    FORM_ARRAY, /* min to max items: the first like those of the list, further ones like `value` */
-    FORM_ANY,   /* like one of the list's values, none of which is an ANY itself */
-    FORM_FRAMED /* the first text of the list, `value`, its second text, which may be empty */
+    FORM_ARRAY,  /* min to max items: the first like those of the list, further ones like `value` */
+    FORM_ANY,    /* like one of the list's values, none of which is an ANY itself */
+    FORM_FRAMED, /* the first text of the list, `value`, its second text, which may be empty */
+    FORM_SEVERAL /* 1 to max of `value`, the texts of the list before the first, between two and
+                  * behind the last; each may be empty, and without the last its end is not written */
 };
 
 struct form_item {
@@ -102,6 +105,7 @@ struct form_state {
     uint16_t count;
     bool begun;    /* an octet was said: no white space stands before the first */
     bool over;     /* the value is whole: nothing may follow */
+    bool may_end;  /* the value is whole, and more of it may follow: the answer may end here */
     bool free;     /* no trigger was said, or what belongs to the last one is over */
     uint32_t said; /* of a trigger, while it is free */
     struct form_thread thread[FORM_THREADS];
@@ -117,7 +121,7 @@ bool form_push(struct form_state *s, struct span bytes, bool framing);
 /* Whether a text is a string, number or word that the node has. */
 bool form_takes(const struct engine_form *f, uint32_t node, struct span text);
 /* Whether a value of a node, which is no union, may begin with an octet. */
-bool form_may_begin(const struct form_node *node, uint8_t c);
+bool form_may_begin(const struct engine_form *f, const struct form_node *node, uint8_t c);
 /* Whether all ways of reading are within a string, which only a quote ends; *room: as many characters may
  * follow, whatever they are but quotes and backslashes. */
 bool form_in_strings(const struct form_state *s, uint32_t *room);

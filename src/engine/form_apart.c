@@ -58,6 +58,7 @@ static unsigned types_of(const struct form_node *n)
     case FORM_ALIAS:
     case FORM_ANY:
     case FORM_FRAMED:
+    case FORM_SEVERAL:
         break;
     }
     return OF_WORD | OF_STRING | OF_NUMBER | OF_OBJECT | OF_ARRAY;

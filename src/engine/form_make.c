@@ -86,7 +86,8 @@ static void follow(struct engine_form *f)
 {
     for (uint32_t i = 0; i < f->count; i++) {
         struct form_node *n = &f->node[i];
-        if (n->kind == FORM_MAP || n->kind == FORM_ARRAY || n->kind == FORM_FRAMED) {
+        if (n->kind == FORM_MAP || n->kind == FORM_ARRAY || n->kind == FORM_FRAMED ||
+            n->kind == FORM_SEVERAL) {
             uint32_t to = form_resolved(f, n->value);
             n->value = to == FORM_NODES ? i : to;
         }
@@ -117,6 +118,7 @@ static uint32_t need_of(const struct engine_form *f, const struct form_node *n)
                 below = f->node[n->item[i].value].need;
         break;
     case FORM_FRAMED:
+    case FORM_SEVERAL:
         below = f->node[n->value].need;
         break;
     case FORM_OBJECT:
@@ -162,9 +164,11 @@ static void add_octets(struct form_octet_set *s, struct span octets)
 /* A way on from every state: of a character that was begun, whichever may be second and third. */
 static void needs(struct engine_form *f)
 {
-    static const char *const marks[] = {
-        [FORM_TEXTUAL] = "\"0", [FORM_NUMBER] = "0",  [FORM_OBJECT] = "{}:,",
-        [FORM_MAP] = "{}:,\"",  [FORM_ARRAY] = "[],", [FORM_FRAMED] = NULL};
+    static const char *const marks[] = {[FORM_TEXTUAL] = "\"0",
+                                        [FORM_NUMBER] = "0",
+                                        [FORM_OBJECT] = "{}:,",
+                                        [FORM_MAP] = "{}:,\"",
+                                        [FORM_ARRAY] = "[],"};
     for (uint32_t i = 0; i < f->count; i++) {
         const struct form_node *n = &f->node[i];
         bool listed = (unsigned)n->kind < sizeof marks / sizeof *marks;
@@ -191,7 +195,7 @@ static bool check_ways(struct form_maker *m, struct err *e)
         for (unsigned c = 0; n->count > FORM_THREADS && c <= UINT8_MAX; c++) {
             uint32_t alike = 0;
             for (uint32_t k = 0; n->kind == FORM_ANY && k < n->count; k++)
-                alike += form_may_begin(&f->node[n->item[k].value], (uint8_t)c);
+                alike += form_may_begin(f, &f->node[n->item[k].value], (uint8_t)c);
             if (alike > FORM_THREADS)
                 return err_set(e, ERR_UNSUPPORTED,
                                "has %u alternatives that begin alike: at most %d are told apart",
@@ -294,8 +298,10 @@ struct joined {
 struct building {
     uint32_t *values; /* of the alternatives' schemas */
     uint32_t *starts; /* the first node of each alternative */
+    size_t made;      /* alternatives so far */
     struct joined *joined;
     size_t count;
+    struct engine_form_wrong *wrong;
 };
 
 static void join(struct building *b, uint32_t node, uint32_t any)
@@ -356,30 +362,92 @@ static bool union_of_call(struct form_maker *m, struct building *b, struct json 
     return !list || list_of(m, b, *any, any, e);
 }
 
+/* An alternative becomes one of a union, of calls of the one that its trigger is followed by. */
+static bool add_alternative(struct form_maker *m, struct building *b, struct json v, bool calls,
+                            uint32_t any, struct err *e)
+{
+    uint32_t node;
+    b->wrong->alternative = b->made;
+    b->starts[b->made] = m->form->count;
+    if (!alternative(m, v, &b->values[b->made], &node, e) ||
+        (calls && !union_of_call(m, b, v, &any, e)))
+        return false;
+    b->made++;
+    join(b, node, any);
+    return true;
+}
+
+/* Alternatives of which the answer has one or more: a node with a union of them, and texts around. */
+static bool add_several(struct form_maker *m, struct building *b, struct json v, struct err *e)
+{
+    static const char *const keys[] = {"begin", "between", "end"};
+    struct span text[3];
+    uint64_t most = 0;
+    uint32_t node, any;
+    bool ok = json_u64(json_get(v, "most"), &most) && most > 0 && most <= FORM_SEVERAL_MAX;
+    for (size_t i = 0; i < 3; i++)
+        if (!text_of(m, json_get(v, keys[i]), &text[i], e))
+            return false;
+    if (!ok || (text[2].n && (text[1].n == 0 || text[1].p[0] == text[2].p[0])))
+        return err_set(e, ERR_FORMAT,
+                       "several are at most %d, and what ends them differs from what is between",
+                       FORM_SEVERAL_MAX);
+    if (!form_new(m, FORM_SEVERAL, &node, e) || !form_new(m, FORM_ANY, &any, e) ||
+        !form_list(m, node, 3, e))
+        return false;
+    m->form->node[node].max = (uint32_t)most;
+    m->form->node[node].value = any;
+    for (size_t i = 0; i < 3; i++)
+        m->form->node[node].item[i].text = text[i];
+    join(b, node, m->form->root);
+    struct json list = json_get(v, "several");
+    for (struct json one = json_first(list); json_type(one); one = json_next(one))
+        if (!add_alternative(m, b, one, false, any, e))
+            return false;
+    return true;
+}
+
+static bool add_all(struct form_maker *m, struct building *b, struct json alternatives, bool calls,
+                    struct err *e)
+{
+    for (struct json v = json_first(alternatives); json_type(v); v = json_next(v)) {
+        bool several = !calls && json_type(json_get(v, "several"));
+        if (several ? !add_several(m, b, v, e) : !add_alternative(m, b, v, calls, m->form->root, e))
+            return false;
+    }
+    return true;
+}
+
+/* How many alternatives there are, and of those that are several each counts; 0: none where one must be. */
+static size_t count_of(struct json alternatives, bool calls)
+{
+    size_t n = 0;
+    for (struct json v = json_first(alternatives); json_type(v); v = json_next(v)) {
+        struct json several = json_get(v, "several");
+        bool listed = !calls && json_type(several);
+        if (listed && (json_type(several) != JSON_ARRAY || json_count(several) == 0))
+            return 0;
+        n += listed ? json_count(several) : 1;
+    }
+    return json_type(alternatives) == JSON_ARRAY ? n : 0;
+}
+
 static bool build(struct form_maker *m, struct json alternatives, bool calls,
                   struct engine_form_wrong *wrong, struct err *e)
 {
-    size_t n = json_count(alternatives), i = 0;
-    struct building b = {.count = 0};
+    size_t n = count_of(alternatives, calls);
+    struct building b = {.wrong = wrong};
     uint32_t first;
-    if (json_type(alternatives) != JSON_ARRAY || n == 0 || n > FORM_LIST)
+    if (n == 0 || n > FORM_LIST)
         return err_set(e, ERR_FORMAT, "a form is an array of 1 to %d alternatives", FORM_LIST);
     b.values = arena_array(m->a, n, sizeof *b.values);
     b.starts = arena_array(m->a, n, sizeof *b.starts);
     b.joined = arena_array(m->a, 2 * n, sizeof *b.joined);
     if (b.values == NULL || b.starts == NULL || b.joined == NULL)
         return err_set(e, ERR_MEMORY, "no memory for a form");
-    if (!form_new(m, FORM_TEXTUAL, &first, e) || !form_new(m, FORM_ANY, &m->form->root, e))
+    if (!form_new(m, FORM_TEXTUAL, &first, e) || !form_new(m, FORM_ANY, &m->form->root, e) ||
+        !add_all(m, &b, alternatives, calls, e))
         return false;
-    for (struct json v = json_first(alternatives); json_type(v); v = json_next(v), i++) {
-        uint32_t node, any = m->form->root;
-        wrong->alternative = i;
-        b.starts[i] = m->form->count;
-        if (!alternative(m, v, &b.values[i], &node, e) ||
-            (calls && !union_of_call(m, &b, v, &any, e)))
-            return false;
-        join(&b, node, any);
-    }
     if (m->triggers != NULL)
         form_triggers_link(m->triggers);
     m->form->triggers = m->triggers;
@@ -387,7 +455,7 @@ static bool build(struct form_maker *m, struct json alternatives, bool calls,
         return false;
     if (form_settle(m, e))
         return check_values(m, b.values, n, wrong, e);
-    for (i = 0; i < n && b.starts[i] <= m->fault; i++)
+    for (size_t i = 0; i < n && b.starts[i] <= m->fault; i++)
         wrong->alternative = i;
     return false;
 }

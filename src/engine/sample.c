@@ -217,8 +217,8 @@ static void hold(struct sampler *s, const struct form_state *form)
     first_octets(s, form, &plain, &framing);
     for (uint32_t i = 0; i < s->vocabulary; i++) {
         struct span octets = form_octets(s->tokenizer, i, &control);
-        bool can =
-            octets.n != 0 ? form_set_has(control ? &framing : &plain, octets.p[0]) : form->free;
+        bool can = octets.n != 0 ? form_set_has(control ? &framing : &plain, octets.p[0])
+                                 : form->free || (form->may_end && tokenizer_ends(s->tokenizer, i));
         if (can && octets.n > 1 && strings && !control && is_plain(octets))
             can = octets.n <= room || string_goes_on(s, form, octets);
         else if (can && octets.n > 1)

@@ -230,11 +230,19 @@ def engine_tool_checks(client):
         call = client.chat.completions.create(**held, tool_choice=wanted).choices[0].message.tool_calls[0]
         check(f"engine_tool_call_{name}", call.function.name == "weather"
               and json.loads(call.function.arguments)["city"] in CITIES)
+    short = dict(held, n=8, max_tokens=115, tool_choice="required",
+                 tools=[{"type": "function", "function": {"name": "f"}}])
+    several, single = ([choice.message.tool_calls for choice in client.chat.completions.create(
+        **short, parallel_tool_calls=parallel).choices] for parallel in (True, False))
+    check("engine_tool_calls_required", all(c.function.name == "f" and c.function.arguments == "{}"
+                                            for calls in several + single for c in calls)
+          and {len(c) for c in several} == {1, 2} and {len(c) for c in single} == {1})
     strict = dict(ask, tools=[openai.pydantic_function_tool(Weather, name="weather")], messages=ask["messages"][:1])
     parsed = client.chat.completions.parse(**{**strict, "max_tokens": 2, "parallel_tool_calls": False}).choices[0].message
     check("engine_strict_tool_of_the_models_choice", parsed.tool_calls[0].function.parsed_arguments == Weather(city="Orrin"))
     strict.update(tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [
-        {"type": "function", "function": {"name": "weather"}}]}}, max_tokens=100, logit_bias=held["logit_bias"])
+        {"type": "function", "function": {"name": "weather"}}]}}, max_tokens=100, logit_bias=held["logit_bias"],
+        parallel_tool_calls=False)
     with client.chat.completions.stream(**strict) as stream:
         call = stream.get_final_completion().choices[0].message.tool_calls[0]
     check("engine_allowed_tool_streamed", call.function.parsed_arguments.city in CITIES)
@@ -251,7 +259,7 @@ def engine_tool_checks(client):
     answer = client.responses.create(model="tools", input="a5", tools=[flat], max_output_tokens=1,
                                      extra_body={"logit_bias": {"3": 100}})
     parsed = client.responses.parse(model="tools", input="a5", tools=[openai.pydantic_function_tool(Weather, name="weather")],
-                                    tool_choice="required", max_output_tokens=100,
+                                    tool_choice="required", max_output_tokens=100, parallel_tool_calls=False,
                                     extra_body={"logit_bias": held["logit_bias"]}).output[0]
     check("engine_responses_parsed_tool", parsed.parsed_arguments.city in CITIES)
     check("engine_responses_tool_call", answer.output[0].type == "function_call" and answer.output[0].name == "weather")
@@ -278,6 +286,14 @@ def engine_message_checks(client):
     turns = list(client.beta.messages.tool_runner(model="tools", max_tokens=1, messages=[{"role": "user", "content": "a5"}],
                                                   tools=[weather], max_iterations=2, extra_body={"logit_bias": {"3": 100}}))
     check("anthropic_engine_tool_runner", [t.content[0].type for t in turns] == ["tool_use", "tool_use"])
+    short = {"name": "f", "input_schema": {"type": "object", "properties": {}, "additionalProperties": False}}
+    uses = [[b.input for b in client.messages.create(
+                model="tools", max_tokens=115, messages=[{"role": "user", "content": "a5"}], tools=[short],
+                tool_choice={"type": "any", "disable_parallel_tool_use": serial},
+                extra_body={"seed": seed, "logit_bias": {"10": -100, "11": -100}}).content if b.type == "tool_use"]
+            for serial in (False, True) for seed in range(6)]
+    check("anthropic_engine_any_tool", all(use == {} for use in sum(uses, []))
+          and {len(u) for u in uses[:6]} == {1, 2} and {len(u) for u in uses[6:]} == {1})
     for name, kind, type, code, more in (
             ("model", anthropic.NotFoundError, "not_found_error", "model_not_found", {"model": "other"}),
             ("field", anthropic.BadRequestError, "invalid_request_error", "invalid_type", {"system": 5}),

@@ -30,9 +30,11 @@ static const struct engine_form *form_of(struct span schema, struct arena *a)
     if (json_type(json_get(root, "calls")))
         return engine_form_read(&f, root, a, &wrong, NULL) ? f : NULL;
     buf_init(&text, 1 << 20);
-    buf_put_str(&text, "[{\"schema\":");
+    bool several = json_type(json_get(root, "several"));
+    buf_put_str(&text, several ? "[" : "[{\"schema\":");
     buf_put_span(&text, schema);
-    buf_put_str(&text, "},{\"begin\":\"<f>\",\"schema\":{\"type\":\"object\"},\"end\":\"</f>\"}]");
+    buf_put_str(&text, several ? "" : "}");
+    buf_put_str(&text, ",{\"begin\":\"<f>\",\"schema\":{\"type\":\"object\"},\"end\":\"</f>\"}]");
     struct span copy = arena_span(a, buf_span(&text));
     buf_free(&text);
     demand(copy.p && json_parse(&alternatives, copy, JSON_STRICT, a, NULL));

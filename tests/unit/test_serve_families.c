@@ -121,8 +121,28 @@ static void calls_of_the_models_choice_hold_and_replay(void **state)
 static void calls_that_must_be_made_are_and_replay(void **state)
 {
     (void)state;
-    struct json root = asked("", ",\"tool_choice\":\"required\"");
+    struct json root = asked("", ",\"tool_choice\":\"required\",\"parallel_tool_calls\":false");
     assert_int_equal(calls_of(root), 16);
+    assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
+}
+
+/* As many as the model makes, one at least; the last may be cut by the answer's length. */
+static void several_calls_that_must_be_made_are_and_replay(void **state)
+{
+    (void)state;
+    unsigned several = 0, cut = 0;
+    struct json root = asked("", ",\"tool_choice\":\"required\"");
+    assert_true(calls_of(root) > 16);
+    for (struct json c = json_first(json_get(root, "choices")); json_type(c); c = json_next(c)) {
+        size_t n = json_count(json_path(c, "message", "tool_calls", NULL));
+        struct json content = json_path(c, "message", "content", NULL);
+        bool whole = span_is(text_at(json_get(c, "finish_reason")), "tool_calls");
+        assert_true(n > 0);
+        assert_int_equal(whole, json_type(content) == JSON_NULL);
+        several += n > 1;
+        cut += !whole;
+    }
+    assert_true(several > 3 && cut < 16);
     assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
 }
 
@@ -133,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(calls_of_the_models_choice_hold_and_replay),
         TEST(calls_that_must_be_made_are_and_replay),
+        TEST(several_calls_that_must_be_made_are_and_replay),
     };
     int failed = cmocka_run_group_tests_name("hermes", tests, setup_hermes, teardown);
     failed += cmocka_run_group_tests_name("llama", tests, setup_llama, teardown);

@@ -133,6 +133,51 @@ static void required_call_is_made_and_replays(void **state)
     assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
 }
 
+/* Where nobody asks for one alone, an answer is as many calls as the model makes of it. */
+static void required_calls_are_as_many_as_the_model_makes_in_every_api(void **state)
+{
+    (void)state;
+    size_t calls = 0, blocks = 0, items = 0;
+    struct json root =
+        ask("/v1/chat/completions", CHAT TOOLS ",\"n\":8,\"max_tokens\":150,\"tool_choice\":"
+                                               "\"required\"}");
+    for (struct json c = json_first(json_get(root, "choices")); json_type(c); c = json_next(c)) {
+        struct json list = json_path(c, "message", "tool_calls", NULL);
+        assert_true(json_count(list) > 0);
+        for (struct json k = json_first(list); json_type(k); k = json_next(k), calls++)
+            call_is(json_get(k, "function"), NULL);
+    }
+    assert_true(calls > 8);
+    assert_int_equal(replayed(), number_at(json_path(root, "usage", "completion_tokens", NULL)));
+    for (unsigned seed = 0; seed < 6; seed++) {
+        char body[1024];
+        snprintf(
+            body, sizeof body,
+            "{\"model\":\"tiny\",\"input\":\"a3\",\"max_output_tokens\":150,\"seed\":%u," NO_SPACE
+            ",\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":" OK
+            "}],\"tool_choice\":\"required\"}",
+            seed);
+        struct json list = json_get(ask("/v1/responses", body), "output");
+        for (struct json k = json_first(list); json_type(k); k = json_next(k))
+            if (span_is(text_at(json_get(k, "type")), "function_call")) {
+                call_is(k, "f");
+                items++;
+            }
+        snprintf(
+            body, sizeof body,
+            "{\"model\":\"tiny\",\"max_tokens\":150,\"seed\":%u," NO_SPACE
+            ",\"messages\":[{\"role\":\"user\",\"content\":\"a3\"}],\"tools\":[{\"name\":\"f\","
+            "\"input_schema\":" OK "}],\"tool_choice\":{\"type\":\"any\"}}",
+            seed);
+        root = ask("/v1/messages", body);
+        list = json_get(root, "content");
+        for (struct json k = json_first(list); json_type(k); k = json_next(k))
+            blocks += span_is(text_at(json_get(k, "type")), "tool_use");
+    }
+    (void)replayed();
+    assert_true(items > 6 && blocks > 6);
+}
+
 static void named_function_is_called_in_every_api(void **state)
 {
     (void)state;
@@ -184,7 +229,7 @@ static void streamed_call_that_must_be_made_is_no_text(void **state)
     is_text(json_get(choice_of(e[n - 1]), "finish_reason"), "tool_calls");
 }
 
-/* The model chooses: an object of the schema, or one call, and nothing else. */
+/* The model chooses: an object of the schema, or calls, and nothing else. */
 static void tools_beside_a_schema_are_called_or_not(void **state)
 {
     (void)state;
@@ -195,11 +240,9 @@ static void tools_beside_a_schema_are_called_or_not(void **state)
                                                "\"name\":\"x\",\"schema\":" SCHEMA "}}}");
     for (struct json c = json_first(json_get(root, "choices")); json_type(c); c = json_next(c)) {
         struct json list = json_path(c, "message", "tool_calls", NULL);
-        if (json_count(list)) {
-            assert_int_equal(json_count(list), 1);
-            call_is(json_get(json_at(list, 0), "function"), NULL);
-            calls++;
-        } else if (span_is(text_at(json_get(c, "finish_reason")), "stop")) {
+        for (struct json k = json_first(list); json_type(k); k = json_next(k), calls++)
+            call_is(json_get(k, "function"), NULL);
+        if (json_count(list) == 0 && span_is(text_at(json_get(c, "finish_reason")), "stop")) {
             is_held(text_at(json_path(c, "message", "content", NULL)));
             objects++;
         }
@@ -483,6 +526,7 @@ int main(void)
         TEST(responses_are_held_to_their_schema_and_the_log_has_it),
         TEST(required_call_is_made_and_replays),
         TEST(named_function_is_called_in_every_api),
+        TEST(required_calls_are_as_many_as_the_model_makes_in_every_api),
         TEST(streamed_call_that_must_be_made_is_no_text),
         TEST(tools_beside_a_schema_are_called_or_not),
         TEST(strict_calls_of_the_models_choice_hold_and_replay),

@@ -35,7 +35,7 @@ static int teardown(void **state)
 
 static size_t read(enum engine_tools form, const char *text)
 {
-    const struct tool_calls_form as = {form, tools, false};
+    const struct tool_calls_form as = {form, tools, false, false};
     assert_true(tool_calls_read(&calls, &as, span_str(text), arena));
     return calls.count;
 }
@@ -132,7 +132,7 @@ static void first_call_is_there_once_it_is_whole(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct span text = span_str(cases[i].text);
-        const struct tool_calls_form as = {cases[i].form, tools, false};
+        const struct tool_calls_form as = {cases[i].form, tools, false, false};
         for (size_t n = 0; n <= text.n; n++) {
             bool found = tool_calls_first(&calls, &as, span_sub(text, 0, n), arena);
             if (found != (n >= cases[i].whole))
@@ -158,11 +158,53 @@ static void llama_calls_that_no_form_held_are_text(void **state)
         {"{\"name\": \"\\u0066\", \"parameters\": {}}", 0},
         {"{\"parameters\": {}, \"name\": \"f\"}", 0},
         {"{\"name\": \"other\", \"parameters\": {}}", 0}};
-    const struct tool_calls_form as = {ENGINE_TOOLS_LLAMA, tools, true};
+    const struct tool_calls_form as = {ENGINE_TOOLS_LLAMA, tools, true, false};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_true(tool_calls_read(&calls, &as, span_str(cases[i].text), arena));
         if (calls.count != cases[i].count)
             fail_msg("%s: %zu calls", cases[i].text, calls.count);
+    }
+}
+
+/* Octet by octet, of an answer that is calls alone: each is there once it is whole, and stays; what was
+ * begun of another is text, and nothing of it is lost. */
+static void calls_before_a_cut_one_stay(void **state)
+{
+    (void)state;
+#define ONE "{\"name\": \"f\", \"arguments\": {\"a\": \"}\"}}"
+#define TWO "{\"name\": \"g\", \"arguments\": {}}"
+    static const struct {
+        enum engine_tools form;
+        const char *one, *between, *two, *end;
+    } cases[] = {
+        {ENGINE_TOOLS_HERMES, "<tool_call>\n" ONE, "\n</tool_call>\n", "<tool_call>\n" TWO,
+         "\n</tool_call>"},
+        {ENGINE_TOOLS_MISTRAL, "[TOOL_CALLS][" ONE, ", ", TWO, "]"},
+        {ENGINE_TOOLS_MISTRAL, "[TOOL_CALLS]f[ARGS]{\"a\": \"}\"}", "", "[TOOL_CALLS]g[ARGS]{}",
+         ""},
+        {ENGINE_TOOLS_LLAMA, ONE, "; ", TWO, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct tool_calls_form as = {cases[i].form, tools, false, true};
+        struct span text = span_str(arena_printf(arena, "%s%s%s%s", cases[i].one, cases[i].between,
+                                                 cases[i].two, cases[i].end));
+        size_t one = strlen(cases[i].one), second = one + strlen(cases[i].between),
+               two = second + strlen(cases[i].two);
+        for (size_t n = 0; n <= text.n; n++) {
+            struct span said = span_sub(text, 0, n);
+            assert_true(tool_calls_read(&calls, &as, said, arena));
+            if (calls.count != (size_t)(n >= one) + (n >= two))
+                fail_msg("%s: %zu calls of %zu octets", (const char *)text.p, calls.count, n);
+            bool cut = n > second && n < two;
+            if (calls.cut != cut)
+                fail_msg("%.*s: cut %d", (int)n, (const char *)text.p, calls.cut);
+            if (n < one)
+                assert_true(span_eq(calls.content, said));
+            else
+                assert_int_equal(calls.content.n != 0, cut);
+            if (n >= two)
+                assert_true(span_is(calls.call[1].name, "g"));
+        }
     }
 }
 
@@ -204,6 +246,7 @@ int main(void)
         cmocka_unit_test(what_does_not_hold_stays_text),
         cmocka_unit_test(first_call_is_there_once_it_is_whole),
         cmocka_unit_test(llama_calls_that_no_form_held_are_text),
+        cmocka_unit_test(calls_before_a_cut_one_stay),
         cmocka_unit_test(stream_lets_go_of_nothing_that_becomes_a_call),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -159,14 +159,14 @@ static bool judge_allowed(struct engine_job *j, struct err *e)
     return true;
 }
 
-/* One call is what a form lets through; a free answer ends with its first where no more are asked for. */
+/* Where one call is asked for a form lets one through, and a free answer ends with its first. */
 static bool judge_parallel(struct engine_job *j, struct err *e)
 {
     bool serial = false, parallel = true;
     (void)json_bool(json_get(j->tool_choice, "disable_parallel_tool_use"), &serial);
     if (is_there(j->parallel) && !json_bool(j->parallel, &parallel))
         return complain(j->wrong, e, "invalid_type", "parallel_tool_calls", "must be a boolean");
-    j->one_call = (serial || !parallel || j->older_tools) && !j->must_call;
+    j->one_call = serial || !parallel || j->older_tools;
     return true;
 }
 

@@ -51,10 +51,15 @@ uint64_t engine_cached_tokens(const struct engine_job *j)
     return n;
 }
 
+bool engine_called(const struct engine_answer *a)
+{
+    return a->calls.count && !a->calls.cut;
+}
+
 const char *engine_finish(const struct engine_answer *a)
 {
     const char *called = a->job->older_tools ? "function_call" : "tool_calls";
-    return a->calls.count ? called : engine_finish_name(a->result.finish);
+    return engine_called(a) ? called : engine_finish_name(a->result.finish);
 }
 
 /* ---- how it is written ---- */

@@ -45,6 +45,8 @@ void engine_put_type(struct json_writer *w, const char *type);
 /* An event of a stream whose events have names, its object open in *w after its type; and its end. */
 void engine_open_event(struct buf *out, struct json_writer *w, const char *type);
 void engine_close_event(struct buf *out, struct json_writer *w);
+/* It ended with calls, and not in the middle of one. */
+bool engine_called(const struct engine_answer *a);
 /* Why it ended, in OpenAI's words. */
 const char *engine_finish(const struct engine_answer *a);
 

@@ -18,6 +18,7 @@ struct form_text {
     size_t *tool; /* that each alternative is a call of */
     size_t count, room;
     bool strict_alone; /* other tools have any object for arguments */
+    bool several;      /* calls, in the texts that their family has around and between them */
 };
 
 /* One alternative; what is empty is left out. */
@@ -99,25 +100,29 @@ static bool complain_of(struct engine_job *j, const char *param, const struct en
  * How a family writes a call (tool_calls.c reads it). Where one must be made, the answer is all of these
  * texts; where one may be made, it is free until `trigger` was written, and then `between` is any white
  * space or, of a list, what arrays have. %s in any of them stands for the name, as JSON. Models write
- * JSON with blanks and without.
+ * JSON with blanks and without. Of several that must be made `apart` stands between two, and any white
+ * space behind it.
  */
 static const struct writing {
-    const char *trigger, *between, *before, *behind;
+    const char *trigger, *between, *before, *behind, *apart;
     enum engine_tools family;
     bool list, bare; /* bare: the name stands there without quotes */
 } writings[] = {
-    {"<tool_call>", "\n", "{\"name\": %s, \"arguments\": ", "}\n</tool_call>", ENGINE_TOOLS_HERMES,
+    {"<tool_call>", "\n", "{\"name\": %s, \"arguments\": ", "}\n</tool_call>", "",
+     ENGINE_TOOLS_HERMES, false, false},
+    {"<tool_call>", "", "{\"name\":%s,\"arguments\":", "}</tool_call>", "", ENGINE_TOOLS_HERMES,
      false, false},
-    {"<tool_call>", "", "{\"name\":%s,\"arguments\":", "}</tool_call>", ENGINE_TOOLS_HERMES, false,
+    {"{\"name\": %s", "", ", \"parameters\": ", "}", ";", ENGINE_TOOLS_LLAMA, false, false},
+    {"{\"name\":%s", "", ",\"parameters\":", "}", ";", ENGINE_TOOLS_LLAMA, false, false},
+    {"<|python_tag|>", "", "{\"name\": %s, \"parameters\": ", "}", ";", ENGINE_TOOLS_LLAMA, false,
      false},
-    {"{\"name\": %s", "", ", \"parameters\": ", "}", ENGINE_TOOLS_LLAMA, false, false},
-    {"{\"name\":%s", "", ",\"parameters\":", "}", ENGINE_TOOLS_LLAMA, false, false},
-    {"<|python_tag|>", "", "{\"name\": %s, \"parameters\": ", "}", ENGINE_TOOLS_LLAMA, false,
+    {"<|python_tag|>", "", "{\"name\":%s,\"parameters\":", "}", ";", ENGINE_TOOLS_LLAMA, false,
      false},
-    {"<|python_tag|>", "", "{\"name\":%s,\"parameters\":", "}", ENGINE_TOOLS_LLAMA, false, false},
-    {"[TOOL_CALLS]", "[", "{\"name\": %s, \"arguments\": ", "}", ENGINE_TOOLS_MISTRAL, true, false},
-    {"[TOOL_CALLS]", "[", "{\"name\":%s,\"arguments\":", "}", ENGINE_TOOLS_MISTRAL, true, false},
-    {"[TOOL_CALLS]", "", "%s[ARGS]", "", ENGINE_TOOLS_MISTRAL, false, true}};
+    {"[TOOL_CALLS]", "[", "{\"name\": %s, \"arguments\": ", "}", ",", ENGINE_TOOLS_MISTRAL, true,
+     false},
+    {"[TOOL_CALLS]", "[", "{\"name\":%s,\"arguments\":", "}", ",", ENGINE_TOOLS_MISTRAL, true,
+     false},
+    {"[TOOL_CALLS]", "", "%s[ARGS]", "", "", ENGINE_TOOLS_MISTRAL, false, true}};
 
 /* A text with the name in its place. */
 static void put_named(struct buf *out, const char *text, const struct writing *w, struct span name)
@@ -136,7 +141,7 @@ static void put_named(struct buf *out, const char *text, const struct writing *w
     buf_put_str(out, at + strlen("%s"));
 }
 
-/* One tool, written in one way. `must`: all of it stands there. */
+/* One tool, written in one way. `must`: all of it stands there, but of several what a list has around. */
 static void add_writing(struct form_text *f, const struct writing *w, size_t tool, struct span name,
                         struct span schema, bool must)
 {
@@ -144,10 +149,12 @@ static void add_writing(struct form_text *f, const struct writing *w, size_t too
     char behind[32];
     buf_init(&trigger, FORM_TEXT_MAX);
     buf_init(&before, FORM_TEXT_MAX);
-    put_named(must ? &before : &trigger, w->trigger, w, name);
-    buf_put_str(&before, must ? w->between : "");
+    bool whole = must && !(f->several && w->list);
+    if (!must || whole)
+        put_named(must ? &before : &trigger, w->trigger, w, name);
+    buf_put_str(&before, whole ? w->between : "");
     put_named(&before, w->before, w, name);
-    (void)snprintf(behind, sizeof behind, "%s%s", w->behind, must && w->list ? "]" : "");
+    (void)snprintf(behind, sizeof behind, "%s%s", w->behind, whole && w->list ? "]" : "");
     add(f, tool,
         &(struct part){.trigger = buf_span(&trigger),
                        .list = w->list && !must,
@@ -167,17 +174,22 @@ static bool writes_bare(const struct engine_job *j)
 }
 
 /* Where one must be made, the first of the ways that the model may have is enough. */
+static const struct writing *first_writing(const struct engine_job *j)
+{
+    const struct writing *w = writings;
+    while (w->family != j->calls.family || w->bare != writes_bare(j))
+        w++;
+    return w;
+}
+
 static void add_call(struct form_text *f, size_t tool, struct span name, struct span schema,
                      bool must)
 {
-    for (size_t i = 0; i < sizeof writings / sizeof *writings; i++) {
-        if (writings[i].family != f->j->calls.family ||
-            (must && writings[i].bare != writes_bare(f->j)))
-            continue;
-        add_writing(f, &writings[i], tool, name, schema, must);
-        if (must)
-            return;
-    }
+    if (must)
+        add_writing(f, first_writing(f->j), tool, name, schema, true);
+    for (size_t i = 0; !must && i < sizeof writings / sizeof *writings; i++)
+        if (writings[i].family == f->j->calls.family)
+            add_writing(f, &writings[i], tool, name, schema, false);
 }
 
 static const char *schema_of_tools(enum exchange_api api)
@@ -288,15 +300,40 @@ static bool finish(struct form_text *f, bool *spare, struct err *e)
     return complain_of(j, param, &wrong, &why, e);
 }
 
-/* An object of the schema, or a call; where one must be made, that alone. */
+/* One call, or as many as an answer is read for: in a list, or one behind the other. */
+static size_t add_calls_made(struct form_text *f)
+{
+    const struct writing *w = first_writing(f->j);
+    char begin[32];
+    bool held;
+    f->several = !f->j->one_call && f->j->chosen.n == 0;
+    f->j->calls.several = f->several;
+    if (!f->several)
+        return add_calls(f, true, &held);
+    (void)snprintf(begin, sizeof begin, "%s%s", w->list ? w->trigger : "",
+                   w->list ? w->between : "");
+    jw_object(&f->w);
+    put_text(&f->w, "begin", span_str(begin));
+    put_text(&f->w, "between", span_str(w->apart));
+    put_text(&f->w, "end", span_str(w->list ? "]" : ""));
+    jw_key(&f->w, "most");
+    jw_u64(&f->w, TOOL_CALLS_MAX);
+    jw_key(&f->w, "several");
+    jw_array(&f->w);
+    size_t count = add_calls(f, true, &held);
+    jw_end_array(&f->w);
+    jw_end_object(&f->w);
+    return count;
+}
+
+/* An object of the schema, or calls; where some must be made, those alone. */
 static bool whole_answer(struct form_text *f, bool *spare, struct err *e)
 {
     struct engine_job *j = f->j;
-    bool held;
     jw_array(&f->w);
     if (j->schema.n && !j->must_call)
         add(f, 0, &(struct part){.schema = j->schema});
-    if (j->calls.family != ENGINE_TOOLS_NONE && add_calls(f, true, &held) == 0) {
+    if (j->calls.family != ENGINE_TOOLS_NONE && add_calls_made(f) == 0) {
         buf_free(&f->text);
         return complain(j->wrong, e, "invalid_value",
                         j->older_tools ? "function_call" : "tool_choice", "names none of the %s",

@@ -83,7 +83,7 @@ struct engine_job {
     bool must_call;           /* a tool: */
     struct span chosen;       /* of this name; empty: any */
     struct json allowed;      /* the tools that may be called, as the API names one; missing: all */
-    bool one_call;            /* at most, where none must be made */
+    bool one_call;            /* at most */
     struct span model;
     uint8_t random[JOB_RANDOM];
     char id[JOB_ID], fingerprint[JOB_FINGERPRINT];

@@ -239,7 +239,7 @@ static void put_tool_use(struct json_writer *w, const struct engine_answer *a, s
 static const char *stop_reason(const struct engine_answer *a)
 {
     static const char *const words[] = {"end_turn", "stop_sequence", "max_tokens"};
-    return a->calls.count ? "tool_use" : words[a->result.finish % 3];
+    return engine_called(a) ? "tool_use" : words[a->result.finish % 3];
 }
 
 /* Which of several stop sequences it was is not told. */
@@ -249,7 +249,7 @@ static void put_stop(struct json_writer *w, const struct engine_answer *a)
     jw_key(w, "stop_reason");
     jw_str(w, stop_reason(a));
     jw_key(w, "stop_sequence");
-    if (a->result.finish == ENGINE_STOPPED && a->calls.count == 0 && r->stop_count == 1)
+    if (a->result.finish == ENGINE_STOPPED && !engine_called(a) && r->stop_count == 1)
         jw_string(w, r->stops[0]);
     else
         jw_null(w);

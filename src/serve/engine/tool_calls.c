@@ -150,20 +150,40 @@ static bool take_value(struct reading *r, struct span *text, struct json *out)
     return true;
 }
 
+/* What was begun and is no call, or not yet: text, behind calls that stay where an answer may be cut. */
+static bool cut_off(const struct reading *r, struct span begun, struct buf *content)
+{
+    if (!r->form->several || r->out->count == 0)
+        return false;
+    buf_put_span(content, begun);
+    return true;
+}
+
+/* Without the mark that ends a call, or the beginning of it where an answer was cut. */
+static struct span behind_end(const struct reading *r, struct span text)
+{
+    size_t n = strlen(hermes_end);
+    if (span_starts(text, hermes_end))
+        return after(text, n);
+    bool cut = r->form->several && text.n && text.n < n && memcmp(text.p, hermes_end, text.n) == 0;
+    return cut ? after(text, text.n) : text;
+}
+
 static bool read_hermes(struct reading *r, struct span text, struct buf *content)
 {
     while (text.n) {
         struct json call;
         size_t at = find(text, hermes_begin);
+        struct span begun = after(text, at);
         buf_put_span(content, span_sub(text, 0, at));
         text = trimmed(after(text, at + (at < text.n ? strlen(hermes_begin) : 0)));
-        if (text.n == 0)
+        if (text.n == 0) {
+            (void)cut_off(r, begun, content); /* a mark that nothing follows */
             break;
+        }
         if (!take_value(r, &text, &call) || !add_object(r, call))
-            return false;
-        text = trimmed(text);
-        if (span_starts(text, hermes_end))
-            text = after(text, strlen(hermes_end));
+            return cut_off(r, begun, content);
+        text = behind_end(r, trimmed(text));
     }
     return true;
 }
@@ -182,6 +202,21 @@ static bool read_named(struct reading *r, struct span *text)
     return take_value(r, text, &arguments) && add(r, name, arguments);
 }
 
+/* The calls of a list that was cut. */
+static bool read_list(struct reading *r, struct span text, struct buf *content)
+{
+    struct span begun = after(text, 1);
+    while (text.n && (text.p[0] == '[' || text.p[0] == ',')) {
+        struct json call;
+        text = begun = trimmed(after(text, 1));
+        if (text.n && (!take_value(r, &text, &call) || !add_object(r, call)))
+            break;
+        text = trimmed(text);
+        begun = text;
+    }
+    return cut_off(r, begun, content);
+}
+
 static bool read_mistral(struct reading *r, struct span text, struct buf *content)
 {
     size_t at = find(text, mistral_begin);
@@ -189,10 +224,13 @@ static bool read_mistral(struct reading *r, struct span text, struct buf *conten
     text = after(text, at);
     while (span_starts(text, mistral_begin)) {
         struct json list;
+        struct span begun = text;
         text = trimmed(after(text, strlen(mistral_begin)));
         if (text.n && text.p[0] != '[' && text.p[0] != '{') {
             if (!read_named(r, &text))
-                return false;
+                return cut_off(r, begun, content);
+        } else if (r->form->several && !json_parse(&list, text, JSON_STRICT, r->a, NULL)) {
+            return text.n ? read_list(r, text, content) : cut_off(r, begun, content);
         } else {
             if (!take_value(r, &text, &list))
                 return false;
@@ -204,19 +242,19 @@ static bool read_mistral(struct reading *r, struct span text, struct buf *conten
         }
         text = trimmed(text);
     }
-    return text.n == 0;
+    return text.n == 0 || cut_off(r, text, content);
 }
 
 static bool read_llama(struct reading *r, struct span text, struct buf *content)
 {
-    (void)content;
     text = trimmed(text);
     if (span_starts(text, llama_begin))
         text = trimmed(after(text, strlen(llama_begin)));
     while (text.n) {
         struct json call;
+        struct span begun = text;
         if (text.p[0] != '{' || !take_value(r, &text, &call) || !add_object(r, call))
-            return false;
+            return cut_off(r, begun, content);
         text = trimmed(text);
         if (text.n && text.p[0] == ';')
             text = trimmed(after(text, 1));
@@ -235,6 +273,7 @@ bool tool_calls_first(struct tool_calls *out, const struct tool_calls_form *as, 
     struct span rest = trimmed(after(text, at));
     struct json call;
     out->count = 0;
+    out->cut = false;
     out->content = span_sub(text, 0, at);
     while (out->content.n && is_space(out->content.p[out->content.n - 1]))
         out->content.n--;
@@ -257,6 +296,7 @@ bool tool_calls_read(struct tool_calls *out, const struct tool_calls_form *as, s
     struct buf content;
     buf_init(&content, text.n + 1);
     out->count = 0;
+    out->cut = false;
     out->content = text;
     bool read = form == ENGINE_TOOLS_HERMES    ? read_hermes(&r, text, &content)
                 : form == ENGINE_TOOLS_MISTRAL ? read_mistral(&r, text, &content)
@@ -268,6 +308,7 @@ bool tool_calls_read(struct tool_calls *out, const struct tool_calls_form *as, s
         struct span kept = buf_span(&content);
         while (kept.n && is_space(kept.p[kept.n - 1]))
             kept.n--;
+        out->cut = as->several && kept.n;
         out->content = arena_span(a, kept);
         read = kept.n == 0 || out->content.p;
     } else {

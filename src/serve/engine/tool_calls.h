@@ -20,6 +20,7 @@ struct tool_calls {
     struct span content; /* what is no call; in the arena, or of the text */
     struct tool_call call[TOOL_CALLS_MAX];
     size_t count;
+    bool cut; /* a further one was begun and is not whole: it stands in the content */
 };
 
 /* How much of a text that goes on is no part of a call, whatever follows. */
@@ -30,6 +31,8 @@ struct tool_calls_form {
     struct json tools; /* that may be called, as OpenAI has them */
     /* The answer's form holds them: without a mark, a call is what begins as the form has it begin. */
     bool held;
+    /* The answer is calls alone: where it was cut, those before are calls all the same. */
+    bool several;
 };
 
 /* A text that is whole. False: out of memory. */

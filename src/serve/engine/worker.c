@@ -56,11 +56,12 @@ static void stream_piece(struct engine_answer *a, const struct engine_piece *p)
     pthread_mutex_unlock(&j->worker->lock);
 }
 
-/* Whether the answer ends here because it has the one call that it may have; a call ends with a brace. */
+/* Whether the answer ends here because it has the one call that it may have; a call ends with a brace.
+ * One that must be made ends with its form. */
 static bool ends_with_call(struct engine_answer *a, struct span text)
 {
     struct engine_job *j = a->job;
-    if (!j->one_call || text.n == 0 || !memchr(text.p, '}', text.n))
+    if (!j->one_call || j->must_call || text.n == 0 || !memchr(text.p, '}', text.n))
         return false;
     struct arena *scratch = arena_new(CALL_ARENA);
     a->called = scratch && tool_calls_first(&a->calls, &j->calls, buf_span(&a->marked), scratch);
