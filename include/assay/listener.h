@@ -37,8 +37,8 @@ struct listener_calls {
     /* A head is there. False: the callee has answered (conn_put, conn_finish) and the body is not read. */
     bool (*head)(void *arg, struct conn *c, const struct http_request *r);
     void (*request)(void *arg, struct conn *c, const struct http_request *r, struct span body);
-    /* What came was no request: answer with this status. `r` NULL: not even its head was read.
-     * The connection is closed afterwards. */
+    /* What came was no request: answer with this status, and `why` as words for people. What stands in
+     * conn_request is of no use then. Finish without `keep`: what follows cannot be told apart. */
     void (*malformed)(void *arg, struct conn *c, unsigned status, const char *why);
     /* The client left, or took nothing for too long, before conn_finish and what followed were done. */
     void (*gone)(void *arg, struct conn *c);

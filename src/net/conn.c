@@ -1,7 +1,7 @@
 /*
- * One client's connection: heads, bodies, answers, and noticing that it left. While a
- * request is served nothing more is read, but EPOLLRDHUP is watched, so that an
- * abort is seen within a turn of the loop.
+ * One client's connection: how it begins and ends, what goes out on it, and noticing that the
+ * client left. While a request is served nothing more is read (conn_read.c), but EPOLLRDHUP is
+ * watched, so that an abort is seen within a turn of the loop.
  */
 #include "net/listener.h"
 
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { LINGER_MS = 1000, READ_AT_ONCE = 16384, BEGINNING = 256 };
+enum { LINGER_MS = 1000 };
 
 /* ---- lifetime ---- */
 
@@ -56,13 +56,12 @@ void conn_bury(struct listener *s)
     }
 }
 
-static void due_in(struct conn *c, unsigned ms)
+void conn_due_in(struct conn *c, unsigned ms)
 {
     c->deadline_ms = ms ? loop_now_ms(c->server->loop) + ms : 0;
 }
 
-/* The client is no more. Whoever serves it is told. */
-static void lost(struct conn *c)
+void conn_lost(struct conn *c)
 {
     bool told = c->state == CONN_SERVING || c->state == CONN_FLUSH || c->state == CONN_BODY;
     if (c->dead)
@@ -78,182 +77,10 @@ bool conn_idle(const struct conn *c)
            evbuffer_get_length(bufferevent_get_input(c->bev)) == 0;
 }
 
-/* ---- what comes in ---- */
-
-static void fresh(struct conn *c)
-{
-    c->state = CONN_HEAD;
-    c->scanned = 0;
-    c->written = 0;
-    c->user = NULL;
-    c->body_read = false;
-    buf_clear(&c->head);
-    if (c->body.cap > READ_AT_ONCE) { /* idle connections keep no large buffers */
-        buf_free(&c->body);
-        buf_init(&c->body, c->server->limits.body);
-    }
-    buf_clear(&c->body);
-    c->chunks = (struct http_chunks){0};
-}
-
-/* How a head began that is none, for whoever answers. */
-static void keep_beginning(struct conn *c)
-{
-    struct evbuffer *in = bufferevent_get_input(c->bev);
-    size_t n = evbuffer_get_length(in);
-    if (n > BEGINNING)
-        n = BEGINNING;
-    if (c->head.n == 0 && n)
-        buf_put(&c->head, evbuffer_pullup(in, (ssize_t)n), n);
-}
-
-static void malformed(struct conn *c, unsigned status, const char *why)
-{
-    keep_beginning(c);
-    c->state = CONN_SERVING;
-    c->deadline_ms = 0;
-    c->server->calls.malformed(c->server->calls.arg, c, status, why);
-}
-
-static void serve(struct conn *c)
-{
-    struct listener *s = c->server;
-    bool extra = evbuffer_get_length(bufferevent_get_input(c->bev)) > 0;
-    if (extra && (c->request->has_length || c->request->chunked)) {
-        malformed(c, 400, "bytes follow the body that are not part of it");
-        return;
-    }
-    c->state = CONN_SERVING;
-    c->deadline_ms = 0;
-    c->body_read = true;
-    s->calls.request(s->calls.arg, c, c->request, buf_span(&c->body));
-}
-
-static void begin_body(struct conn *c)
-{
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    const struct http_request *r = c->request;
-    struct listener *s = c->server;
-    if (r->has_length && r->length > s->limits.body) {
-        malformed(c, 413, "the body is longer than is accepted");
-        return;
-    }
-    if (!s->calls.head(s->calls.arg, c, r))
-        return;
-    if (!r->chunked && r->length == 0) {
-        serve(c);
-        return;
-    }
-    c->state = CONN_BODY;
-    due_in(c, s->limits.body_ms);
-    if (r->expect_continue)
-        bufferevent_write(c->bev, go_on, sizeof go_on - 1);
-}
-
-/* True: go on with what has come. */
-static bool read_head(struct conn *c, struct evbuffer *in)
-{
-    struct listener *s = c->server;
-    size_t n = evbuffer_get_length(in), length = 0;
-    if (n > s->limits.head)
-        n = s->limits.head;
-    struct span seen = {evbuffer_pullup(in, (ssize_t)n), n};
-    unsigned status = 0;
-    struct err e = ERR_INIT;
-    if (c->scanned == 0 && n)
-        due_in(c, s->limits.head_ms);
-    enum http_head_state found = http_head_find(seen, &c->scanned, &length);
-    if (found == HTTP_HEAD_PART && n == s->limits.head)
-        malformed(c, 431, "the head is longer than is accepted");
-    else if (found == HTTP_HEAD_BAD)
-        malformed(c, 400, "a line of the head does not end in CR LF, or it holds a NUL");
-    if (found != HTTP_HEAD_WHOLE)
-        return false;
-    buf_put(&c->head, seen.p, length);
-    evbuffer_drain(in, length);
-    if (!c->request)
-        c->request = malloc(sizeof *c->request);
-    if (!c->request || !buf_ok(&c->head)) {
-        conn_free(c);
-        return false;
-    }
-    if (!http_request_read(c->request, buf_span(&c->head), &status, &e)) {
-        malformed(c, status, e.text);
-        return false;
-    }
-    begin_body(c);
-    return !c->dead && c->state == CONN_BODY;
-}
-
-static bool take_chunked(struct conn *c, struct evbuffer *in)
-{
-    size_t n = evbuffer_get_length(in), used = 0;
-    struct span seen = {evbuffer_pullup(in, -1), n};
-    struct err e = ERR_INIT;
-    if (n && !http_chunks_feed(&c->chunks, seen, &used, &c->body, &e)) {
-        malformed(c, e.code == ERR_LIMIT ? 413 : 400, e.text);
-        return false;
-    }
-    evbuffer_drain(in, used);
-    return c->chunks.done;
-}
-
-static bool take_plain(struct conn *c, struct evbuffer *in)
-{
-    uint64_t left = c->request->length - c->body.n;
-    size_t n = evbuffer_get_length(in);
-    if (n > left)
-        n = (size_t)left;
-    if (n)
-        buf_put(&c->body, evbuffer_pullup(in, (ssize_t)n), n);
-    evbuffer_drain(in, n);
-    if (!buf_ok(&c->body)) {
-        malformed(c, 413, "the body is longer than is accepted");
-        return false;
-    }
-    return c->body.n == c->request->length;
-}
-
-static void read_on(struct conn *c)
-{
-    struct evbuffer *in = bufferevent_get_input(c->bev);
-    if (c->state == CONN_SERVING || c->state == CONN_FLUSH) {
-        c->unread = evbuffer_get_length(in) > 0; /* one request at a time */
-        if (c->unread)
-            bufferevent_disable(c->bev, EV_READ);
-        return;
-    }
-    if (c->state == CONN_LINGER) {
-        evbuffer_drain(in, evbuffer_get_length(in));
-        return;
-    }
-    if (c->state == CONN_HEAD && evbuffer_get_length(in) && !read_head(c, in))
-        return;
-    if (c->state != CONN_BODY)
-        return;
-    if (c->request->chunked ? take_chunked(c, in) : take_plain(c, in))
-        serve(c);
-}
-
-/* A request that is answered at once is followed by the next without a deeper stack. */
-static void pump(struct conn *c)
-{
-    if (c->pumping) {
-        c->again = true;
-        return;
-    }
-    c->pumping = true;
-    do {
-        c->again = false;
-        read_on(c);
-    } while (c->again && !c->dead);
-    c->pumping = false;
-}
-
 static void readable(struct bufferevent *bev, void *arg)
 {
     (void)bev;
-    pump(arg);
+    conn_pump(arg);
 }
 
 /* ---- what goes out ---- */
@@ -276,10 +103,10 @@ void conn_put(struct conn *c, struct span bytes)
     if (c->dead || bytes.n == 0)
         return;
     if (conn_waiting(c) == 0)
-        due_in(c, c->server->limits.stall_ms);
+        conn_due_in(c, c->server->limits.stall_ms);
     c->written += bytes.n;
     if (!send_now(c, &bytes) || (bytes.n && bufferevent_write(c->bev, bytes.p, bytes.n) != 0))
-        lost(c);
+        conn_lost(c);
 }
 
 uint64_t conn_written(const struct conn *c)
@@ -302,7 +129,7 @@ static void linger(struct conn *c)
 {
     SSL *ssl = c->server->tls ? bufferevent_openssl_get_ssl(c->bev) : NULL;
     c->state = CONN_LINGER;
-    due_in(c, LINGER_MS);
+    conn_due_in(c, LINGER_MS);
     if (ssl)
         SSL_shutdown(ssl);
     (void)shutdown(bufferevent_getfd(c->bev), SHUT_WR);
@@ -315,20 +142,21 @@ static void answered(struct conn *c)
         linger(c);
         return;
     }
-    fresh(c);
-    due_in(c, c->server->limits.idle_ms);
+    conn_fresh(c);
+    conn_due_in(c, c->server->limits.idle_ms);
     if (c->unread)
         bufferevent_enable(c->bev, EV_READ);
     c->unread = false;
     if (evbuffer_get_length(bufferevent_get_input(c->bev)))
-        pump(c);
+        conn_pump(c);
 }
 
 static void writable(struct bufferevent *bev, void *arg)
 {
     struct conn *c = arg;
     (void)bev;
-    due_in(c, c->state == CONN_SERVING && conn_waiting(c) == 0 ? 0 : c->server->limits.stall_ms);
+    conn_due_in(c,
+                c->state == CONN_SERVING && conn_waiting(c) == 0 ? 0 : c->server->limits.stall_ms);
     if (c->state == CONN_FLUSH && conn_waiting(c) == 0)
         answered(c);
     else if (c->state == CONN_SERVING)
@@ -362,11 +190,11 @@ static void failed(struct bufferevent *bev, short what, void *arg)
     if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)))
         return;
     if ((what & BEV_EVENT_EOF) && c->state == CONN_BODY)
-        malformed(c, 400, "the body is shorter than its length");
+        conn_malformed(c, 400, "the body is shorter than its length");
     else if ((what & BEV_EVENT_EOF) && c->state == CONN_HEAD && c->scanned)
-        malformed(c, 400, "the head has no end");
+        conn_malformed(c, 400, "the head has no end");
     else
-        lost(c);
+        conn_lost(c);
 }
 
 /* What came before is read first, by the bufferevent, which sees the end then. */
@@ -375,7 +203,7 @@ static void left(evutil_socket_t fd, short what, void *arg)
     struct conn *c = arg;
     (void)fd, (void)what;
     if (c->state != CONN_HEAD && c->state != CONN_BODY)
-        lost(c);
+        conn_lost(c);
 }
 
 void conn_sweep(struct conn *c, uint64_t now)
@@ -386,11 +214,11 @@ void conn_sweep(struct conn *c, uint64_t now)
     /* An incomplete message, as one that ends early is (RFC 9112, 6.3): no 408, which clients send
      * again as it is. */
     if (c->state == CONN_BODY)
-        malformed(c, 400, "the body did not come in its whole length in time");
+        conn_malformed(c, 400, "the body did not come in its whole length in time");
     else if (c->state == CONN_HEAD && c->scanned)
-        malformed(c, 408, "the head did not come in time");
+        conn_malformed(c, 408, "the head did not come in time");
     else
-        lost(c);
+        conn_lost(c);
 }
 
 static struct bufferevent *make_bev(struct listener *s, int fd)
@@ -426,11 +254,11 @@ void conn_accept(struct listener *s, int fd, const char *peer)
         s->first->previous = c;
     s->first = c;
     s->count++;
-    fresh(c);
-    due_in(c, s->limits.head_ms);
+    conn_fresh(c);
+    conn_due_in(c, s->limits.head_ms);
     bufferevent_setcb(b, readable, writable, failed, c);
     bufferevent_setwatermark(b, EV_WRITE, s->limits.low_water, 0);
-    bufferevent_setwatermark(b, EV_READ, 0, s->limits.head + READ_AT_ONCE);
+    bufferevent_setwatermark(b, EV_READ, 0, s->limits.head + CONN_READ_AT_ONCE);
     c->closed = event_new(s->loop->base, fd, EV_CLOSED, left, c);
     if (!c->closed || event_add(c->closed, NULL) != 0 ||
         bufferevent_enable(b, EV_READ | EV_WRITE) != 0)

@@ -8,6 +8,9 @@
 #include "net/loop.h"
 #include "net/tls.h"
 
+/* Octets of a body that may wait to be read, and as many that an idle connection keeps room for. */
+enum { CONN_READ_AT_ONCE = 16384 };
+
 enum conn_state {
     CONN_HEAD,    /* reads a head */
     CONN_BODY,    /* reads a body */
@@ -61,5 +64,19 @@ void conn_bury(struct listener *s);
 void conn_sweep(struct conn *c, uint64_t now);
 /* Nothing was asked on it yet, or it waits for the next request. */
 bool conn_idle(const struct conn *c);
+/* Whatever it does next has to happen within `ms`; 0: whenever. */
+void conn_due_in(struct conn *c, unsigned ms);
+/* The client is no more. Whoever serves it is told. */
+void conn_lost(struct conn *c);
+
+/* ---- conn_read.c ---- */
+
+/* It waits for a request. */
+void conn_fresh(struct conn *c);
+/* Read what has come. A request that is answered at once is followed by the next without a deeper
+ * stack. */
+void conn_pump(struct conn *c);
+/* What came is no request: whoever answers is told the status and why. */
+void conn_malformed(struct conn *c, unsigned status, const char *why);
 
 #endif

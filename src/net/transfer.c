@@ -1,5 +1,5 @@
 /*
- * The life of a request to another server, whichever way it goes: how it begins, how long it may
+ * The life of a request to another server, whatever its transport: how it begins, how long it may
  * take, and how it ends. Memory of one that is over stays until nobody up the stack can look at it.
  */
 #include "net/transfers.h"
@@ -9,7 +9,7 @@
 
 enum { WATCH_MS = 500 };
 
-static const struct way *const ways[] = {&curl_way, &plain_way};
+static const struct transport *const transports[] = {&curl_transport, &plain_transport};
 
 const char *transfer_end_name(enum transfer_end end)
 {
@@ -35,7 +35,7 @@ static void unlink_transfer(struct transfer *t)
 static void drop(struct transfer *t)
 {
     t->cancelled = true;
-    t->way->stop(t);
+    t->transport->stop(t);
     unlink_transfer(t);
     t->next = t->all->dead;
     t->all->dead = t;
@@ -47,7 +47,7 @@ static void bury(struct transfers *all)
     all->dead = NULL;
     for (struct transfer *next; t; t = next) {
         next = t->next;
-        t->way->keep(t);
+        t->transport->keep(t);
     }
 }
 
@@ -126,8 +126,8 @@ bool transfers_open(struct transfers **out, struct loop *l, struct err *e)
     all->turn = event_new(l->base, -1, 0, turn, all);
     all->watch = loop_every(l, WATCH_MS, look_for_late, all);
     bool ok = all->turn && all->watch;
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        ok = ok && ways[i]->open(all);
+    for (size_t i = 0; i < sizeof transports / sizeof *transports; i++)
+        ok = ok && transports[i]->open(all);
     if (!ok) {
         transfers_close(all);
         return err_set(e, ERR_MEMORY, "the HTTP client cannot start");
@@ -143,8 +143,8 @@ void transfers_close(struct transfers *all)
     while (all->first)
         drop(all->first);
     bury(all);
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        ways[i]->close(all);
+    for (size_t i = 0; i < sizeof transports / sizeof *transports; i++)
+        transports[i]->close(all);
     if (all->turn)
         event_free(all->turn);
     loop_event_free(all->watch);
@@ -156,22 +156,22 @@ void transfers_close(struct transfers *all)
 bool transfer_start(struct transfer **out, struct transfers *all, const struct transfer_request *r,
                     const struct transfer_calls *calls, void *arg, struct err *e)
 {
-    const struct way *way = plain_reaches(r) ? &plain_way : &curl_way;
-    struct transfer *t = way->take(all);
+    const struct transport *transport = plain_reaches(r) ? &plain_transport : &curl_transport;
+    struct transfer *t = transport->take(all);
     *out = NULL;
     if (!t)
         return err_set(e, ERR_MEMORY, "out of memory for a request");
     t->all = all;
-    t->way = way;
+    t->transport = transport;
     t->calls = *calls;
     t->arg = arg;
     t->connect_ms = r->connect_ms;
     t->first_byte_ms = r->first_byte_ms;
     t->idle_ms = r->idle_ms;
     t->last_ms = loop_now_ms(all->loop);
-    if (!way->start(t, r)) {
-        way->stop(t);
-        way->keep(t);
+    if (!transport->start(t, r)) {
+        transport->stop(t);
+        transport->keep(t);
         return err_set(e, ERR_MEMORY, "out of memory for a request, or its URL is none");
     }
     t->next = all->first;
@@ -188,5 +188,5 @@ void transfer_pause(struct transfer *t, bool pause)
         return;
     t->pausing = pause;
     t->last_ms = loop_now_ms(t->all->loop);
-    t->way->pause(t);
+    t->transport->pause(t);
 }

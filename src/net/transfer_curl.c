@@ -1,15 +1,12 @@
 /*
- * Requests over libcurl's multi interface on the loop: it says which descriptors and which time it
- * waits for, and is told when they come. Handles are kept for reuse, set up but for what differs
- * from request to request. A cancelled transfer is only marked while libcurl is in a callback.
+ * Requests over libcurl's multi interface on the loop (its sockets: curl_sockets.c). Handles are
+ * kept for reuse, set up but for what differs from request to request. A cancelled transfer is only
+ * marked while libcurl is in a callback.
  */
-#include "net/transfers.h"
+#include "net/curl_side.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "net/tls.h"
 
@@ -28,28 +25,6 @@ struct fetch {
     bool head_given, held; /* held: libcurl has octets for us until it may go on */
     bool asked, stale;     /* the request went out; it would have gone out twice */
     char words[CURL_ERROR_SIZE];
-};
-
-/*
- * A socket that we opened for libcurl. It stays watched between two requests, since telling the
- * kernel twice for each of them costs more than a needless wake now and then. Sockets that
- * libcurl opened itself it also closes behind our back: of them no event is kept.
- */
-struct watched {
-    struct event *event; /* NULL: was never watched */
-    short kind;
-    bool wanted, added, ours;
-};
-
-struct curl_side {
-    struct transfers *all;
-    CURLM *multi;
-    struct event *timer;  /* of libcurl, which stops it as it likes */
-    struct event *resume; /* ours: some may go on */
-    struct fetch *spare;
-    size_t spare_count;
-    struct watched *sockets; /* by descriptor */
-    size_t socket_cap;
 };
 
 /* ---- the end of a transfer ---- */
@@ -207,7 +182,7 @@ static int may_go_out(void *arg, char *to, char *from, int to_port, int from_por
 
 /* ---- the loop ---- */
 
-static void act(struct transfers *all, curl_socket_t fd, int what)
+void curl_side_act(struct transfers *all, curl_socket_t fd, int what)
 {
     int running;
     all->depth++;
@@ -219,7 +194,7 @@ static void act(struct transfers *all, curl_socket_t fd, int what)
 static void due(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    act(arg, CURL_SOCKET_TIMEOUT, 0);
+    curl_side_act(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void go_on(evutil_socket_t fd, short what, void *arg)
@@ -228,14 +203,14 @@ static void go_on(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     all->depth++;
     for (struct transfer *t = all->first; t; t = t->next) {
-        struct fetch *f = t->way == &curl_way ? (struct fetch *)t : NULL;
+        struct fetch *f = t->transport == &curl_transport ? (struct fetch *)t : NULL;
         if (!f || !f->held || t->pausing || t->cancelled)
             continue;
         f->held = false;
         curl_easy_pause(f->easy, CURLPAUSE_CONT);
     }
     all->depth--;
-    act(all, CURL_SOCKET_TIMEOUT, 0);
+    curl_side_act(all, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* Going on calls data() from within libcurl, so it waits for the next turn of the loop. */
@@ -243,111 +218,6 @@ static void pause_reading(struct transfer *t)
 {
     if (!t->pausing && ((struct fetch *)t)->held)
         event_active(t->all->curl->resume, EV_TIMEOUT, 0);
-}
-
-static struct watched *watched_of(struct curl_side *side, curl_socket_t fd)
-{
-    size_t at = (size_t)fd, cap = side->socket_cap ? side->socket_cap : 64;
-    if (fd < 0)
-        return NULL;
-    while (cap <= at)
-        cap *= 2;
-    if (cap > side->socket_cap) {
-        struct watched *more = realloc(side->sockets, cap * sizeof *more);
-        if (!more)
-            return NULL;
-        memset(more + side->socket_cap, 0, (cap - side->socket_cap) * sizeof *more);
-        side->sockets = more;
-        side->socket_cap = cap;
-    }
-    return &side->sockets[at];
-}
-
-static void forget_socket(struct watched *w)
-{
-    if (w->event)
-        event_free(w->event);
-    *w = (struct watched){.event = NULL};
-}
-
-static void ready(evutil_socket_t fd, short what, void *arg)
-{
-    struct curl_side *side = arg;
-    struct watched *w = watched_of(side, fd);
-    if (w && w->event && !w->wanted) { /* closed by the other side while nothing was asked of it */
-        event_del(w->event);
-        w->added = false;
-        return;
-    }
-    act(side->all, fd,
-        (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
-}
-
-static bool watch(struct curl_side *side, struct watched *w, curl_socket_t fd, short kind)
-{
-    if (w->event && w->kind != kind) {
-        event_free(w->event);
-        w->event = NULL;
-    }
-    if (!w->event) {
-        w->added = false;
-        w->event = event_new(side->all->loop->base, fd, kind, ready, side);
-    }
-    w->kind = kind;
-    w->wanted = true;
-    w->added = w->event && (w->added || event_add(w->event, NULL) == 0);
-    return w->added;
-}
-
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *own)
-{
-    struct curl_side *side = arg;
-    struct watched *w = watched_of(side, fd);
-    (void)easy, (void)own;
-    if (!w)
-        return -1;
-    if (what != CURL_POLL_REMOVE) {
-        short kind = (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
-                             (what & CURL_POLL_OUT ? EV_WRITE : 0));
-        return watch(side, w, fd, kind) ? 0 : -1;
-    }
-    w->wanted = false;
-    if (!w->ours || (w->kind & EV_WRITE)) { /* what can be written to would wake us at once */
-        bool ours = w->ours;
-        forget_socket(w);
-        w->ours = ours;
-    }
-    return 0;
-}
-
-static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
-{
-    curl_socket_t fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-    struct watched *w = watched_of(arg, fd);
-    (void)purpose;
-    if (w) {
-        forget_socket(w);
-        w->ours = true;
-    }
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int close_socket(void *arg, curl_socket_t fd)
-{
-    struct watched *w = watched_of(arg, fd);
-    if (w)
-        forget_socket(w);
-    return close(fd);
-}
-
-static int watch_time(CURLM *multi, long ms, void *arg)
-{
-    struct transfers *all = arg;
-    struct timeval after = {ms / 1000, (ms % 1000) * 1000};
-    (void)multi;
-    if (ms < 0)
-        return event_del(all->curl->timer);
-    return event_add(all->curl->timer, &after);
 }
 
 static bool open_side(struct transfers *all)
@@ -363,9 +233,9 @@ static bool open_side(struct transfers *all)
     side->resume = event_new(base, -1, 0, go_on, all);
     if (!side->multi || !side->timer || !side->resume)
         return false;
-    curl_multi_setopt(side->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    curl_multi_setopt(side->multi, CURLMOPT_SOCKETFUNCTION, curl_watch_socket);
     curl_multi_setopt(side->multi, CURLMOPT_SOCKETDATA, side);
-    curl_multi_setopt(side->multi, CURLMOPT_TIMERFUNCTION, watch_time);
+    curl_multi_setopt(side->multi, CURLMOPT_TIMERFUNCTION, curl_watch_time);
     curl_multi_setopt(side->multi, CURLMOPT_TIMERDATA, all);
     curl_multi_setopt(side->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
     return true;
@@ -381,9 +251,7 @@ static void close_side(struct transfers *all)
         free_fetch(f);
     }
     curl_multi_cleanup(side->multi);
-    for (size_t i = 0; i < side->socket_cap; i++)
-        forget_socket(&side->sockets[i]);
-    free(side->sockets);
+    curl_sockets_free(side);
     if (side->timer)
         event_free(side->timer);
     if (side->resume)
@@ -418,9 +286,9 @@ static bool set_up(struct fetch *f, const struct transfer_request *r)
     SET(CURLOPT_ERRORBUFFER, f->words);
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     SET(CURLOPT_TCP_NODELAY, 1L);
-    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETFUNCTION, curl_open_socket);
     SET(CURLOPT_OPENSOCKETDATA, f->t.all->curl);
-    SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, curl_close_socket);
     SET(CURLOPT_CLOSESOCKETDATA, f->t.all->curl);
     SET(CURLOPT_PREREQFUNCTION, may_go_out);
     SET(CURLOPT_PREREQDATA, f);
@@ -454,6 +322,7 @@ static bool set_request(struct fetch *f, const struct transfer_request *r)
     }
     return ok;
 }
+
 #undef SET
 
 static bool is_set_up(const struct fetch *f, const struct transfer_request *r)
@@ -518,4 +387,5 @@ static bool start(struct transfer *t, const struct transfer_request *r)
     return f->in_multi;
 }
 
-const struct way curl_way = {open_side, close_side, take, start, pause_reading, stop, keep};
+const struct transport curl_transport = {open_side,     close_side, take, start,
+                                         pause_reading, stop,       keep};

@@ -225,7 +225,7 @@ static void readable(evutil_socket_t fd, short what, void *arg)
     transfers_settle(all);
 }
 
-/* ---- the way ---- */
+/* ---- the transport ---- */
 
 /* As record_head of serve/upstream.c writes it: what is sent is what is recorded. */
 static bool write_head(struct plain *p, const struct transfer_request *r, const struct place *at)
@@ -340,4 +340,5 @@ static void close_side(struct transfers *all)
     free(side);
 }
 
-const struct way plain_way = {open_side, close_side, take_plain, start, pause_reading, stop, keep};
+const struct transport plain_transport = {open_side,     close_side, take_plain, start,
+                                          pause_reading, stop,       keep};

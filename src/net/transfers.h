@@ -1,7 +1,7 @@
 /*
- * Private to src/net: what requests to other servers share (transfer.c), and the ways that one may
- * go: over libcurl (transfer_curl.c), or over a socket of ours where there is neither TLS
- * nor a name to be looked up (transfer_plain.c).
+ * Private to src/net: what requests to other servers share (transfer.c), and the transports that
+ * they go over: libcurl (transfer_curl.c), or a socket of ours where there is neither TLS nor a
+ * name to be looked up (transfer_plain.c).
  */
 #ifndef NET_TRANSFERS_H
 #define NET_TRANSFERS_H
@@ -11,26 +11,26 @@
 
 enum { TRANSFER_SPARE_MOST = 256 };
 
-struct way;
+struct transport;
 
-/* A way's own transfer begins with this. */
+/* A transport's own transfer begins with this. */
 struct transfer {
     struct transfer *next, *previous;
     struct transfers *all;
-    const struct way *way;
+    const struct transport *transport;
     struct transfer_calls calls;
     void *arg;
-    bool connecting; /* as far as the way can tell */
+    bool connecting; /* as far as the transport can tell */
     bool cancelled, pausing;
     unsigned connect_ms, first_byte_ms, idle_ms;
     uint64_t last_ms; /* of the start, the connection or the last byte */
     struct transfer_result result;
 };
 
-struct way {
+struct transport {
     bool (*open)(struct transfers *all);
     void (*close)(struct transfers *all);
-    /* A transfer of this way, set to zero but for what is worth keeping; NULL: no memory. */
+    /* A transfer of this transport, set to zero but for what is worth keeping; NULL: no memory. */
     struct transfer *(*take)(struct transfers *all);
     bool (*start)(struct transfer *t, const struct transfer_request *r);
     void (*pause)(struct transfer *t); /* or go on: t->pausing says which */
@@ -38,9 +38,9 @@ struct way {
     void (*keep)(struct transfer *t);  /* its memory, for the next one */
 };
 
-extern const struct way curl_way, plain_way;
+extern const struct transport curl_transport, plain_transport;
 
-/* Whether the other way can do it. */
+/* Whether the plain one can do it. */
 bool plain_reaches(const struct transfer_request *r);
 
 struct transfers {
