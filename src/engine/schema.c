@@ -54,14 +54,14 @@ bool form_new(struct form_maker *m, enum form_kind kind, uint32_t *node, struct 
     if (f->count == FORM_NODES)
         return err_set(e, ERR_UNSUPPORTED, "has more than %d parts", FORM_NODES);
     struct form_node *grown = arena_grow(m->a, f->node, f->count, &m->room, sizeof *grown);
-    size_t *made = arena_grow(m->a, m->made_of, f->count, &m->made_room, sizeof *made);
+    struct json *made = arena_grow(m->a, m->made_of, f->count, &m->made_room, sizeof *made);
     if (grown == NULL || made == NULL)
         return err_set(e, ERR_MEMORY, "no memory for a form");
     f->node = grown;
     m->made_of = made;
     *node = f->count++;
     f->node[*node] = (struct form_node){.kind = kind, .max = UINT32_MAX};
-    made[*node] = SIZE_MAX;
+    made[*node] = JSON_NOTHING;
     return true;
 }
 
@@ -112,12 +112,21 @@ static bool listed(const char *const *names, struct span key)
 }
 
 /* `at` NULL: the schema as a whole, whose name changes nothing. */
-static bool is_annotation(struct json k, const struct way *at)
+bool schema_is_annotation(struct json k, const struct way *at)
 {
     struct span key = json_key(k);
     return listed(annotations, key) || span_starts(key, "x-") ||
            (at == NULL && span_is(key, "$id")) ||
            (span_is(key, "uniqueItems") && json_type(k) == JSON_FALSE);
+}
+
+bool schema_says(struct json schema, const struct way *at)
+{
+    for (struct json k = json_first(schema); json_type(k); k = json_next(k))
+        if (!schema_is_annotation(k, at) && !span_is(json_key(k), "allOf") &&
+            !span_is(json_key(k), "$ref"))
+            return true;
+    return false;
 }
 
 /* `alone`: nothing but this keyword may say what the value is; or `beside`, which then says nothing. */
@@ -127,13 +136,13 @@ static bool keywords(struct form_maker *m, struct json schema, const struct way 
     for (struct json k = json_first(schema); json_type(k); k = json_next(k)) {
         struct span key = json_key(k);
         struct way w = {at, key, 0};
-        if (is_annotation(k, at) || (alone != NULL && span_is(key, alone)) ||
+        if (schema_is_annotation(k, at) || (alone != NULL && span_is(key, alone)) ||
             (beside != NULL && span_is(key, beside)))
             continue;
         if (!schema_speaks(key) && !listed(held_to, key))
             return refuse(m, &w, "is not among what answers can be held to", e);
         if (alone != NULL)
-            return refuse(m, &w, "cannot stand beside anyOf, oneOf, allOf or $ref", e);
+            return refuse(m, &w, "cannot stand beside anyOf or oneOf", e);
     }
     return true;
 }
@@ -315,21 +324,6 @@ static bool types_hold(struct form_maker *m, struct json schema, struct json lis
     return hold;
 }
 
-/* The one that says something; the first where none does. */
-static struct json only_one(struct json list)
-{
-    struct json one = JSON_NOTHING;
-    for (struct json v = json_first(list); json_type(v); v = json_next(v)) {
-        bool says = json_type(v) != JSON_OBJECT;
-        for (struct json k = json_first(v); !says && json_type(k); k = json_next(k))
-            says = !is_annotation(k, &(struct way){0});
-        if (says && json_type(one))
-            return JSON_NOTHING;
-        one = says ? v : one;
-    }
-    return json_type(one) ? one : json_first(list);
-}
-
 /* anyOf or oneOf. */
 static bool any_of(struct form_maker *m, struct json schema, const struct way *at, const char *key,
                    uint32_t node, struct err *e)
@@ -351,24 +345,16 @@ static bool any_of(struct form_maker *m, struct json schema, const struct way *a
     return strcmp(key, "oneOf") != 0 || note_apart(m, &w, node, e);
 }
 
-/* Another schema of this one, or the only one of allOf that says something. */
-static bool alias(struct form_maker *m, struct json schema, const struct way *at, const char *key,
-                  uint32_t node, struct err *e)
+/* Another schema of this one. */
+static bool reference(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
+                      struct err *e)
 {
-    struct json v = json_get(schema, key), to = JSON_NOTHING;
-    struct way w = {at, span_str(key), 0};
-    bool reference = strcmp(key, "$ref") == 0;
+    struct json to = schema_referred(m->root, json_get(schema, "$ref"));
+    struct way w = {at, span_str("$ref"), 0};
     uint32_t value;
-    if (reference)
-        to = schema_referred(m->root, v);
-    else if (json_type(v) == JSON_ARRAY)
-        to = only_one(v);
     if (!json_type(to))
-        return refuse(m, &w,
-                      reference ? "must lead to a schema within this one (#/$defs/NAME)"
-                                : "can only hold one schema that says something",
-                      e);
-    if (!keywords(m, schema, at, key, NULL, e) || !schema_make(m, to, &w, &value, e))
+        return refuse(m, &w, "must lead to a schema within this one (#/$defs/NAME)", e);
+    if (!schema_make(m, to, &w, &value, e))
         return false;
     m->form->node[node].kind = FORM_ALIAS;
     m->form->node[node].value = value;
@@ -376,12 +362,34 @@ static bool alias(struct form_maker *m, struct json schema, const struct way *at
 }
 
 static bool make_new(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
+                     struct err *e);
+
+/* What several schemas say together; of the same there is one node, so that it may refer to itself. */
+static bool all_of(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
+                   struct err *e)
+{
+    struct json merged;
+    struct way w = {at, span_str("allOf"), 0};
+    uint32_t before = MAP_NONE;
+    if (!schema_merge(m, schema, at, &merged, e))
+        return false;
+    if (!map_put(&m->merged, json_text(merged), node, &before))
+        return err_set(e, ERR_MEMORY, "no memory for a form");
+    if (before == MAP_NONE)
+        return make_new(m, merged, json_type(json_get(schema, "allOf")) ? &w : at, node, e);
+    m->form->node[node].kind = FORM_ALIAS;
+    m->form->node[node].value = before;
+    return true;
+}
+
+static bool make_new(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
                      struct err *e)
 {
+    if (json_type(json_get(schema, "allOf")) ||
+        (json_type(json_get(schema, "$ref")) && schema_says(schema, at)))
+        return all_of(m, schema, at, node, e);
     if (json_type(json_get(schema, "$ref")))
-        return alias(m, schema, at, "$ref", node, e);
-    if (json_type(json_get(schema, "allOf")))
-        return alias(m, schema, at, "allOf", node, e);
+        return reference(m, schema, at, node, e);
     if (json_type(json_get(schema, "anyOf")))
         return any_of(m, schema, at, "anyOf", node, e);
     if (json_type(json_get(schema, "oneOf")))
@@ -402,7 +410,7 @@ bool schema_make(struct form_maker *m, struct json schema, const struct way *at,
         return refuse(m, at,
                       json_type(schema) == JSON_FALSE ? "allows no value" : "must be a schema", e);
     for (uint32_t i = m->first; i < m->form->count; i++) {
-        if (m->made_of[i] == json_offset(schema)) {
+        if (m->made_of[i].doc == schema.doc && m->made_of[i].node == schema.node) {
             *out = i;
             return true;
         }
@@ -411,7 +419,7 @@ bool schema_make(struct form_maker *m, struct json schema, const struct way *at,
         return refuse(m, at, "is reached over too many others", e);
     if (!form_new(m, FORM_UNSET, out, e))
         return false;
-    m->made_of[*out] = json_offset(schema);
+    m->made_of[*out] = schema;
     m->depth++;
     bool ok = make_new(m, schema, at, *out, e);
     m->depth--;
@@ -424,5 +432,7 @@ bool schema_node(struct form_maker *m, struct json schema, uint32_t *node, struc
     m->first = m->form->count;
     buf_clear(m->where);
     buf_put_u8(m->where, '#');
+    if (!map_init(&m->merged, m->a, 0))
+        return err_set(e, ERR_MEMORY, "no memory for a form");
     return schema_make(m, schema, NULL, node, e);
 }

@@ -35,9 +35,9 @@ struct form_maker {
     struct engine_form *form;
     struct arena *a;
     size_t room;
-    struct json root; /* of the schema, which references look into */
-    uint32_t first;   /* its first node */
-    size_t *made_of;  /* offset in the schema of what each node was made of */
+    struct json root;     /* of the schema, which references look into */
+    uint32_t first;       /* its first node */
+    struct json *made_of; /* what each node was made of */
     size_t made_room;
     uint32_t free;      /* the node of any value; 0: not made yet */
     unsigned depth;     /* of the schemas within one another that are being read */
@@ -46,6 +46,7 @@ struct form_maker {
     uint64_t work;      /* of making automata: as many patterns as a schema holds are bounded */
     uint32_t states;    /* of all automata */
     struct map strings; /* what strings were held to, to the node that was made for it first */
+    struct map merged;  /* what several schemas say together, likewise; of one schema */
     struct form_apart *apart;
     size_t apart_count, apart_room;
     struct form_triggers *triggers; /* NULL: none */
@@ -62,6 +63,14 @@ bool schema_make(struct form_maker *m, struct json schema, const struct way *at,
 bool schema_any(struct form_maker *m, uint32_t *out, struct err *e) ASSAY_MUST_CHECK;
 bool schema_object(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
                    struct err *e) ASSAY_MUST_CHECK;
+/* Whether a keyword says nothing of values, and whether a schema has one that does beside $ref and
+ * allOf. `at` NULL: it is the schema as a whole. */
+bool schema_is_annotation(struct json keyword, const struct way *at);
+bool schema_says(struct json schema, const struct way *at);
+/* One schema that says what this one does and all those that must hold with it: of its allOf and $ref. */
+bool schema_merge(struct form_maker *m, struct json schema, const struct way *at, struct json *out,
+                  struct err *e) ASSAY_MUST_CHECK;
+const char *schema_type_name(unsigned type);
 /* Which types it allows; where it does not say, what its other keywords speak of. */
 bool schema_types(struct form_maker *m, struct json schema, const struct way *at, unsigned *out,
                   struct err *e) ASSAY_MUST_CHECK;

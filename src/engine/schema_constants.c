@@ -65,16 +65,25 @@ static int by_octets(const void *a, const void *b)
 
 /* ---- types ---- */
 
+static const char *const type_names[] = {"null",   "boolean", "string", "integer",
+                                         "number", "object",  "array"};
+
 static unsigned type_named(struct json v)
 {
-    static const char *const names[] = {"null",   "boolean", "string", "integer",
-                                        "number", "object",  "array"};
     struct span s = SPAN_EMPTY;
     (void)json_string(v, &s);
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        if (span_is(s, names[i]))
+    for (unsigned i = 0; i < sizeof type_names / sizeof *type_names; i++)
+        if (span_is(s, type_names[i]))
             return 1U << i;
     return 0;
+}
+
+const char *schema_type_name(unsigned type)
+{
+    unsigned i = 0;
+    while (type >> i > 1)
+        i++;
+    return type_names[i];
 }
 
 static bool is_whole(struct json v)

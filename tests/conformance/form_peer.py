@@ -287,6 +287,38 @@ def schema_of(depth):
     return {"type": "object", "patternProperties": {"^[xy]{1,2}$": some()}, "additionalProperties": False}
 
 
+def parts():
+    """Schemas that may hold together: of the same members, types and bounds."""
+    some = [{"type": "object"}, {"required": draw.sample("abc", 1)}, {"additionalProperties": draw.choice([False, True, {"type": ["integer", "null"]}])},
+            {"properties": {n: draw.choice([{"type": "integer"}, {"type": ["integer", "null"]}, {"enum": [1, None, "x"]}, {"type": "integer", "minimum": 2},
+                                            {"type": "array", "items": {"type": "integer"}, "maxItems": 3}, {"const": 1}, {}])
+                            for n in draw.sample("abcd", draw.randrange(1, 4))}}]
+    return {k: v for part in draw.sample(some, draw.randrange(1, 4)) for k, v in part.items()}
+
+
+def merged_schemas():
+    """allOf and $ref: what is let through, and of small values what is not, is as jsonschema has it."""
+    values = [1, 3, None, "x", [2], [2, None]]
+    made = 0
+    for _ in range(250):
+        base, *rest = [parts() for _ in range(draw.randrange(2, 4))]
+        schema = {"type": "object", "allOf": [{"$ref": "#/$defs/base"}, *rest], "$defs": {"base": base}}
+        answer = ask(schema, 10)
+        if answer["where"]:
+            continue
+        made += 1
+        for text in answer["values"]:
+            wrong = "no way on" if text is None else allowed(schema, text)
+            check(wrong is None, f"{json.dumps(schema)}: {text!r}: {wrong}")
+        order = dict.fromkeys(n for p in (base, *rest) for n in p.get("properties", ()))
+        objects = [{n: draw.choice(values) for n in order if draw.random() < 0.7} for _ in range(60)] if order else []
+        texts = [json.dumps(o) for o in objects]
+        for text, took in zip(texts, ask(schema, 0, texts)["takes"]):
+            missing = any(r not in order for p in (base, *rest) for r in p.get("required", ()))
+            check(took == (allowed(schema, text) is None) or missing, f"{json.dumps(schema)}: {text}: {took}")
+    check(made > 120, f"{made} of 250 schemas were made")
+
+
 def event(kind, **rest):
     return {"type": "object", "properties": {"kind": {"const": kind}, **rest}, "required": ["kind", *rest]}
 
@@ -323,6 +355,7 @@ def whole_schemas():
 
 strings()
 numbers()
+merged_schemas()
 whole_schemas()
 process.stdin.close()
 process.wait()

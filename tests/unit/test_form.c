@@ -338,8 +338,6 @@ static void what_is_not_held_to_is_refused_by_its_place(void **state)
         {OBJECT("\"a\":{\"oneOf\":[]}") "}", "#/properties/a/oneOf"},
         {OBJECT("\"a\":{\"oneOf\":[{\"type\":\"string\"},{\"enum\":[1,\"x\"]}]}") "}",
          "#/properties/a/oneOf"},
-        {OBJECT("\"a\":{\"allOf\":[{\"type\":\"string\"},{\"maxLength\":1}]}") "}",
-         "#/properties/a/allOf"},
         {OBJECT("\"a\":{\"patternProperties\":{\"^a\":{},\"^b\":{}}}") "}",
          "#/properties/a/patternProperties"},
         {OBJECT("\"a\":{\"patternProperties\":{\"(\":{}}}") "}",

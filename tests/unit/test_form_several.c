@@ -6,10 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <string.h>
-
-#include "assay/base/json.h"
-#include "engine/form.h"
+#include "support/forms.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define ONE                                                                                        \
@@ -17,34 +14,6 @@
 #define CALL(name) "{\"begin\":\"<" name "\",\"schema\":" ONE ",\"end\":\">\"}"
 #define SEVERAL(texts) "{" texts "\"most\":3,\"several\":[" CALL("f") "," CALL("g") "]}"
 #define LISTED SEVERAL("\"begin\":\"[\",\"between\":\",\",\"end\":\"]\",")
-
-static struct arena *arena;
-static struct engine_form_wrong wrong;
-static struct err why;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = arena_new(64 << 20);
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
-
-static const struct engine_form *made(const char *alternatives)
-{
-    const struct engine_form *f;
-    struct json root;
-    why = (struct err)ERR_INIT;
-    if (!json_parse(&root, span_str(alternatives), JSON_STRICT, arena, &why))
-        fail_msg("%s: %s", alternatives, why.text);
-    return engine_form_read(&f, root, arena, &wrong, &why) ? f : NULL;
-}
 
 /* How an answer that is these texts stands: 'x' it cannot be, '.' it must go on, '+' it may, '|' it is over. */
 static char stands(const struct engine_form *f, const char *text)
@@ -79,7 +48,7 @@ static void an_answer_may_end_behind_each_of_several(void **state)
         {"<f{\"a\":1}>,<f{\"a\":1}>", "x"},
         {" <f", "x"},
         {"<h", "x"}};
-    all_stand(made("[" SEVERAL("") "]"), cases, COUNT(cases));
+    all_stand(form_made("[" SEVERAL("") "]"), cases, COUNT(cases));
 }
 
 static void what_is_between_is_written_before_another(void **state)
@@ -92,7 +61,7 @@ static void what_is_between_is_written_before_another(void **state)
                                            {"<f{\"a\":1}> ", "x"},
                                            {"<f{\"a\":1}><", "x"},
                                            {"<f{\"a\":1}>;<g{\"a\":1}>;<g{\"a\":1}>", "|"}};
-    all_stand(made("[" SEVERAL("\"between\":\";\",") "]"), cases, COUNT(cases));
+    all_stand(form_made("[" SEVERAL("\"between\":\";\",") "]"), cases, COUNT(cases));
 }
 
 static void what_is_behind_ends_them(void **state)
@@ -106,7 +75,7 @@ static void what_is_behind_ends_them(void **state)
                                            {"[<f{\"a\":1}>,]", "x"},
                                            {"[<f{\"a\":1}>,<f{\"a\":1}>,<f{\"a\":1}>]", "|"},
                                            {"[<f{\"a\":1}>,<f{\"a\":1}>,<f{\"a\":1}>,", "x"}};
-    all_stand(made("[" LISTED "]"), cases, COUNT(cases));
+    all_stand(form_made("[" LISTED "]"), cases, COUNT(cases));
 }
 
 /* An object that begins as a call does: both are followed. */
@@ -118,8 +87,9 @@ static void several_stand_beside_other_alternatives(void **state)
                                            {"{\"n\":{\"a\":1}}", "+"},
                                            {"{\"n\":{\"a\":1}};{\"n\":{\"a\":2}}", "|"},
                                            {"{\"n\":{\"b\"", "x"}};
-    all_stand(made("[{\"schema\":" ONE "},{\"between\":\";\",\"most\":2,\"several\":[{\"begin\":"
-                   "\"{\\\"n\\\":\",\"schema\":" ONE ",\"end\":\"}\"}]}]"),
+    all_stand(form_made("[{\"schema\":" ONE
+                        "},{\"between\":\";\",\"most\":2,\"several\":[{\"begin\":"
+                        "\"{\\\"n\\\":\",\"schema\":" ONE ",\"end\":\"}\"}]}]"),
               cases, COUNT(cases));
 }
 
@@ -127,10 +97,10 @@ static void control_tokens_stand_in_their_texts_alone(void **state)
 {
     (void)state;
     struct form_state s;
-    form_begin(&s, made("[" LISTED "]"));
+    form_begin(&s, form_made("[" LISTED "]"));
     assert_true(form_push(&s, span_str("[<f"), true) && form_push(&s, span_str("{"), false));
     assert_false(form_push(&s, span_str("\"a"), true));
-    form_begin(&s, made("[" SEVERAL("") "]"));
+    form_begin(&s, form_made("[" SEVERAL("") "]"));
     assert_true(form_push(&s, span_str("<f"), true));
     assert_true(form_push(&s, span_str("{\"a\":1}"), false));
     assert_true(form_push(&s, span_str("><f"), true));
@@ -139,19 +109,19 @@ static void control_tokens_stand_in_their_texts_alone(void **state)
 static void several_that_say_too_little_are_refused(void **state)
 {
     (void)state;
-    assert_null(made("[{\"several\":[" CALL("f") "]}]"));
-    assert_null(made("[{\"most\":256,\"several\":[" CALL("f") "]}]"));
-    assert_null(made("[{\"most\":3,\"several\":[]}]"));
-    assert_null(made("[{\"most\":3,\"several\":1}]"));
-    assert_null(made("[{\"most\":3,\"end\":\"]\",\"several\":[" CALL("f") "]}]"));
+    assert_null(form_made("[{\"several\":[" CALL("f") "]}]"));
+    assert_null(form_made("[{\"most\":256,\"several\":[" CALL("f") "]}]"));
+    assert_null(form_made("[{\"most\":3,\"several\":[]}]"));
+    assert_null(form_made("[{\"most\":3,\"several\":1}]"));
+    assert_null(form_made("[{\"most\":3,\"end\":\"]\",\"several\":[" CALL("f") "]}]"));
     assert_null(
-        made("[{\"most\":3,\"between\":\", \",\"end\":\",]\",\"several\":[" CALL("f") "]}]"));
-    assert_null(made("[{\"most\":3,\"several\":[{\"most\":3,\"several\":[" CALL("f") "]}]}]"));
+        form_made("[{\"most\":3,\"between\":\", \",\"end\":\",]\",\"several\":[" CALL("f") "]}]"));
+    assert_null(form_made("[{\"most\":3,\"several\":[{\"most\":3,\"several\":[" CALL("f") "]}]}]"));
     /* Of their schemas each counts as an alternative. */
-    assert_null(made("[{\"schema\":" ONE
-                     "},{\"most\":3,\"several\":[" CALL("f") ",{\"schema\":{\"not\":{}}}]}]"));
-    assert_int_equal(wrong.alternative, 2);
-    assert_string_equal(wrong.where, "#/not");
+    assert_null(form_made("[{\"schema\":" ONE
+                          "},{\"most\":3,\"several\":[" CALL("f") ",{\"schema\":{\"not\":{}}}]}]"));
+    assert_int_equal(forms_wrong.alternative, 2);
+    assert_string_equal(forms_wrong.where, "#/not");
 }
 
 int main(void)
@@ -164,5 +134,5 @@ int main(void)
         cmocka_unit_test(control_tokens_stand_in_their_texts_alone),
         cmocka_unit_test(several_that_say_too_little_are_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, forms_setup, forms_teardown);
 }

@@ -1,0 +1,132 @@
+/* Schemas that say one thing in several places: what must hold together is one form, or is refused by
+ * its place. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "support/forms.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+#define A "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]}"
+#define B "{\"properties\":{\"b\":{\"type\":\"boolean\"}},\"required\":[\"b\"]}"
+#define IN(schema) "{\"type\":\"object\",\"properties\":{\"x\":" schema "},\"required\":[\"x\"]}"
+
+static void all_of_several_holds_what_each_says(void **state)
+{
+    (void)state;
+    static const struct form_case cases[] = {
+        {"{\"allOf\":[" A "," B "]}",
+         {"{\"a\":1,\"b\":true}"},
+         {"{\"a\":1}", "{\"b\":true}", "{\"b\":true,\"a\":1}", "{\"a\":1,\"b\":1}"}},
+        /* What it refers to comes before what stands beside; the same said twice is said once. */
+        {"{\"$ref\":\"#/$defs/"
+         "a\",\"properties\":{\"b\":{\"const\":2},\"a\":{\"type\":\"integer\"}},"
+         "\"$defs\":{\"a\":" A "}}",
+         {"{\"a\":1,\"b\":2}", "{\"a\":1}"},
+         {"{\"b\":2}", "{\"a\":1,\"b\":1}", "{\"a\":\"\"}"}},
+        {"{\"allOf\":[{\"$ref\":\"#/$defs/a\"},{\"title\":\"t\",\"allOf\":[" B
+         ",true]}],\"required\":["
+         "\"c\"],\"$defs\":{\"a\":" A "}}",
+         {"{\"a\":1,\"b\":true,\"c\":[]}"},
+         {"{\"a\":1,\"b\":true}"}},
+        /* A member that two describe is as both say: a tag, a bound, an object of its own. */
+        {"{\"allOf\":[{\"type\":\"object\",\"properties\":{\"k\":{\"type\":\"string\","
+         "\"maxLength\":2},"
+         "\"n\":{\"type\":\"number\",\"minimum\":1},\"o\":" A
+         "}},{\"properties\":{\"k\":{\"enum\":["
+         "\"ab\",\"abc\"]},\"n\":{\"type\":\"integer\",\"maximum\":3,\"minimum\":2},\"o\":" B
+         "},\"required\":[\"k\"]}]}",
+         {"{\"k\":\"ab\"}", "{\"k\":\"ab\",\"n\":2,\"o\":{\"a\":1,\"b\":false}}"},
+         {"{\"k\":\"abc\"}", "{\"k\":\"ab\",\"n\":1}", "{\"k\":\"ab\",\"n\":2.5}",
+          "{\"k\":\"ab\",\"o\":{\"a\":1}}", "{}"}},
+        /* Others of one are the members of another. */
+        {"{\"allOf\":[{\"additionalProperties\":{\"type\":[\"integer\",\"null\"]}},{\"properties\":"
+         "{"
+         "\"a\":{\"type\":[\"null\",\"string\"]}}}]}",
+         {"{\"a\":null}", "{}"},
+         {"{\"a\":\"\"}", "{\"a\":1}"}},
+        {"{\"allOf\":[{\"properties\":{\"a\":{}},\"additionalProperties\":false},{\"properties\":{"
+         "\"b\":{},\"a\":{\"type\":\"null\"}}}]}",
+         {"{\"a\":null}", "{}"},
+         {"{\"a\":1}", "{\"b\":1}"}},
+        /* Of other types as well. */
+        {IN("{\"allOf\":[{\"type\":[\"string\",\"null\"]},{\"maxLength\":1},{\"maxLength\":3}]}"),
+         {"{\"x\":\"a\"}", "{\"x\":null}"},
+         {"{\"x\":\"ab\"}", "{\"x\":1}"}},
+        {IN("{\"allOf\":[{\"type\":\"number\"},{\"type\":[\"integer\",\"string\"]}]}"),
+         {"{\"x\":1}"},
+         {"{\"x\":1.5}", "{\"x\":\"\"}"}},
+        {IN("{\"allOf\":[{\"items\":{\"type\":\"integer\"}},{\"items\":{\"minimum\":3}},{"
+            "\"minItems\":"
+            "1}]}"),
+         {"{\"x\":[3]}"},
+         {"{\"x\":[2]}", "{\"x\":[]}"}},
+        {IN("{\"allOf\":[{\"enum\":[1,\"b\",null]},{\"enum\":[null,2,\"b\"]}],\"type\":"
+            "\"string\"}"),
+         {"{\"x\":\"b\"}"},
+         {"{\"x\":null}", "{\"x\":1}"}}};
+    forms_hold(cases, COUNT(cases));
+}
+
+/* A schema that leads to itself through others that must hold is made once. */
+static void all_of_may_be_recursive(void **state)
+{
+    (void)state;
+    static const struct form_case cases[] = {
+        {"{\"$ref\":\"#/$defs/"
+         "t\",\"$defs\":{\"named\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":"
+         "\"integer\"}},\"required\":[\"n\"]},\"t\":{\"allOf\":[{\"$ref\":\"#/$defs/named\"},{"
+         "\"properties\":{\"next\":{\"$ref\":\"#/$defs/t\"}}}]}}}",
+         {"{\"n\":1}", "{\"n\":1,\"next\":{\"n\":2,\"next\":{\"n\":3}}}"},
+         {"{\"n\":1,\"next\":{}}", "{\"n\":1,\"next\":1}"}},
+        {"{\"allOf\":[{\"$ref\":\"#/$defs/a\"},{\"$ref\":\"#/$defs/"
+         "b\"}],\"$defs\":{\"a\":{\"type\":"
+         "\"object\",\"properties\":{\"x\":{\"$ref\":\"#/$defs/"
+         "a\"}}},\"b\":{\"properties\":{\"x\":{"
+         "\"$ref\":\"#/$defs/b\"},\"y\":{\"type\":\"null\"}}}}}",
+         {"{\"x\":{\"x\":{\"y\":null},\"y\":null}}"},
+         {"{\"x\":{\"y\":1}}", "{\"x\":1}"}}};
+    forms_hold(cases, COUNT(cases));
+}
+
+static void what_cannot_hold_together_is_refused_by_its_place(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {IN("{\"allOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]}"),
+         "#/properties/x/allOf/1/type"},
+        {IN("{\"allOf\":[{\"pattern\":\"^a\"},{\"pattern\":\"b$\"}]}"),
+         "#/properties/x/allOf/1/pattern"},
+        {IN("{\"allOf\":[{\"const\":1},{\"const\":2}]}"), "#/properties/x/allOf/1/const"},
+        {IN("{\"allOf\":[{\"enum\":[1,2]},{\"enum\":[3]}]}"), "#/properties/x/allOf/0/enum"},
+        {IN("{\"allOf\":[" A ",{\"properties\":{\"a\":{\"type\":\"string\"}}}]}"),
+         "#/properties/x/allOf/properties/a/allOf/1/type"},
+        {IN("{\"allOf\":[" A ",{\"properties\":{\"b\":{}},\"additionalProperties\":false}]}"),
+         "#/properties/x/allOf/required/0"},
+        {IN("{\"allOf\":[" A ",{\"patternProperties\":{\"^b\":{}}}]}"),
+         "#/properties/x/allOf/1/patternProperties"},
+        {IN("{\"allOf\":[{\"prefixItems\":[{}]},{\"items\":{\"type\":\"null\"}}]}"),
+         "#/properties/x/allOf/0/prefixItems"},
+        {IN("{\"allOf\":[" A ",{\"anyOf\":[{\"required\":[\"b\"]},{\"required\":[\"c\"]}]}]}"),
+         "#/properties/x/allOf/type"},
+        {IN("{\"allOf\":[" A ",{\"if\":{}}]}"), "#/properties/x/allOf/if"},
+        {IN("{\"allOf\":[" A ",false]}"), "#/properties/x/allOf/1"},
+        {IN("{\"allOf\":[" A ",{\"$ref\":\"#/$defs/none\"}]}"), "#/properties/x/allOf/1/$ref"},
+        {IN("{\"allOf\":[" A ",{\"$ref\":\"#/properties/x\"}]}"), "#/properties/x"},
+        {IN("{\"allOf\":[]}"), "#/properties/x/allOf"},
+        {IN("{\"allOf\":[{\"minimum\":1e300},{\"type\":\"number\"}]}"),
+         "#/properties/x/allOf/0/minimum"}};
+    forms_refused(cases, COUNT(cases));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_of_several_holds_what_each_says),
+        cmocka_unit_test(all_of_may_be_recursive),
+        cmocka_unit_test(what_cannot_hold_together_is_refused_by_its_place),
+    };
+    return cmocka_run_group_tests(tests, forms_setup, forms_teardown);
+}
