@@ -57,6 +57,8 @@ unsigned listener_port(const struct listener *s);
 size_t listener_connections(const struct listener *s);
 /* Accept nobody any more and close who is idle; others are closed behind their answers. */
 void listener_drain(struct listener *s);
+/* Whether somebody is being served, or still takes an answer. */
+bool listener_busy(const struct listener *s);
 void listener_close(
     struct listener *s); /* and all its connections, without calls. NULL is harmless */
 

@@ -8,9 +8,11 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum { LINGER_MS = 1000 };
@@ -69,6 +71,11 @@ void conn_lost(struct conn *c)
     if (told)
         c->server->calls.gone(c->server->calls.arg, c);
     conn_free(c);
+}
+
+bool conn_busy(const struct conn *c)
+{
+    return c->state == CONN_SERVING || c->state == CONN_FLUSH;
 }
 
 bool conn_idle(const struct conn *c)
@@ -206,8 +213,22 @@ static void left(evutil_socket_t fd, short what, void *arg)
         conn_lost(c);
 }
 
+/* Whoever is slow is no one who takes nothing: what the other side has acknowledged grows. */
+static void look_at_progress(struct conn *c)
+{
+    int queued = 0; /* in the socket */
+    if (!conn_busy(c) || conn_waiting(c) == 0)
+        return;
+    (void)ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &queued);
+    uint64_t taken = conn_sent(c) - (uint64_t)(queued > 0 ? queued : 0);
+    if (taken != c->taken)
+        conn_due_in(c, c->server->limits.stall_ms);
+    c->taken = taken;
+}
+
 void conn_sweep(struct conn *c, uint64_t now)
 {
+    look_at_progress(c);
     if (c->deadline_ms == 0 || now < c->deadline_ms)
         return;
     c->deadline_ms = 0;

@@ -13,7 +13,7 @@ void conn_fresh(struct conn *c)
 {
     c->state = CONN_HEAD;
     c->scanned = 0;
-    c->written = 0;
+    c->written = c->taken = 0;
     c->user = NULL;
     c->body_read = false;
     buf_clear(&c->head);

@@ -205,6 +205,14 @@ void listener_drain(struct listener *s)
     }
 }
 
+bool listener_busy(const struct listener *s)
+{
+    for (const struct conn *c = s->first; c; c = c->next)
+        if (conn_busy(c))
+            return true;
+    return false;
+}
+
 void listener_close(struct listener *s)
 {
     if (!s)

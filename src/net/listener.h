@@ -33,6 +33,7 @@ struct conn {
     size_t scanned;       /* of the head */
     uint64_t deadline_ms; /* 0: none */
     uint64_t written;     /* of this answer */
+    uint64_t taken;       /* of it by the client, when that was last looked at */
     struct buf head, body;
     struct http_request *request;
     struct http_chunks chunks;
@@ -64,6 +65,8 @@ void conn_bury(struct listener *s);
 void conn_sweep(struct conn *c, uint64_t now);
 /* Nothing was asked on it yet, or it waits for the next request. */
 bool conn_idle(const struct conn *c);
+/* A request is served, or its answer goes out. */
+bool conn_busy(const struct conn *c);
 /* Whatever it does next has to happen within `ms`; 0: whenever. */
 void conn_due_in(struct conn *c, unsigned ms);
 /* The client is no more. Whoever serves it is told. */

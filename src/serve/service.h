@@ -29,7 +29,8 @@ struct service {
     struct listener *server, *admin;
     struct transfers *transfers;
     struct loop_event *durable, *second, *on_term, *on_int, *on_hup, *drain_timer, *grave, *push;
-    struct seal_key secret; /* under which credentials are hashed */
+    struct loop_event *leaving; /* while it drains: looks whether all answers are out */
+    struct seal_key secret;     /* under which credentials are hashed */
     struct call *calls, *dead;
     struct listing *listings;
     size_t call_count;
@@ -45,6 +46,7 @@ struct service {
     char *folder;            /* of the log */
     struct metrics metrics;
     bool draining, drained; /* drained: the time for calls in flight is over */
+    bool hurried;           /* and that for what is left of their answers */
     bool disk_full, log_stopped;
     bool held_back; /* windows wait for the log's queue */
 };

@@ -9,7 +9,7 @@
 #include "serve/front/refused.h"
 #include "serve/service.h"
 
-enum { SECOND_MS = 1000 };
+enum { SECOND_MS = 1000, LEAVING_MS = 20 };
 
 /* ---- the log ---- */
 
@@ -68,15 +68,28 @@ static void on_second(void *arg)
 
 /* ---- signals ---- */
 
+/* A call is over when its answer was handed out, which over TLS or to a slow client is before it
+ * has left: the server stays until it has, or the time for it is over. */
+static void on_leaving(void *arg)
+{
+    struct service *s = arg;
+    bool busy = listener_busy(s->server) || (s->admin && listener_busy(s->admin));
+    if (s->call_count == 0 && (s->hurried || !busy))
+        loop_stop(s->loop);
+    else
+        loop_timer_start(s->leaving, LEAVING_MS);
+}
+
 void service_call_over(struct service *s)
 {
     if (s->draining && s->call_count == 0)
-        loop_stop(s->loop);
+        loop_timer_now(s->leaving);
 }
 
 static void on_drain_over(void *arg)
 {
     struct service *s = arg;
+    s->hurried = s->drained;
     s->drained = true;
     for (struct call *next, *c = s->calls; c; c = next) {
         next = c->next;
@@ -98,8 +111,7 @@ static void on_term(void *arg)
     if (s->admin)
         listener_drain(s->admin);
     loop_timer_start(s->drain_timer, (unsigned)s->settings->limits.drain_ms);
-    if (s->call_count == 0)
-        loop_stop(s->loop);
+    loop_timer_now(s->leaving);
 }
 
 static void on_hup(void *arg)
@@ -120,10 +132,11 @@ bool service_watch(struct service *s, struct err *e)
     s->drain_timer = loop_timer(l, on_drain_over, s);
     s->grave = loop_timer(l, on_grave, s);
     s->push = loop_timer(l, on_push, s);
+    s->leaving = loop_timer(l, on_leaving, s);
     if (s->push)
         exchange_book_together(s->book, push_soon, s);
     return (s->push && s->grave && s->durable && s->second && s->on_term && s->on_int &&
-            s->on_hup && s->drain_timer) ||
+            s->on_hup && s->drain_timer && s->leaving) ||
            err_set(e, ERR_MEMORY, "out of memory");
 }
 
@@ -135,6 +148,7 @@ void service_unwatch(struct service *s)
     loop_event_free(s->on_int);
     loop_event_free(s->on_hup);
     loop_event_free(s->drain_timer);
+    loop_event_free(s->leaving);
     loop_event_free(s->grave);
     if (s->book)
         exchange_book_together(s->book, NULL, NULL);
