@@ -79,3 +79,11 @@ bool tls_peer_digest(const SSL *ssl, uint8_t out[LISTENER_CERTIFICATE])
         memcpy(out, digest, LISTENER_CERTIFICATE);
     return ok;
 }
+
+bool tls_speaks_h2(const SSL *ssl)
+{
+    const unsigned char *name = NULL;
+    unsigned n = 0;
+    SSL_get0_alpn_selected(ssl, &name, &n);
+    return n == 2 && memcmp(name, "h2", 2) == 0;
+}

@@ -11,4 +11,7 @@ bool tls_server(SSL_CTX **out, const struct listener_tls *files, struct err *e) 
 /* SHA-256 of what the peer showed (DER); false when it showed nothing. */
 bool tls_peer_digest(const SSL *ssl, uint8_t out[LISTENER_CERTIFICATE]);
 
+/* HTTP/2 was agreed on, by ALPN. */
+bool tls_speaks_h2(const SSL *ssl);
+
 #endif

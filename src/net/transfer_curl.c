@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/http.h"
 #include "net/tls.h"
 
-enum { CONNECTIONS_KEPT = 2048, RECEIVE_BUFFER = 8192 };
+enum { CONNECTIONS_KEPT = 2048, RECEIVE_BUFFER = 8192, SWITCHING = 101 };
 
 struct fetch {
     struct transfer t;
@@ -24,6 +25,7 @@ struct fetch {
     struct buf head;
     bool head_given, held; /* held: libcurl has octets for us until it may go on */
     bool asked, stale;     /* the request went out; it would have gone out twice */
+    struct err unsound;    /* why its head is none */
     char words[CURL_ERROR_SIZE];
 };
 
@@ -91,6 +93,19 @@ static enum transfer_end end_of(CURLcode code)
     return TRANSFER_OTHER;
 }
 
+/* libcurl may call it well when no whole head came. */
+static void finish(struct fetch *f, CURLcode code)
+{
+    if (f->stale)
+        transfer_finish(&f->t, TRANSFER_CUT, "a kept connection was closed before the answer");
+    else if (f->unsound.code)
+        transfer_finish(&f->t, TRANSFER_GARBAGE, f->unsound.text);
+    else if (code == CURLE_OK && !f->head_given)
+        transfer_finish(&f->t, TRANSFER_CUT, "the connection was closed before the end");
+    else
+        transfer_finish(&f->t, end_of(code), f->words[0] ? f->words : curl_easy_strerror(code));
+}
+
 static void reap(struct transfers *all)
 {
     CURLMsg *m;
@@ -107,23 +122,60 @@ static void reap(struct transfers *all)
         if (f->t.cancelled)
             continue;
         f->t.result.stale = f->stale;
-        transfer_finish(&f->t, f->stale ? TRANSFER_CUT : end_of(code),
-                        f->stale      ? "a kept connection was closed before the answer"
-                        : f->words[0] ? f->words
-                                      : curl_easy_strerror(code));
+        finish(f, code);
     }
     transfers_settle(all);
 }
 
 /* ---- what libcurl hands over ---- */
 
-static void take_certificate(struct fetch *f)
+/* NULL: there is no TLS. */
+static const SSL *tls_of(struct fetch *f)
 {
     struct curl_tlssessioninfo *info = NULL;
-    struct transfer_result *r = &f->t.result;
-    if (curl_easy_getinfo(f->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
-        info->backend == CURLSSLBACKEND_OPENSSL && info->internals)
-        r->has_certificate = tls_peer_digest((const SSL *)info->internals, r->certificate);
+    bool ours = curl_easy_getinfo(f->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
+                info->backend == CURLSSLBACKEND_OPENSSL;
+    return ours ? (const SSL *)info->internals : NULL;
+}
+
+/*
+ * A head that libcurl would read in one of several ways is none, as by the other way. With HTTP/2 it
+ * is made of frames, which have no second reading.
+ */
+static bool is_sound(struct fetch *f, const SSL *ssl, struct span last)
+{
+    struct http_answer a;
+    size_t from = 0, length = 0;
+    if (ssl && tls_speaks_h2(ssl))
+        return true;
+    size_t n = f->head.n;
+    buf_put_span(&f->head, last);
+    bool whole = buf_ok(&f->head) &&
+                 http_head_find(buf_span(&f->head), &from, &length) == HTTP_HEAD_WHOLE &&
+                 length == f->head.n;
+    bool sound = whole ? http_answer_read(&a, buf_span(&f->head), &f->unsound)
+                       : err_set(&f->unsound, ERR_FORMAT,
+                                 "a line of the answer's head does not end in CR LF");
+    f->head.n = n;
+    return sound;
+}
+
+/* The head is over: true when it is one, and the one that counts. */
+static bool give_head(struct fetch *f, struct span last)
+{
+    struct transfer *t = &f->t;
+    const SSL *ssl = tls_of(f);
+    long status = 0;
+    curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200 && status != SWITCHING) /* an interim answer */
+        return true;
+    if (!is_sound(f, ssl, last))
+        return false;
+    f->head_given = true;
+    t->result.status = (unsigned)status;
+    t->result.has_certificate = ssl && tls_peer_digest(ssl, t->result.certificate);
+    t->calls.head(t->arg, t->result.status, buf_span(&f->head));
+    return !t->cancelled;
 }
 
 static size_t take_head(char *p, size_t size, size_t n, void *arg)
@@ -139,17 +191,8 @@ static size_t take_head(char *p, size_t size, size_t n, void *arg)
         buf_clear(&f->head);
         f->head_given = false;
     }
-    if (line.n <= 2 && !f->head_given) {
-        long status = 0;
-        curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (status >= 200) {
-            f->head_given = true;
-            t->result.status = (unsigned)status;
-            take_certificate(f);
-            t->calls.head(t->arg, t->result.status, buf_span(&f->head));
-        }
-        return t->cancelled ? 0 : size * n;
-    }
+    if (line.n <= 2 && !f->head_given)
+        return give_head(f, line) ? size * n : 0;
     if (!f->head_given) /* trailers are not passed on */
         buf_put_span(&f->head, line);
     return buf_ok(&f->head) ? size * n : 0;
