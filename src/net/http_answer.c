@@ -121,9 +121,9 @@ static enum http_step take_head(struct http_incoming *in, struct span *bytes, st
                                 struct err *e)
 {
     static const char begins[] = "HTTP/";
-    size_t before = in->seen.n, length = 0;
-    if (before)
-        buf_put_span(&in->seen, *bytes);
+    size_t before = in->seen.n, length = 0, room = in->seen.max - before;
+    if (before) /* what the body has of it already needs no room */
+        buf_put_span(&in->seen, span_sub(*bytes, 0, room < bytes->n ? room : bytes->n));
     struct span seen = before ? buf_span(&in->seen) : *bytes;
     if (memcmp(seen.p, begins, seen.n < sizeof begins - 1 ? seen.n : sizeof begins - 1) != 0)
         return bad(e, "the answer does not begin with HTTP/");
@@ -132,7 +132,8 @@ static enum http_step take_head(struct http_incoming *in, struct span *bytes, st
         return bad(e, "a line of the answer's head does not end in CR LF, or it holds a NUL");
     if (found == HTTP_HEAD_PART && !before)
         buf_put_span(&in->seen, *bytes);
-    if (!buf_ok(&in->seen) || length > in->seen.max)
+    bool longer = found == HTTP_HEAD_PART ? bytes->n > room : length > in->seen.max;
+    if (!buf_ok(&in->seen) || longer)
         return bad(e, "the answer's head is longer than is accepted");
     *bytes = span_sub(*bytes, found == HTTP_HEAD_WHOLE ? length - before : bytes->n, bytes->n);
     if (found == HTTP_HEAD_PART)
