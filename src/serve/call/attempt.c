@@ -141,11 +141,12 @@ void call_answer_whole(struct call *c)
         call_end(c, EXCHANGE_CLIENT_ABORT, NULL, false);
     else if (!fits)
         call_end(c, EXCHANGE_ERROR, "answer_too_large", false);
+    else if (c->facts.failed) /* which is how a stream may end */
+        call_end(c, EXCHANGE_ERROR, "upstream_error_event", true);
     else if (unfinished)
         call_end(c, EXCHANGE_UPSTREAM_ABORT, "stream_without_end", true);
-    else if (c->upstream_status >= 400 || c->facts.failed)
-        call_end(c, EXCHANGE_ERROR, c->facts.failed ? "upstream_error_event" : "upstream_status",
-                 true);
+    else if (c->upstream_status >= 300) /* nobody follows a redirection */
+        call_end(c, EXCHANGE_ERROR, "upstream_status", true);
     else
         call_end(c, EXCHANGE_COMPLETE, NULL, true);
 }

@@ -10,7 +10,14 @@
 #include "serve/call/call.h"
 #include "serve/service.h"
 
-enum { HEAD_MAX = 32768, TOGETHER = 65536, OVERHEAD = 512, FIELDS = 4 };
+enum {
+    NO_CONTENT = 204,
+    NOT_MODIFIED = 304,
+    HEAD_MAX = 32768,
+    TOGETHER = 65536,
+    OVERHEAD = 512,
+    FIELDS = 4
+};
 
 void gate_init(struct gate *g, struct call *c, size_t limit)
 {
@@ -96,7 +103,7 @@ static void put_head(struct gate *g, struct buf *out, uint64_t length)
         buf_put_str(out, "Transfer-Encoding: chunked\r\n");
     else if (g->stream)
         buf_put_str(out, "Connection: close\r\n");
-    else
+    else if (g->call->status != NO_CONTENT && g->call->status != NOT_MODIFIED) /* RFC 9110, 8.6 */
         buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)length);
     buf_put_str(out, HTTP_CRLF);
     g->head_left = true;

@@ -10,7 +10,10 @@
 
 #include "serve/call/call.h"
 
-enum { SUBJECT_MAX = 512 }; /* bytes of a name; services bound it to 64 or 256 */
+enum {
+    SUBJECT_MAX = 512, /* bytes of a name; services bound it to 64 or 256 */
+    FOLDED = 32        /* of a key that is read here, at most */
+};
 
 /* "name:types"; a type is one letter: s string, a array, o object, n number, b bool; "!"
  * before them: it must be there. Null counts as absent. */
@@ -83,6 +86,74 @@ static bool read_subject(struct call *c, struct json root, struct err *why)
     return true;
 }
 
+/* Names that are read of every request, and with them what the log calls sampling. */
+static bool is_read(const struct endpoint *ep, struct span name)
+{
+    static const char *const names[] = {"model",
+                                        "stream",
+                                        "user",
+                                        "safety_identifier",
+                                        "metadata",
+                                        "stream_options",
+                                        "max_tokens",
+                                        "max_completion_tokens",
+                                        "max_output_tokens",
+                                        "frequency_penalty",
+                                        "presence_penalty",
+                                        "repetition_penalty",
+                                        "min_p",
+                                        "n",
+                                        "seed",
+                                        "temperature",
+                                        "top_k",
+                                        "top_p",
+                                        NULL};
+    for (const char *const *rule = ep->wanted; rule && *rule; rule++)
+        if (strcspn(*rule, ":") == name.n && memcmp(*rule, name.p, name.n) == 0)
+            return true;
+    for (size_t i = 0; names[i]; i++)
+        if (span_is(name, names[i]))
+            return true;
+    return false;
+}
+
+/* The key as a reader takes it that does not tell cases apart, which are Go's (and so Ollama's) and
+ * others: there the Kelvin sign is a k and the long s an s. Nothing when it is longer than any that
+ * is known. */
+static struct span folded(uint8_t out[FOLDED], struct span key)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < key.n; i++) {
+        struct span rest = span_sub(key, i, key.n);
+        bool long_s = span_starts(rest, "\xc5\xbf"), kelvin = span_starts(rest, "\xe2\x84\xaa");
+        uint8_t c = long_s ? 's' : kelvin ? 'k' : key.p[i];
+        if (n == FOLDED)
+            return SPAN_EMPTY;
+        out[n++] = c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+        i += long_s ? 1 : kelvin ? 2 : 0;
+    }
+    return (struct span){out, n};
+}
+
+/* A key that another reader could take for one which is read here, and has other letters: what is
+ * judged and recorded would be one request, and what is answered another. */
+static bool judge_keys(struct call *c, struct json root, struct err *why)
+{
+    uint8_t lower[FOLDED];
+    char name[FOLDED + 1];
+    for (struct json m = json_first(root); json_type(m); m = json_next(m)) {
+        struct span key = json_key(m), plain = folded(lower, key);
+        if (plain.n == 0 || span_eq(plain, key))
+            continue;
+        if (json_type(json_get_span(root, plain)) || is_read(c->endpoint, plain)) {
+            (void)snprintf(name, sizeof name, "%.*s", (int)plain.n, (const char *)plain.p);
+            return complain(&c->wrong, why, "ambiguous_parameter", name,
+                            "stands there in other letters");
+        }
+    }
+    return true;
+}
+
 static bool read_members(struct call *c, struct json root, struct err *why)
 {
     struct json model = json_get(root, "model"), stream = json_get(root, "stream");
@@ -95,6 +166,8 @@ static bool read_members(struct call *c, struct json root, struct err *why)
     c->model_end = json_end(model);
     if (json_type(stream) > JSON_NULL && !json_bool(stream, &c->stream))
         return complain(&c->wrong, why, "invalid_type", "stream", "must be a boolean");
+    if (!judge_keys(c, root, why))
+        return false;
     for (const char *const *rule = c->endpoint->wanted; rule && *rule; rule++)
         if (!judge_member(c, root, *rule, why))
             return false;

@@ -33,15 +33,22 @@ static bool path_is(const struct endpoint *ep, struct span path)
     return span_is(path, ep->path);
 }
 
-const struct endpoint *endpoint_find(const struct http_request *r, bool *other_method)
+/* HEAD is GET without the answer's body, which reply.c leaves out. */
+static bool method_is(const struct endpoint *ep, struct span method)
 {
-    *other_method = false;
+    return span_is(method, ep->method) ||
+           (span_is(method, "HEAD") && strcmp(ep->method, "GET") == 0);
+}
+
+const struct endpoint *endpoint_find(const struct http_request *r, const char **allowed)
+{
+    *allowed = NULL;
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
         if (!path_is(&endpoints[i], r->path))
             continue;
-        if (span_is(r->method, endpoints[i].method))
+        if (method_is(&endpoints[i], r->method))
             return &endpoints[i];
-        *other_method = true;
+        *allowed = endpoints[i].method;
     }
     return NULL;
 }

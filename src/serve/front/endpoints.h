@@ -25,7 +25,7 @@ struct endpoint {
     bool admin;
 };
 
-/* NULL: there is none; *other_method: but the path exists. */
-const struct endpoint *endpoint_find(const struct http_request *r, bool *other_method);
+/* NULL: there is none; *allowed: but the path exists, for this method. */
+const struct endpoint *endpoint_find(const struct http_request *r, const char **allowed);
 
 #endif

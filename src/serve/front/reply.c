@@ -16,6 +16,7 @@ enum { REPLY_MAX = 4 << 20 };
 struct said {
     unsigned status;
     const char *type, *code, *param, *message; /* the type is OpenAI's; param may be NULL */
+    const char *allowed;                       /* the method that there is; NULL: not told */
 };
 
 static void put_openai(struct json_writer *w, const struct said *s)
@@ -100,7 +101,13 @@ static void put_error_body(struct buf *out, const struct conn *c, const struct s
 void reply_error_body(struct buf *out, const struct conn *c, unsigned status, const char *type,
                       const char *code, const char *message)
 {
-    put_error_body(out, c, &(struct said){status, type, code, NULL, message});
+    put_error_body(out, c, &(struct said){status, type, code, NULL, message, NULL});
+}
+
+/* Whoever asks by HEAD reads no body: it would be taken for the next answer. */
+static bool is_head(const struct conn *c)
+{
+    return span_starts(conn_head(c), "HEAD ");
 }
 
 static void put(struct conn *c, unsigned status, const char *content_type, const char *more,
@@ -111,7 +118,8 @@ static void put(struct conn *c, unsigned status, const char *content_type, const
     http_put_status(&out, status);
     buf_printf(&out, "Content-Type: %s\r\nContent-Length: %zu\r\n%s%s\r\n", content_type, body.n,
                more, keep ? "" : "Connection: close\r\n");
-    buf_put_span(&out, body);
+    if (!is_head(c))
+        buf_put_span(&out, body);
     conn_put(c, buf_span(&out));
     buf_free(&out);
     conn_finish(c, keep);
@@ -135,7 +143,9 @@ static void put_error(struct conn *c, const struct said *s, bool keep)
     const char *more = s->status == 429 || s->status == 503 ? "Retry-After: 1\r\n"
                        : s->status == 401                   ? "WWW-Authenticate: Bearer\r\n"
                        : s->status == 426                   ? "Upgrade: HTTP/1.1\r\n"
-                                                            : "";
+                       : !s->allowed                        ? ""
+                       : strcmp(s->allowed, "GET") == 0     ? "Allow: GET, HEAD\r\n"
+                                                            : "Allow: POST\r\n";
     struct buf body;
     buf_init(&body, REPLY_MAX);
     put_error_body(&body, c, s);
@@ -146,14 +156,25 @@ static void put_error(struct conn *c, const struct said *s, bool keep)
 void reply_error(struct conn *c, unsigned status, const char *type, const char *code,
                  const char *message)
 {
-    put_error(c, &(struct said){status, type, code, NULL, message}, may_keep(c, status));
+    put_error(c, &(struct said){status, type, code, NULL, message, NULL}, may_keep(c, status));
+}
+
+void reply_other_method(struct conn *c, const char *allowed)
+{
+    const struct said s = {405,  "invalid_request_error",      "method_not_allowed",
+                           NULL, "There is no such endpoint.", allowed};
+    put_error(c, &s, may_keep(c, 405));
 }
 
 void reply_wrong(struct conn *c, const struct complaint *w, const char *code, const char *message)
 {
     unsigned status = w->status ? w->status : 400;
-    const struct said s = {status, "invalid_request_error", w->code ? w->code : code,
-                           w->param[0] ? w->param : NULL, message};
+    const struct said s = {status,
+                           "invalid_request_error",
+                           w->code ? w->code : code,
+                           w->param[0] ? w->param : NULL,
+                           message,
+                           NULL};
     put_error(c, &s, may_keep(c, status));
 }
 
@@ -172,7 +193,8 @@ bool complain(struct complaint *c, struct err *e, const char *code, const char *
 
 void reply_malformed(struct conn *c, unsigned status, const char *why)
 {
-    put_error(c, &(struct said){status, "invalid_request_error", "invalid_request", NULL, why},
+    put_error(c,
+              &(struct said){status, "invalid_request_error", "invalid_request", NULL, why, NULL},
               false);
 }
 
@@ -188,7 +210,8 @@ void reply_large(struct conn *c, const char *content_type, struct span body)
     http_put_status(&head, 200);
     buf_printf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", content_type, body.n);
     conn_put(c, buf_span(&head));
-    conn_put(c, body);
+    if (!is_head(c))
+        conn_put(c, body);
     buf_free(&head);
     conn_finish(c, true);
 }

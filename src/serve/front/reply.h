@@ -24,6 +24,8 @@ void reply_error_body(struct buf *out, const struct conn *c, unsigned status, co
                       const char *code, const char *message);
 void reply_error(struct conn *c, unsigned status, const char *type, const char *code,
                  const char *message);
+/* 405, with the method that there is. */
+void reply_other_method(struct conn *c, const char *allowed);
 /* With the field that is wrong. `code` stands where the complaint has none. */
 void reply_wrong(struct conn *c, const struct complaint *w, const char *code, const char *message);
 /* To what was no request; the connection ends. */

@@ -34,12 +34,44 @@ static void metrics(struct service *s, struct conn *c)
     buf_free(&text);
 }
 
+/* Whether a field's value has the parameter charset, and it is not UTF-8, which JSON is in. */
+static bool is_in_other_charset(struct span value)
+{
+    static const char name[] = "charset=";
+    for (; value.n >= sizeof name - 1; value = span_sub(value, 1, value.n)) {
+        if (!http_name_is(span_sub(value, 0, sizeof name - 1), name))
+            continue;
+        struct span s = span_sub(value, sizeof name - 1, value.n);
+        const uint8_t *end = memchr(s.p, ';', s.n);
+        s = span_sub(s, 0, end ? (size_t)(end - s.p) : s.n);
+        if (s.n > 1 && s.p[0] == '"' && s.p[s.n - 1] == '"')
+            s = span_sub(s, 1, s.n - 2);
+        if (!http_name_is(s, "utf-8") && !http_name_is(s, "utf8"))
+            return true;
+    }
+    return false;
+}
+
+/* Fields that would have an upstream decode a body which is judged and recorded as it stands: whoever
+ * decodes it might read another request. */
+static const char *unreadable(const struct http_request *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const struct http_field *f = &r->fields[i];
+        if (http_name_is(f->name, "content-encoding") && !http_name_is(f->value, "identity"))
+            return "The body may not be compressed: send it without Content-Encoding.";
+        if (http_name_is(f->name, "content-type") && is_in_other_charset(f->value))
+            return "The body is JSON in UTF-8: name no other charset in Content-Type.";
+    }
+    return NULL;
+}
+
 /* Before the body is read: paths, methods and callers that are none are refused here. */
 static bool admit(struct service *s, struct conn *c, const struct http_request *r, bool admin,
                   const struct endpoint **ep, struct caller *who)
 {
-    bool other_method;
-    *ep = endpoint_find(r, &other_method);
+    const char *allowed, *unread;
+    *ep = endpoint_find(r, &allowed);
     /* With an address of their own administrators are served there, and nobody else is. */
     if (*ep && s->settings->admin_address && (*ep)->kind != ENDPOINT_HEALTH &&
         (*ep)->admin != admin)
@@ -52,9 +84,10 @@ static bool admit(struct service *s, struct conn *c, const struct http_request *
     }
     if (!*ep) {
         refused_count(s, REFUSED_MALFORMED);
-        reply_error(c, other_method ? 405 : 404, "invalid_request_error",
-                    other_method ? "method_not_allowed" : "not_found",
-                    "There is no such endpoint.");
+        if (allowed)
+            reply_other_method(c, allowed);
+        else
+            reply_error(c, 404, "invalid_request_error", "not_found", "There is no such endpoint.");
         return false;
     }
     enum auth_result result = auth_caller(s, c, who);
@@ -68,6 +101,12 @@ static bool admit(struct service *s, struct conn *c, const struct http_request *
         refused_count(s, REFUSED_UNAUTHENTICATED);
         reply_error(c, 403, "invalid_request_error", "not_an_administrator",
                     "This key is not an administrator's.");
+        return false;
+    }
+    unread = unreadable(r);
+    if (unread) {
+        refused_count(s, REFUSED_MALFORMED);
+        reply_error(c, 415, "invalid_request_error", "unsupported_media_type", unread);
         return false;
     }
     return true;

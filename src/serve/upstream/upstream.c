@@ -303,8 +303,8 @@ const struct backend upstream_backend = {
 
 static bool is_passed_on(struct span name)
 {
-    static const char *const names[] = {"content-type", "retry-after", "x-request-id", "request-id",
-                                        NULL};
+    static const char *const names[] = {"content-type", "content-encoding", "retry-after",
+                                        "x-request-id", "request-id",       NULL};
     static const char *const prefixes[] = {"x-ratelimit-", "openai-", "anthropic-", NULL};
     char lower[32];
     size_t n = name.n < sizeof lower - 1 ? name.n : sizeof lower - 1;
@@ -336,11 +336,20 @@ static bool next_line(struct span *rest, struct http_field *f)
     return true;
 }
 
+/* A media type's letters may be of any case, and parameters may follow. */
+static bool is_events(struct span value)
+{
+    static const char type[] = "text/event-stream";
+    struct span rest = span_sub(value, sizeof type - 1, value.n);
+    return value.n >= sizeof type - 1 && http_name_is(span_sub(value, 0, sizeof type - 1), type) &&
+           (rest.n == 0 || rest.p[0] == ';' || rest.p[0] == ' ' || rest.p[0] == '\t');
+}
+
 void upstream_answer_head(struct call *c, unsigned status, struct span lines)
 {
     struct gate *g = &c->gate;
     struct http_field f;
-    bool events = false;
+    bool events = false, coded = false;
     http_put_status(&g->head, status);
     while (next_line(&lines, &f)) {
         char name[64];
@@ -350,9 +359,11 @@ void upstream_answer_head(struct call *c, unsigned status, struct span lines)
         name[f.name.n] = '\0';
         (void)http_put_field(&g->head, name, f.value);
         if (http_name_is(f.name, "content-type"))
-            events = span_starts(f.value, "text/event-stream");
+            events = is_events(f.value);
+        coded = coded || http_name_is(f.name, "content-encoding");
     }
-    g->stream = c->stream && events && status == 200;
+    /* Of a stream that is compressed all the same no event can be told from another. */
+    g->stream = c->stream && events && !coded && status == 200;
     g->chunked = c->conn && conn_request(c->conn)->minor == 1;
     bool asked =
         c->backend == &upstream_backend && call_upstream(c)->include_usage && c->usage.with.n;
