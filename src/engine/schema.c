@@ -100,7 +100,7 @@ static const char *const annotations[] = {"title",
                                           "externalDocs",
                                           "nullable",
                                           NULL};
-static const char *const held_to[] = {"type",  "enum",  "const", "anyOf",
+static const char *const held_to[] = {"type",  "enum",  "const", "not", "anyOf",
                                       "oneOf", "allOf", "$ref",  NULL};
 
 static bool listed(const char *const *names, struct span key)
@@ -212,6 +212,10 @@ static bool array(struct form_maker *m, struct json schema, const struct way *at
     if (!schema_count(m, schema, at, "minItems", &min, e) ||
         !schema_count(m, schema, at, "maxItems", &max, e))
         return false;
+    struct schema_left_out left;
+    if (!schema_left_out(m, schema, at, &left, e) ||
+        !schema_leaves_in(m, &left, JSON_ARRAY, at, &min, e))
+        return false;
     bool none_behind = json_type(items) == JSON_FALSE && json_type(list);
     if (none_behind && max > json_count(list))
         max = (uint32_t)json_count(list);
@@ -231,15 +235,23 @@ static bool array(struct form_maker *m, struct json schema, const struct way *at
     return true;
 }
 
-static bool words(struct form_maker *m, unsigned type, uint32_t node, struct err *e)
+static bool words(struct form_maker *m, struct json schema, const struct way *at, unsigned type,
+                  uint32_t node, struct err *e)
 {
-    static const char *const all[] = {"false", "true", "null"};
+    static const struct {
+        const char *text;
+        unsigned type;
+        enum json_type json;
+    } all[] = {{"false", IS_BOOLEAN, JSON_FALSE},
+               {"true", IS_BOOLEAN, JSON_TRUE},
+               {"null", IS_NULL, JSON_NULL}};
+    struct schema_left_out left;
     uint32_t n = 0;
-    if (!form_list(m, node, 3, e))
+    if (!schema_left_out(m, schema, at, &left, e) || !form_list(m, node, 3, e))
         return false;
     for (size_t i = 0; i < 3; i++)
-        if (type & (i == 2 ? IS_NULL : IS_BOOLEAN))
-            m->form->node[node].item[n++].text = span_str(all[i]);
+        if ((type & all[i].type) && !schema_leaves_out_type(&left, all[i].json))
+            m->form->node[node].item[n++].text = span_str(all[i].text);
     m->form->node[node].kind = FORM_LITERALS;
     m->form->node[node].count = n;
     return true;
@@ -256,7 +268,7 @@ static bool typed(struct form_maker *m, struct json schema, const struct way *at
     if (type == IS_STRING)
         return schema_string(m, schema, at, node, e);
     if (type == IS_NULL || type == IS_BOOLEAN)
-        return words(m, type, node, e);
+        return words(m, schema, at, type, node, e);
     return schema_number(m, schema, at, type == IS_INTEGER, node, e);
 }
 
@@ -266,8 +278,12 @@ static bool of_types(struct form_maker *m, struct json schema, const struct way 
 {
     unsigned all = 0;
     uint32_t n = 0;
-    if (!schema_types(m, schema, at, &all, e))
+    struct schema_left_out left;
+    if (!schema_types(m, schema, at, &all, e) || !schema_left_out(m, schema, at, &left, e))
         return false;
+    all = schema_types_left(&left, all);
+    if (all == 0)
+        return schema_refuse(m, at, "not", "leaves no value", e);
     if (all & IS_NUMBER)
         all &= ~(unsigned)IS_INTEGER;
     m->form->node[node].loose =

@@ -71,6 +71,38 @@ bool schema_says(struct json schema, const struct way *at);
 bool schema_merge(struct form_maker *m, struct json schema, const struct way *at, struct json *out,
                   struct err *e) ASSAY_MUST_CHECK;
 const char *schema_type_name(unsigned type);
+
+/* The constants that `not` leaves out, where they are of one of the types; none where there is no `not`. */
+struct schema_left_out {
+    struct json first;
+    bool listed;
+    unsigned types;
+};
+bool schema_left_out(struct form_maker *m, struct json schema, const struct way *at,
+                     struct schema_left_out *out, struct err *e) ASSAY_MUST_CHECK;
+struct json schema_left_next(const struct schema_left_out *l, struct json v);
+bool schema_leaves_out(const struct schema_left_out *l, struct json v);
+bool schema_leaves_out_type(const struct schema_left_out *l, enum json_type type); /* one of it */
+/* The types that have a value left, as far as it is words. */
+unsigned schema_types_left(const struct schema_left_out *l, unsigned types);
+/* Arrays, or (min NULL) objects: the empty array alone can be left out. */
+bool schema_leaves_in(struct form_maker *m, const struct schema_left_out *l, enum json_type type,
+                      const struct way *at, uint32_t *min, struct err *e) ASSAY_MUST_CHECK;
+/* Numbers: what lies at a bound becomes one; *within: others are left. Then the node, of numbers within
+ * the bounds, becomes the list of those that are not left out. */
+struct decimal_bounds;
+bool schema_numbers_left(struct form_maker *m, const struct schema_left_out *l,
+                         const struct way *at, struct decimal_bounds *b, bool *within,
+                         struct err *e) ASSAY_MUST_CHECK;
+bool schema_integers_left(struct form_maker *m, const struct schema_left_out *l,
+                          const struct way *at, const struct decimal_bounds *b, uint32_t node,
+                          struct err *e) ASSAY_MUST_CHECK;
+/* Whether they are the same value, however it is written; in doubt they are. */
+bool schema_equal(struct json a, struct json b);
+/* The types that a value is of. */
+unsigned schema_type_of(struct json v);
+/* Texts in the order of their octets, as a node of them has them. */
+void schema_sort(struct form_item *items, size_t n);
 /* Which types it allows; where it does not say, what its other keywords speak of. */
 bool schema_types(struct form_maker *m, struct json schema, const struct way *at, unsigned *out,
                   struct err *e) ASSAY_MUST_CHECK;

@@ -63,6 +63,11 @@ static int by_octets(const void *a, const void *b)
     return d != 0 ? d : (x->text.n > y->text.n) - (x->text.n < y->text.n);
 }
 
+void schema_sort(struct form_item *items, size_t n)
+{
+    qsort(items, n, sizeof *items, by_octets);
+}
+
 /* ---- types ---- */
 
 static const char *const type_names[] = {"null",   "boolean", "string", "integer",
@@ -95,7 +100,7 @@ static bool is_whole(struct json v)
     return true;
 }
 
-static unsigned type_of(struct json v)
+unsigned schema_type_of(struct json v)
 {
     switch (json_type(v)) {
     case JSON_NULL:
@@ -189,7 +194,7 @@ static bool allowed_too(struct form_maker *m, struct json schema, const struct w
                         struct json v, struct span text, uint32_t probe[2], bool *out,
                         struct err *e)
 {
-    unsigned type = type_of(v);
+    unsigned type = schema_type_of(v);
     size_t key = spoken(schema, type);
     uint32_t *node = &probe[(type & IS_STRING) != 0];
     *out = true;
@@ -215,14 +220,17 @@ static bool constants(struct form_maker *m, struct json schema, const struct way
     const char *key = json_type(json_get(schema, "enum")) ? "enum" : "const";
     bool several = strcmp(key, "enum") == 0, keep = true;
     struct form_item *items = m->form->node[node].item;
-    if (json_type(json_get(schema, "type")) && !schema_types(m, schema, at, &allowed, e))
+    struct schema_left_out left;
+    if ((json_type(json_get(schema, "type")) && !schema_types(m, schema, at, &allowed, e)) ||
+        !schema_left_out(m, schema, at, &left, e))
         return false;
     for (struct json v = several ? json_first(list) : list; json_type(v);
          v = several ? json_next(v) : JSON_NOTHING) {
         struct span text = schema_written(m, v, NULL);
         if (text.n == 0)
             return schema_refuse(m, at, key, "holds a value that is too long or too deep", e);
-        if ((type_of(v) & allowed) == 0 || (only.n && !span_eq(only, text)))
+        if ((schema_type_of(v) & allowed) == 0 || (only.n && !span_eq(only, text)) ||
+            schema_leaves_out(&left, v))
             continue;
         if (!allowed_too(m, schema, at, v, text, probe, &keep, e))
             return false;
@@ -234,7 +242,7 @@ static bool constants(struct form_maker *m, struct json schema, const struct way
         if (probe[i])
             m->form->node[probe[i]] = (struct form_node){.kind = FORM_UNSET};
     m->form->node[node].count = n;
-    qsort(items, n, sizeof *items, by_octets);
+    schema_sort(items, n);
     return n != 0 || schema_refuse(m, at, key, "holds no value that the rest allows", e);
 }
 

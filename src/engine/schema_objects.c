@@ -155,6 +155,10 @@ bool schema_object(struct form_maker *m, struct json schema, const struct way *a
     struct map names;
     uint32_t n = 0;
     size_t more = 0;
+    struct schema_left_out left;
+    if (!schema_left_out(m, schema, at, &left, e) ||
+        !schema_leaves_in(m, &left, JSON_OBJECT, at, NULL, e))
+        return false;
     if (!check_names(m, schema, at, e) || !required(m, schema, at, &names, &more, e))
         return false;
     if (json_count(properties) + more == 0 &&

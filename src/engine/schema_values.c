@@ -3,6 +3,7 @@
  * them itself; otherwise they are a regular language, which all keywords are part of, and an
  * automaton reads them.
  */
+#include "assay/base/text.h"
 #include "engine/decimal.h"
 #include "engine/pattern.h"
 #include "engine/schema.h"
@@ -49,6 +50,50 @@ static bool strings(struct form_maker *m, struct pattern *p, uint32_t term, uint
     return ok && regular(m, made, node, e);
 }
 
+/* One string alone. */
+static uint32_t only(struct pattern *p, struct span text)
+{
+    size_t n = 0;
+    uint32_t term = TERM_EMPTY;
+    struct range *range = arena_array(p->a, text.n + 1, sizeof *range);
+    p->full = p->full || range == NULL;
+    for (size_t at = 0; range && at < text.n; n++)
+        range[n].from = range[n].to = utf8_next(text, &at);
+    while (range && n-- > 0)
+        term = term_pair(p, term_set(p, &range[n], 1), term);
+    return term;
+}
+
+static uint32_t characters(struct span text)
+{
+    uint32_t n = 0;
+    for (size_t at = 0; at < text.n; n++)
+        (void)utf8_next(text, &at);
+    return n;
+}
+
+/* The strings that are left out, of min to max characters; *min rises where the empty one is. */
+static uint32_t left_out(struct pattern *p, const struct schema_left_out *l, uint32_t *min,
+                         uint32_t max, bool *any)
+{
+    uint32_t term = TERM_NOTHING;
+    struct span s;
+    *any = false;
+    for (struct json v = l->first; json_type(v); v = schema_left_next(l, v)) {
+        if (!(l->types & IS_STRING) || !json_string(v, &s))
+            continue;
+        uint32_t n = characters(s);
+        if (n == 0 && *min == 0)
+            *min = 1;
+        if (n == 0 || n < *min || n > max)
+            continue;
+        *any = true;
+        if (p != NULL)
+            term = term_join(p, TERM_EITHER, term, only(p, s));
+    }
+    return term;
+}
+
 /* `brief`: the format's, where it has one that is as short as it must be; NULL: it is counted. */
 static bool language(uint32_t *term, struct pattern *p, struct json schema, const char *brief,
                      const char **key, struct err *e)
@@ -79,8 +124,10 @@ static bool made_before(struct form_maker *m, struct json schema, uint32_t node,
     const struct form_node *n = &m->form->node[node];
     struct span format = json_text(json_get(schema, "format"));
     struct span pattern = json_text(json_get(schema, "pattern"));
-    const char *key = arena_printf(m->a, "%u %u %.*s %.*s", n->min, n->max, (int)format.n,
-                                   (const char *)format.p, (int)pattern.n, (const char *)pattern.p);
+    struct span left = json_text(json_get(schema, "not"));
+    const char *key = arena_printf(m->a, "%u %u %.*s %.*s %.*s", n->min, n->max, (int)format.n,
+                                   (const char *)format.p, (int)pattern.n, (const char *)pattern.p,
+                                   (int)left.n, (const char *)left.p);
     uint32_t before = MAP_NONE;
     if (key == NULL || !map_put(&m->strings, span_str(key), node, &before))
         return err_set(e, ERR_MEMORY, "no memory for a form");
@@ -92,17 +139,20 @@ static bool made_before(struct form_maker *m, struct json schema, uint32_t node,
     return true;
 }
 
-/* Which of the two a fault of both is about. */
+/* Which of them a fault of all is about. */
 static const char *keyword_of(struct json schema)
 {
-    return json_type(json_get(schema, "pattern")) ? "pattern" : "format";
+    return json_type(json_get(schema, "pattern"))  ? "pattern"
+           : json_type(json_get(schema, "format")) ? "format"
+                                                   : "not";
 }
 
 /* Strings of min to max characters; *key: the keyword that cannot be held to, whatever the bounds are. */
-static bool bounded(struct form_maker *m, struct json schema, uint32_t min, uint32_t max,
-                    uint32_t node, const char **key, struct err *why)
+static bool bounded(struct form_maker *m, struct json schema, const struct schema_left_out *left,
+                    uint32_t min, uint32_t max, uint32_t node, const char **key, struct err *why)
 {
     struct pattern p;
+    bool any;
     *why = (struct err)ERR_INIT;
     *key = NULL;
     if (!pattern_new(&p, why))
@@ -115,6 +165,8 @@ static bool bounded(struct form_maker *m, struct json schema, uint32_t min, uint
     bool ok = language(&term, &p, schema, brief, key, why);
     if (ok) {
         *key = NULL;
+        uint32_t without = left_out(&p, left, &min, max, &any);
+        term = any ? term_join(&p, TERM_BOTH, term, term_not(&p, without)) : term;
         ok = strings(m, &p, term, node, why);
     }
     pattern_free(&p);
@@ -128,10 +180,13 @@ bool schema_string(struct form_maker *m, struct json schema, const struct way *a
     const char *key;
     struct err why = ERR_INIT;
     uint32_t min = 0, max = UINT32_MAX;
-    bool found = false;
+    struct schema_left_out left;
+    bool found = false, some = false;
     if (!schema_count(m, schema, at, "minLength", &min, e) ||
-        !schema_count(m, schema, at, "maxLength", &max, e))
+        !schema_count(m, schema, at, "maxLength", &max, e) ||
+        !schema_left_out(m, schema, at, &left, e))
         return false;
+    (void)left_out(NULL, &left, &min, max, &some);
     if (min > max)
         return schema_refuse(m, at, "maxLength", "is below minLength: there is no such string", e);
     m->form->node[node].min = min;
@@ -139,12 +194,12 @@ bool schema_string(struct form_maker *m, struct json schema, const struct way *a
     m->form->node[node].kind = FORM_TEXTUAL;
     struct span format = SPAN_EMPTY;
     bool named = json_string(json_get(schema, "format"), &format);
-    if (!json_type(json_get(schema, "pattern")) &&
+    if (!some && !json_type(json_get(schema, "pattern")) &&
         (!json_type(json_get(schema, "format")) || (named && pattern_of_format(format) == NULL)))
         return true; /* other formats than JSON Schema's own say nothing */
     if (!made_before(m, schema, node, &found, e) || found)
         return found;
-    while (!bounded(m, schema, min, max, node, &key, &why)) {
+    while (!bounded(m, schema, &left, min, max, node, &key, &why)) {
         if (key != NULL || why.code == ERR_MEMORY || max == UINT32_MAX || max <= SHORT ||
             max / 2 < min)
             return about(m, at, key != NULL ? key : keyword_of(schema), &why, e);
@@ -263,10 +318,15 @@ bool schema_number(struct form_maker *m, struct json schema, const struct way *a
             return schema_refuse(m, at, key, "must be above 0, and up to 16384 without its point",
                                  e);
     }
+    struct schema_left_out left;
+    bool some;
+    if (!schema_left_out(m, schema, at, &left, e) ||
+        !schema_numbers_left(m, &left, at, &b, &some, e))
+        return false;
     m->form->node[node].kind = FORM_NUMBER;
     m->form->node[node].whole = whole;
-    if (!b.multiple && !b.has_least && !b.has_most)
-        return true;
-    return (decimal_automaton(&made, &b, m->a, &why) && regular(m, made, node, &why)) ||
-           about(m, at, key, &why, e);
+    if ((b.multiple || b.has_least || b.has_most) &&
+        !(decimal_automaton(&made, &b, m->a, &why) && regular(m, made, node, &why)))
+        return about(m, at, key, &why, e);
+    return !some || schema_integers_left(m, &left, at, &b, node, e);
 }

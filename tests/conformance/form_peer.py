@@ -319,6 +319,25 @@ def merged_schemas():
     check(made > 120, f"{made} of 250 schemas were made")
 
 
+def left_out():
+    """Constants that not leaves out: what is let through is just what jsonschema lets through."""
+    values = ["", "a", "ab", "b", "\u00e9", 0, 1, 2, 3, -1, 1.5, None, True, False, [], [1], {"k": 1}]
+    kinds = [{"type": "string", "maxLength": 2}, {"type": "string", "pattern": "^[ab]*$"}, {"type": ["string", "null", "boolean"]},
+             {"type": "integer", "minimum": -1, "maximum": 3}, {"type": "number", "minimum": 0, "maximum": 0.5}, {"enum": values}]
+    for _ in range(150):
+        schema = member({**draw.choice(kinds), "not": draw.choice([{"enum": draw.sample(values, draw.randrange(1, 5))},
+                                                                   {"const": draw.choice(values)}])})
+        answer = ask(schema, 10)
+        if answer["where"]:
+            check(answer["where"] in ("#/properties/a/not", "#/properties/a/enum"), f"{schema}: {answer}")
+            continue
+        drawn_values_are_allowed(schema, 10)
+        texts = [json.dumps({"a": v}, ensure_ascii=False) for v in values]
+        for text, took in zip(texts, ask(schema, 0, texts)["takes"]):
+            inner = isinstance(json.loads(text)["a"], (list, dict))  # written in one way alone
+            check(took == (allowed(schema, text) is None) or inner, f"{json.dumps(schema)}: {text}: {took}")
+
+
 def event(kind, **rest):
     return {"type": "object", "properties": {"kind": {"const": kind}, **rest}, "required": ["kind", *rest]}
 
@@ -356,6 +375,7 @@ def whole_schemas():
 strings()
 numbers()
 merged_schemas()
+left_out()
 whole_schemas()
 process.stdin.close()
 process.wait()

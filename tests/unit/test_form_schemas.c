@@ -121,12 +121,75 @@ static void what_cannot_hold_together_is_refused_by_its_place(void **state)
     forms_refused(cases, COUNT(cases));
 }
 
+static void constants_that_are_left_out_are_not_taken(void **state)
+{
+    (void)state;
+    static const struct form_case cases[] = {
+        {IN("{\"enum\":[1,\"a\",null,[1,{\"k\":2}],{\"x\":1,\"y\":2}],\"not\":{\"enum\":[1.0,null,["
+            "1,{"
+            "\"k\":2}],{\"y\":2,\"x\":1e0}]}}"),
+         {"{\"x\":\"a\"}"},
+         {"{\"x\":1}", "{\"x\":null}", "{\"x\":[1,{\"k\":2}]}", "{\"x\":{\"x\":1,\"y\":2}}"}},
+        {IN("{\"type\":[\"string\",\"null\",\"boolean\"],\"not\":{\"enum\":[null,true,\"\",\"ab\","
+            "\"\xc3\xa9\"]}"
+            "}"),
+         {"{\"x\":false}", "{\"x\":\"a\"}", "{\"x\":\"abc\"}", "{\"x\":\"aa\"}"},
+         {"{\"x\":null}", "{\"x\":true}", "{\"x\":\"\"}", "{\"x\":\"ab\"}", "{\"x\":\"\xc3\xa9\"}",
+          "{\"x\":\"\\u0061b\"}"}},
+        {IN("{\"type\":\"string\",\"pattern\":\"^[ab]{1,2}$\",\"not\":{\"const\":\"ab\"}}"),
+         {"{\"x\":\"a\"}", "{\"x\":\"ba\"}"},
+         {"{\"x\":\"ab\"}", "{\"x\":\"c\"}"}},
+        /* What is left out is of another type, or too long: any string with an escape is taken. */
+        {IN("{\"type\":\"string\",\"maxLength\":2,\"not\":{\"enum\":[1,\"abc\"]}}"),
+         {"{\"x\":\"\\u0061b\"}", "{\"x\":\"\"}"},
+         {"{\"x\":\"abc\"}"}},
+        {IN("{\"type\":\"integer\",\"minimum\":0,\"maximum\":12,\"multipleOf\":2,\"not\":{\"enum\":"
+            "[0,1,"
+            "6.0,12,100]}}"),
+         {"{\"x\":2}", "{\"x\":10}", "{\"x\":4}"},
+         {"{\"x\":0}", "{\"x\":6}", "{\"x\":12}", "{\"x\":1}", "{\"x\":3}"}},
+        {IN("{\"type\":\"integer\",\"minimum\":-2.5,\"maximum\":0,\"not\":{\"const\":-1}}"),
+         {"{\"x\":-2}", "{\"x\":0}"},
+         {"{\"x\":-1}", "{\"x\":-3}"}},
+        {IN("{\"type\":\"number\",\"minimum\":0,\"not\":{\"const\":0.0}}"),
+         {"{\"x\":0.5}", "{\"x\":3}"},
+         {"{\"x\":0}", "{\"x\":0.0}"}},
+        {IN("{\"type\":\"array\",\"not\":{\"const\":[]}}"), {"{\"x\":[1]}"}, {"{\"x\":[]}"}},
+        {IN("{\"allOf\":[{\"enum\":[\"a\",\"b\"]},{\"not\":{\"const\":\"a\"}}]}"),
+         {"{\"x\":\"b\"}"},
+         {"{\"x\":\"a\"}"}}};
+    forms_hold(cases, COUNT(cases));
+}
+
+static void what_cannot_be_left_out_is_refused_by_its_place(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {IN("{\"not\":{}}"), "#/properties/x/not"},
+        {IN("{\"not\":{\"type\":\"string\"}}"), "#/properties/x/not"},
+        {IN("{\"type\":\"string\",\"not\":{\"enum\":[\"a\"],\"minLength\":3}}"),
+         "#/properties/x/not"},
+        {IN("{\"type\":\"string\",\"not\":{\"enum\":\"a\"}}"), "#/properties/x/not"},
+        {IN("{\"type\":\"number\",\"not\":{\"const\":3}}"), "#/properties/x/not"},
+        {IN("{\"type\":\"integer\",\"minimum\":0,\"not\":{\"const\":3}}"), "#/properties/x/not"},
+        {IN("{\"not\":{\"const\":3}}"), "#/properties/x/not"},
+        {IN("{\"type\":\"null\",\"not\":{\"const\":null}}"), "#/properties/x/not"},
+        {IN("{\"type\":\"boolean\",\"not\":{\"enum\":[false,true]}}"), "#/properties/x/not"},
+        {IN("{\"enum\":[1],\"not\":{\"const\":1}}"), "#/properties/x/enum"},
+        {IN("{\"type\":\"object\",\"not\":{\"const\":{}}}"), "#/properties/x/not"},
+        {IN("{\"type\":\"array\",\"not\":{\"const\":[1]}}"), "#/properties/x/not"},
+        {IN("{\"anyOf\":[{\"type\":\"null\"}],\"not\":{\"const\":1}}"), "#/properties/x/not"}};
+    forms_refused(cases, COUNT(cases));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_of_several_holds_what_each_says),
         cmocka_unit_test(all_of_may_be_recursive),
         cmocka_unit_test(what_cannot_hold_together_is_refused_by_its_place),
+        cmocka_unit_test(constants_that_are_left_out_are_not_taken),
+        cmocka_unit_test(what_cannot_be_left_out_is_refused_by_its_place),
     };
     return cmocka_run_group_tests(tests, forms_setup, forms_teardown);
 }
