@@ -345,8 +345,6 @@ static void commit_items(struct log *l, struct item *items)
         stop_for(l, &e);
     acknowledge(l, items, ok ? NULL : &e);
     err_clear(&e);
-    if (ok && !copy_back(l, &e))
-        stop_for(l, &e);
 }
 
 /* Callbacks run in the commit thread and may submit: they must not wait for it. */
@@ -402,6 +400,14 @@ static void let_callers_go_on(const struct store *s)
         (void)sched_yield();
 }
 
+/* After acknowledgements, and when those who got them have gone on. */
+static void keep_wal_short(struct log *l)
+{
+    struct err e = ERR_INIT;
+    if (!queue_failed(&l->queue, NULL) && !copy_back(l, &e))
+        stop_for(l, &e);
+}
+
 void *commit_thread(void *arg)
 {
     struct log *l = arg;
@@ -415,6 +421,7 @@ void *commit_thread(void *arg)
             run_job(l, job);
         erase_retry(l);
         let_callers_go_on(&l->store);
+        keep_wal_short(l);
     }
     return NULL;
 }

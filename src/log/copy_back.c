@@ -1,9 +1,10 @@
 /*
- * Copying the WAL back into the database, between two batches. To do it whole takes a sync of
- * the database, for which callers would wait. So it is done in slices, each up to where a reader
- * of our own holds on: for those SQLite syncs nothing and cannot begin the WAL anew, whose pages
- * stay the truth, and the keeper syncs the database beside the commits. When the WAL is long and
- * little is left to sync, it is copied whole, and SQLite begins it anew.
+ * Copying the WAL back into the database, between two batches. To do it whole takes a sync of the
+ * database, for which callers would wait. So it is done in slices, each up to where a reader of our
+ * own holds on: for those SQLite syncs nothing and cannot begin the WAL anew, whose pages stay the
+ * truth, and the keeper syncs the database beside the commits. When the WAL is long and little is
+ * left to sync, it is copied whole, and SQLite begins it anew. All of it waits until nobody does,
+ * but not for long.
  */
 #include "log/store.h"
 
@@ -89,10 +90,12 @@ static uint64_t longest(const struct log *l)
     return share < most ? share : most;
 }
 
-/* A batch follows the one that is held, so this is never all of it. */
+/* When a batch follows the one that is held: all of the WAL SQLite would sync itself. */
 static bool copy_slice(struct log *l, uint64_t now, struct err *e)
 {
     struct store *s = &l->store;
+    if (s->wal_end == s->copying.held_end)
+        return true;
     bool ok = copy(s, s->copying.held_end, now, e);
     let_go(&s->copying);
     if (ok)
@@ -100,15 +103,24 @@ static bool copy_slice(struct log *l, uint64_t now, struct err *e)
     return ok;
 }
 
+/* So much is to be copied that it is time, though somebody may wait. */
+static bool is_time(struct log *l)
+{
+    const struct store *s = &l->store;
+    uint64_t slice = atomic_load(&slice_pages), pages = s->wal_end - s->wal_copied;
+    return pages >= 2 * slice || ((pages >= slice || s->copying.held) && queue_empty(&l->queue));
+}
+
 bool copy_back(struct log *l, struct err *e)
 {
     struct store *s = &l->store;
-    uint64_t now = l->clock.boot(l->clock.arg);
+    if (!is_time(l))
+        return true;
+    uint64_t now = l->clock.boot(l->clock.arg), most = longest(l);
     if (s->copying.held)
         return copy_slice(l, now, e);
-    if (s->wal_end < s->wal_copied + atomic_load(&slice_pages) || now < s->copy_at_us)
+    if (now < s->copy_at_us)
         return true;
-    uint64_t most = longest(l);
     bool whole = s->wal_end >= (atomic_load(&s->copying.unsynced) ? 2 * most : most);
     return (!whole && hold(l)) || copy(s, s->wal_end, now, e);
 }

@@ -104,6 +104,14 @@ static struct item *cut(struct queue *q)
     return first;
 }
 
+bool queue_empty(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    bool empty = !q->first;
+    pthread_mutex_unlock(&q->lock);
+    return empty;
+}
+
 struct item *queue_cut(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);

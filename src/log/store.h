@@ -176,6 +176,7 @@ void queue_stop(struct queue *q);
 /* From now on everything fails with this. */
 void queue_fail(struct queue *q, const struct err *why);
 bool queue_failed(struct queue *q, struct err *e);
+bool queue_empty(struct queue *q);
 /* What is queued now, up to a batch, without waiting; NULL: nothing. */
 struct item *queue_cut(struct queue *q);
 /* Run `run` in the commit thread and wait. */
@@ -279,7 +280,7 @@ void *commit_thread(void *log);
 
 /* ---- from the WAL into the database: copy_back.c; the commit thread's own ---- */
 
-/* After a batch and its acknowledgements: a slice, or all of it, when it is due. */
+/* Between two batches: a slice, or all of it, when that is due and nobody waits, or long due. */
 bool copy_back(struct log *l, struct err *e) ASSAY_MUST_CHECK;
 /* Copy the WAL back and empty it; *pending: a reader holds it. */
 bool store_truncate(struct log *l, bool *pending, struct err *e) ASSAY_MUST_CHECK;
