@@ -30,7 +30,9 @@ enum {
     STREAMS = 1000,
     EVENTS = 100,
     MIXED_STREAMS = 200,
-    STUB_PORT = 18765
+    CALLERS = 32,
+    STUB_PORT = 18765,
+    NGINX_PORT
 };
 
 static struct folder place;
@@ -271,31 +273,49 @@ static struct load_result load(unsigned port, unsigned connections, double rate)
 static double full_load(unsigned port, pid_t server, double reference)
 {
     double used = cpu_us(server);
-    struct load_result r = load(port, 32, 0);
+    struct load_result r = load(port, CALLERS, 0);
     used = (cpu_us(server) - used) / (double)(r.answers ? r.answers : 1);
     line("serve_call_cpu", used, "us", 100, 100, true);
     line("serve_calls_32", r.rate, "/s", reference, 10000, false);
     return r.rate;
 }
 
+struct added {
+    double p50, p99;
+};
+
+/* What somebody between the callers and the upstream adds at 5,000 calls a second. */
+static struct added add_at_half(unsigned port, const struct load_result *direct,
+                                struct load_result *through)
+{
+    *through = load(port, CALLERS, 5000);
+    return (struct added){through->p50_ms - direct->p50_ms, through->p99_ms - direct->p99_ms};
+}
+
 /*
  * What the proxy adds when half of what it could do is asked of it: medians of stretches, each
- * with the upstream alone, the disk's sync and the machine's pauses beside it, for a second in which
- * the machine does something else says nothing of the proxy. The worst stretch is told.
+ * with the upstream alone, the disk's sync, the machine's pauses and nginx, when it is here, beside
+ * it, for a second in which the machine does something else says nothing of the proxy. The worst
+ * stretch is told.
  */
-static void half_load(unsigned port)
+static void half_load(unsigned port, pid_t nginx)
 {
-    enum { STRETCHES = 5, P50 = 0, P99, SYNC, LATE, LATE_DIRECT, KINDS };
-    double v[KINDS][STRETCHES], whole = seconds;
+    enum { STRETCHES = 5, P50 = 0, P99, SYNC, LATE, LATE_DIRECT, NGINX_P50, NGINX_P99, KINDS };
+    double v[KINDS][STRETCHES] = {{0}}, whole = seconds;
     double share = 0, longest = 0;
     seconds = whole / 2;
     for (int i = 0; i < STRETCHES; i++) {
-        struct load_result direct = load(STUB_PORT, 20, 5000);
+        struct load_result r, direct = load(STUB_PORT, CALLERS, 5000);
+        if (nginx > 0) {
+            struct added theirs = add_at_half(NGINX_PORT, &direct, &r);
+            v[NGINX_P50][i] = theirs.p50;
+            v[NGINX_P99][i] = theirs.p99;
+        }
         double sync = fdatasync_ms();
-        struct load_result r = load(port, 20, 5000);
+        struct added ours = add_at_half(port, &direct, &r);
         v[SYNC][i] = (sync + fdatasync_ms()) / 2;
-        v[P50][i] = r.p50_ms - direct.p50_ms;
-        v[P99][i] = r.p99_ms - direct.p99_ms;
+        v[P50][i] = ours.p50;
+        v[P99][i] = ours.p99;
         v[LATE][i] = r.late_p99_ms;
         v[LATE_DIRECT][i] = direct.late_p99_ms;
         look_for_pauses(&share, &longest);
@@ -310,20 +330,23 @@ static void half_load(unsigned port)
     line("serve_5000_generator_late", v[LATE][mid], "ms", v[LATE_DIRECT][mid], 1, true);
     printf("medians of %d stretches of %.0f s; worst p99 %.2f ms, syncs %.2f to %.2f ms\n",
            STRETCHES, whole / 2, v[P99][STRETCHES - 1], v[SYNC][0], v[SYNC][STRETCHES - 1]);
+    if (nginx > 0)
+        printf("nginx, which records nothing, adds p50 %.2f, p99 %.2f ms, worst %.2f\n",
+               v[NGINX_P50][mid], v[NGINX_P99][mid], v[NGINX_P99][STRETCHES - 1]);
     printf("the machine's own pauses: %.1f %% of the time of two busy cores, up to %.2f ms\n",
            100 * share / STRETCHES, longest);
 }
 
 static void calls(unsigned port, pid_t server)
 {
-    pid_t nginx = start_nginx(18766);
+    pid_t nginx = start_nginx(NGINX_PORT);
     struct load_result reference = {0};
     if (nginx > 0)
-        reference = load(18766, 32, 0);
+        reference = load(NGINX_PORT, CALLERS, 0);
     double rate = full_load(port, server, reference.rate);
     line("serve_calls_32_of_nginx", reference.rate > 0 ? rate / reference.rate : 0, "", 1, 0.17,
          false);
-    half_load(port);
+    half_load(port, nginx);
     if (nginx > 0)
         end(nginx, SIGTERM);
     else
@@ -418,7 +441,7 @@ int main(int argc, char **argv)
     if (argc > 1 && wanted_part(argc, argv, "cost"))
         (void)full_load(port, server, 0);
     if (argc > 1 && wanted_part(argc, argv, "rate"))
-        half_load(port);
+        half_load(port, 0);
     if (wanted_part(argc, argv, "calls"))
         calls(port, server);
     if (wanted_part(argc, argv, "streams"))
