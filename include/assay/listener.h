@@ -54,7 +54,6 @@ bool listener_open(struct listener **out, struct loop *l, const char *address, u
 bool listener_reload(struct listener *s, const struct listener_tls *tls,
                      struct err *e) ASSAY_MUST_CHECK;
 unsigned listener_port(const struct listener *s);
-size_t listener_connections(const struct listener *s);
 /* Accept nobody any more and close who is idle; others are closed behind their answers. */
 void listener_drain(struct listener *s);
 /* Whether somebody is being served, or still takes an answer. */
@@ -71,14 +70,11 @@ conn_head(const struct conn *c); /* its octets; of one that is none, the first o
 bool conn_has_body(const struct conn *c);
 /* The request's body becomes the caller's, who frees it. */
 void conn_take_body(struct conn *c, struct buf *out);
-/* Numeric address of the peer. */
-const char *conn_peer(const struct conn *c);
 /* SHA-256 of the client's certificate; false when there is none. */
 bool conn_certificate(const struct conn *c, uint8_t out[LISTENER_CERTIFICATE]);
 
 void conn_put(struct conn *c, struct span bytes);
-/* Bytes put for this answer, and how many of them the socket took. */
-uint64_t conn_written(const struct conn *c);
+/* Bytes of those put for this answer that the socket took. */
 uint64_t conn_sent(const struct conn *c);
 size_t conn_waiting(const struct conn *c); /* put and not yet taken */
 /* The answer is whole. Not `keep`: close once it is out. `c` may be gone when this returns. */

@@ -30,7 +30,6 @@ struct loop_event *loop_timer(struct loop *l, loop_call *call, void *arg);
 void loop_timer_start(struct loop_event *t, unsigned ms);
 /* The same, after what the loop has in hand already and before it waits. */
 void loop_timer_now(struct loop_event *t);
-void loop_timer_stop(struct loop_event *t);
 void loop_event_free(struct loop_event *t);
 
 #endif

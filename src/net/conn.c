@@ -9,7 +9,6 @@
 #include <event2/bufferevent_ssl.h>
 #include <errno.h>
 #include <linux/sockios.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -114,11 +113,6 @@ void conn_put(struct conn *c, struct span bytes)
     c->written += bytes.n;
     if (!send_now(c, &bytes) || (bytes.n && bufferevent_write(c->bev, bytes.p, bytes.n) != 0))
         conn_lost(c);
-}
-
-uint64_t conn_written(const struct conn *c)
-{
-    return c->written;
 }
 
 size_t conn_waiting(const struct conn *c)
@@ -256,7 +250,7 @@ static struct bufferevent *make_bev(struct listener *s, int fd)
     return b;
 }
 
-void conn_accept(struct listener *s, int fd, const char *peer)
+void conn_accept(struct listener *s, int fd)
 {
     struct conn *c = calloc(1, sizeof *c);
     struct bufferevent *b = c ? make_bev(s, fd) : NULL;
@@ -269,7 +263,6 @@ void conn_accept(struct listener *s, int fd, const char *peer)
     c->bev = b;
     buf_init(&c->head, s->limits.head);
     buf_init(&c->body, s->limits.body);
-    snprintf(c->peer, sizeof c->peer, "%s", peer);
     c->next = s->first;
     if (s->first)
         s->first->previous = c;
@@ -317,11 +310,6 @@ void conn_take_body(struct conn *c, struct buf *out)
 {
     *out = c->body;
     buf_init(&c->body, c->server->limits.body);
-}
-
-const char *conn_peer(const struct conn *c)
-{
-    return c->peer;
 }
 
 bool conn_certificate(const struct conn *c, uint8_t out[LISTENER_CERTIFICATE])

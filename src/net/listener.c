@@ -44,18 +44,6 @@ static void bury(evutil_socket_t fd, short what, void *arg)
     conn_bury(arg);
 }
 
-static void peer_name(char *out, size_t size, const struct sockaddr *a)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-    if (a->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, text,
-                  sizeof text);
-    else if (a->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, text,
-                  sizeof text);
-    snprintf(out, size, "%s", text);
-}
-
 /* The list is newest first. */
 static struct conn *oldest_idle(const struct listener *s)
 {
@@ -70,9 +58,8 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
                      void *arg)
 {
     struct listener *s = arg;
-    char peer[64];
     const int on = 1;
-    (void)l, (void)n;
+    (void)l, (void)a, (void)n;
     if (s->count >= s->limits.connections) {
         struct conn *guest = oldest_idle(s);
         if (!guest) {
@@ -82,9 +69,8 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
         }
         conn_free(guest);
     }
-    peer_name(peer, sizeof peer, a);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    conn_accept(s, fd, peer);
+    conn_accept(s, fd);
 }
 
 /* Out of descriptors: the sweep tries again. */
@@ -185,11 +171,6 @@ bool listener_reload(struct listener *s, const struct listener_tls *tls, struct 
 unsigned listener_port(const struct listener *s)
 {
     return s->port;
-}
-
-size_t listener_connections(const struct listener *s)
-{
-    return s->count;
 }
 
 void listener_drain(struct listener *s)

@@ -38,7 +38,6 @@ struct conn {
     struct http_request *request;
     struct http_chunks chunks;
     void *user;
-    char peer[64];
 };
 
 struct listener {
@@ -57,7 +56,7 @@ struct listener {
 };
 
 /* Take a connected socket; closes it on failure. */
-void conn_accept(struct listener *s, int fd, const char *peer);
+void conn_accept(struct listener *s, int fd);
 /* Close it: no call follows. Its memory stays until the loop turns. */
 void conn_free(struct conn *c);
 void conn_bury(struct listener *s);

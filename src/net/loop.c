@@ -113,11 +113,6 @@ void loop_timer_now(struct loop_event *t)
     event_active(t->event, EV_TIMEOUT, 0);
 }
 
-void loop_timer_stop(struct loop_event *t)
-{
-    event_del(t->event);
-}
-
 void loop_event_free(struct loop_event *t)
 {
     if (!t)

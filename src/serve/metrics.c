@@ -3,10 +3,6 @@
  * writes them, and ours. There is no counter of dropped records, because none is dropped.
  */
 #include "serve/metrics.h"
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "serve/engine/job.h"
 #include "serve/service.h"
 
@@ -135,11 +131,9 @@ static void refusals(struct buf *out, const struct metrics *m)
 static void witnessed(struct buf *out, struct service *s)
 {
     struct log_cosigned newest = {.time = 0};
-    char *folder = strndup((const char *)s->settings->log.p, s->settings->log.n);
-    bool ok = folder && (s->reader || log_reader_open(&s->reader, folder, NULL)) &&
+    bool ok = (s->reader || log_reader_open(&s->reader, s->folder, NULL)) &&
               log_reader_cosigned(s->reader, NULL, &newest, NULL);
     uint64_t now = service_now_us() / 1000000;
-    free(folder);
     if (ok && newest.time)
         gauge(out, "audit_last_witness_age_seconds",
               "Since the newest cosignature of a witness, by the time that it signed.",

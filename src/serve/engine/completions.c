@@ -71,22 +71,11 @@ struct saying {
     bool whole, begins; /* begins: the first that is said of this choice */
 };
 
-static void put_function(struct json_writer *w, const char *key, const struct tool_call *c)
-{
-    jw_key(w, key);
-    jw_object(w);
-    jw_key(w, "name");
-    jw_string(w, c->name);
-    jw_key(w, "arguments");
-    jw_string(w, c->arguments);
-    jw_end_object(w);
-}
-
 static void put_calls(struct json_writer *w, const struct engine_answer *a)
 {
     char id[CALL_ID];
     if (a->job->older_tools) { /* which knows one */
-        put_function(w, "function_call", &a->calls.call[0]);
+        engine_put_function(w, "function_call", a->calls.call[0].name, a->calls.call[0].arguments);
         return;
     }
     jw_key(w, "tool_calls");
@@ -97,11 +86,8 @@ static void put_calls(struct json_writer *w, const struct engine_answer *a)
             jw_key(w, "index");
             jw_u64(w, i);
         }
-        jw_key(w, "id");
-        jw_str(w, engine_call_id(id, a, i));
-        jw_key(w, "type");
-        jw_str(w, "function");
-        put_function(w, "function", &a->calls.call[i]);
+        engine_put_call(w, span_str(engine_call_id(id, a, i)), a->calls.call[i].name,
+                        a->calls.call[i].arguments);
         jw_end_object(w);
     }
     jw_end_array(w);

@@ -92,6 +92,26 @@ void engine_put_type(struct json_writer *w, const char *type)
     jw_str(w, type);
 }
 
+void engine_put_function(struct json_writer *w, const char *key, struct span name,
+                         struct span arguments)
+{
+    jw_key(w, key);
+    jw_object(w);
+    jw_key(w, "name");
+    jw_string(w, name);
+    jw_key(w, "arguments");
+    jw_string(w, arguments);
+    jw_end_object(w);
+}
+
+void engine_put_call(struct json_writer *w, struct span id, struct span name, struct span arguments)
+{
+    jw_key(w, "id");
+    jw_string(w, id);
+    engine_put_type(w, "function");
+    engine_put_function(w, "function", name, arguments);
+}
+
 void engine_open_event(struct buf *out, struct json_writer *w, const char *type)
 {
     buf_printf(out, "event: %s\ndata: ", type);

@@ -42,6 +42,11 @@ uint64_t engine_cached_tokens(const struct engine_job *j);
 void engine_put_items(struct json_writer *w, const struct buf *items);
 void engine_put_ids(struct json_writer *w, const char *key, const uint32_t *ids, size_t n);
 void engine_put_type(struct json_writer *w, const char *type);
+/* A function's name and arguments under `key`; and the members of a call of one, as chats have them. */
+void engine_put_function(struct json_writer *w, const char *key, struct span name,
+                         struct span arguments);
+void engine_put_call(struct json_writer *w, struct span id, struct span name,
+                     struct span arguments);
 /* An event of a stream whose events have names, its object open in *w after its type; and its end. */
 void engine_open_event(struct buf *out, struct json_writer *w, const char *type);
 void engine_close_event(struct buf *out, struct json_writer *w);

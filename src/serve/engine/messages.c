@@ -86,17 +86,7 @@ static bool put_use(struct input *in, struct json block, struct err *e)
         json_type(input) != JSON_OBJECT)
         return wrong(in, "content", "has a tool_use without id, name or input", e);
     jw_object(w);
-    jw_key(w, "id");
-    jw_string(w, id);
-    jw_key(w, "type");
-    jw_str(w, "function");
-    jw_key(w, "function");
-    jw_object(w);
-    jw_key(w, "name");
-    jw_string(w, name);
-    jw_key(w, "arguments");
-    jw_string(w, json_text(input));
-    jw_end_object(w);
+    engine_put_call(w, id, name, json_text(input));
     jw_end_object(w);
     return true;
 }

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "serve/engine/dialect.h"
 #include "serve/engine/reading.h"
 
 enum { INPUT_MAX = 256 << 20 };
@@ -61,17 +62,7 @@ static bool put_call(struct input *in, struct json item, struct err *e)
         in->calling = true;
     }
     jw_object(w);
-    jw_key(w, "id");
-    jw_string(w, id);
-    jw_key(w, "type");
-    jw_str(w, "function");
-    jw_key(w, "function");
-    jw_object(w);
-    jw_key(w, "name");
-    jw_string(w, name);
-    jw_key(w, "arguments");
-    jw_string(w, arguments);
-    jw_end_object(w);
+    engine_put_call(w, id, name, arguments);
     jw_end_object(w);
     return true;
 }

@@ -12,6 +12,15 @@
 
 enum { MINUTE_MS = 60000, DAY_MS = 86400000 };
 
+void allowance_fill(struct allowance *a, uint64_t per_minute, uint64_t now_ms)
+{
+    double most = (double)per_minute;
+    double have = a->have + most * (double)(now_ms - a->filled_ms) / MINUTE_MS;
+    a->have = a->begun && have < most ? have : most;
+    a->begun = true;
+    a->filled_ms = now_ms;
+}
+
 static struct budget *budget_of(struct service *s, const struct key_config *k)
 {
     for (struct budget *b = s->budgets; b; b = b->next)
@@ -23,18 +32,11 @@ static struct budget *budget_of(struct service *s, const struct key_config *k)
     if (k->name.n)
         memcpy(b + 1, k->name.p, k->name.n);
     b->name = (struct span){(const uint8_t *)(b + 1), k->name.n};
-    b->requests = (double)k->requests_per_minute;
-    b->tokens = (double)k->tokens_per_minute;
-    b->filled_ms = loop_now_ms(s->loop);
+    allowance_fill(&b->requests, k->requests_per_minute, loop_now_ms(s->loop));
+    allowance_fill(&b->tokens, k->tokens_per_minute, loop_now_ms(s->loop));
     b->next = s->budgets;
     s->budgets = b;
     return b;
-}
-
-static double filled(double have, uint64_t per_minute, uint64_t ms)
-{
-    double now = have + (double)per_minute * (double)ms / MINUTE_MS;
-    return now < (double)per_minute ? now : (double)per_minute;
 }
 
 const char *budget_take(struct service *s, const struct key_config *k)
@@ -45,20 +47,20 @@ const char *budget_take(struct service *s, const struct key_config *k)
     struct budget *b = budget_of(s, k);
     if (!b)
         return "out_of_memory";
-    b->requests = filled(b->requests, k->requests_per_minute, now - b->filled_ms);
-    b->tokens = filled(b->tokens, k->tokens_per_minute, now - b->filled_ms);
-    b->filled_ms = now;
+    allowance_fill(&b->requests, k->requests_per_minute, now);
+    allowance_fill(&b->tokens, k->tokens_per_minute, now);
     if (b->day != day) {
         b->day = day;
         b->sealed = 0;
     }
-    if (k->requests_per_minute && b->requests < 1)
+    if (k->requests_per_minute && b->requests.have < 1)
         return "requests_per_minute";
-    if (k->tokens_per_minute && b->tokens <= 0)
+    if (k->tokens_per_minute && b->tokens.have <= 0)
         return "tokens_per_minute";
     if (k->bytes_per_day && b->sealed >= k->bytes_per_day)
         return "sealed_per_day";
-    b->requests -= 1;
+    if (k->requests_per_minute) /* no debt is left for a limit that comes with a reload */
+        b->requests.have -= 1;
     return NULL;
 }
 
@@ -69,7 +71,8 @@ void budget_spend(struct service *s, const struct key_config *k, uint64_t tokens
     struct budget *b = budget_of(s, k);
     if (!b)
         return;
-    b->tokens -= (double)tokens;
+    if (k->tokens_per_minute)
+        b->tokens.have -= (double)tokens;
     b->sealed += sealed;
 }
 

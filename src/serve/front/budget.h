@@ -9,11 +9,20 @@
 
 struct service;
 
+/* So many a minute, which may be saved up for a minute. */
+struct allowance {
+    double have; /* below 0: more was spent than there was */
+    bool begun;  /* else it is full */
+    uint64_t filled_ms;
+};
+
+/* Add what has run in since the last time; `now_ms` is of a monotonic clock. */
+void allowance_fill(struct allowance *a, uint64_t per_minute, uint64_t now_ms);
+
 struct budget {
     struct budget *next;
     struct span name; /* a copy */
-    double requests, tokens;
-    uint64_t filled_ms;
+    struct allowance requests, tokens;
     uint64_t day, sealed; /* bytes sealed on that day */
 };
 

@@ -11,7 +11,6 @@ enum refusal { REFUSED_UNAUTHENTICATED, REFUSED_MALFORMED, REFUSED_LIMITED, REFU
 struct refused {
     uint64_t count[REFUSALS];
     uint64_t from_us, to_us;
-    bool writing;
 };
 
 void refused_count(struct service *s, enum refusal what);

@@ -9,18 +9,17 @@
 
 #include "assay/base/text.h"
 #include "serve/engine/job.h"
-#include "serve/service.h"
 #include "serve/handlers/handlers.h"
+#include "serve/service.h"
 
-enum { WAITING = 16, NAME_BYTES = 256, MINUTE_US = 60000000 };
+enum { WAITING = 16, NAME_BYTES = 256 };
 
 enum found { FOUND, NOT_FOUND, NOT_OVER, FAILED, STOPPED };
 
 struct replays {
     struct errands *errands;
     atomic_bool stop;
-    double may; /* how many may be asked for now */
-    uint64_t filled_us;
+    struct allowance allowance; /* of all administrators */
 };
 
 struct job {
@@ -187,19 +186,13 @@ static void on_gone(struct guest *g)
     j->conn = NULL;
 }
 
-/* One of the configured number a minute, which may be saved up for a minute. */
 static bool may_ask(struct service *s)
 {
-    struct replays *p = s->replays;
-    uint64_t now = service_now_us();
-    double most = (double)s->settings->limits.replays;
-    double since = p->filled_us && now > p->filled_us ? (double)(now - p->filled_us) : 0;
-    p->may = p->filled_us == 0 ? most : p->may + since / MINUTE_US * most;
-    p->may = p->may < most ? p->may : most;
-    p->filled_us = now;
-    if (p->may < 1)
+    struct allowance *a = &s->replays->allowance;
+    allowance_fill(a, s->settings->limits.replays, loop_now_ms(s->loop));
+    if (a->have < 1)
         return false;
-    p->may--;
+    a->have--;
     return true;
 }
 
