@@ -50,9 +50,11 @@ struct listener_calls {
 bool listener_open(struct listener **out, struct loop *l, const char *address, unsigned port,
                    const struct listener_tls *tls, const struct listener_limits *limits,
                    const struct listener_calls *calls, struct err *e) ASSAY_MUST_CHECK;
-/* Files read anew; the old stay in use when they do not hold. */
+/* Files read anew, and other limits; all that was before stays when the files do not hold. */
 bool listener_reload(struct listener *s, const struct listener_tls *tls,
-                     struct err *e) ASSAY_MUST_CHECK;
+                     const struct listener_limits *limits, struct err *e) ASSAY_MUST_CHECK;
+/* Whether the files hold, read as they would be to listen. */
+bool listener_tls_holds(const struct listener_tls *tls, struct err *e) ASSAY_MUST_CHECK;
 unsigned listener_port(const struct listener *s);
 /* Accept nobody any more and close who is idle; others are closed behind their answers. */
 void listener_drain(struct listener *s);

@@ -236,6 +236,14 @@ void conn_sweep(struct conn *c, uint64_t now)
         conn_lost(c);
 }
 
+void conn_limit(struct conn *c)
+{
+    const struct listener_limits *l = &c->server->limits;
+    c->head.max = l->head;
+    c->body.max = l->body;
+    bufferevent_setwatermark(c->bev, EV_READ, 0, l->head + CONN_READ_AT_ONCE);
+}
+
 static struct bufferevent *make_bev(struct listener *s, int fd)
 {
     if (!s->tls)
@@ -272,7 +280,7 @@ void conn_accept(struct listener *s, int fd)
     conn_due_in(c, s->limits.head_ms);
     bufferevent_setcb(b, readable, writable, failed, c);
     bufferevent_setwatermark(b, EV_WRITE, s->limits.low_water, 0);
-    bufferevent_setwatermark(b, EV_READ, 0, s->limits.head + CONN_READ_AT_ONCE);
+    conn_limit(c);
     c->closed = event_new(s->loop->base, fd, EV_CLOSED, left, c);
     if (!c->closed || event_add(c->closed, NULL) != 0 ||
         bufferevent_enable(b, EV_READ | EV_WRITE) != 0)

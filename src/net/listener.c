@@ -156,16 +156,29 @@ bool listener_open(struct listener **out, struct loop *l, const char *address, u
     return true;
 }
 
-bool listener_reload(struct listener *s, const struct listener_tls *tls, struct err *e)
+bool listener_reload(struct listener *s, const struct listener_tls *tls,
+                     const struct listener_limits *limits, struct err *e)
 {
     SSL_CTX *fresh = NULL;
-    if (!tls || !tls->certificate || !s->tls)
-        return true;
-    if (!tls_server(&fresh, tls, e))
+    if (s->tls && tls->certificate && !tls_server(&fresh, tls, e))
         return false;
-    SSL_CTX_free(s->tls); /* connections hold it as long as they need it */
-    s->tls = fresh;
+    if (fresh) {
+        SSL_CTX_free(s->tls); /* connections hold it as long as they need it */
+        s->tls = fresh;
+    }
+    s->limits = *limits;
+    for (struct conn *c = s->first; c; c = c->next)
+        conn_limit(c);
+    pause_accepting(s, s->count >= s->limits.connections);
     return true;
+}
+
+bool listener_tls_holds(const struct listener_tls *tls, struct err *e)
+{
+    SSL_CTX *c = NULL;
+    bool ok = tls_server(&c, tls, e);
+    SSL_CTX_free(c);
+    return ok;
 }
 
 unsigned listener_port(const struct listener *s)

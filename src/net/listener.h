@@ -60,6 +60,8 @@ void conn_accept(struct listener *s, int fd);
 /* Close it: no call follows. Its memory stays until the loop turns. */
 void conn_free(struct conn *c);
 void conn_bury(struct listener *s);
+/* Take what its listener allows of a head and a body. */
+void conn_limit(struct conn *c);
 /* What is due at `now`. */
 void conn_sweep(struct conn *c, uint64_t now);
 /* Nothing was asked on it yet, or it waits for the next request. */

@@ -84,6 +84,8 @@ static bool take_string(struct reading *r, const struct config_field *f, struct 
     struct span s;
     if (!json_string(v, &s))
         return out_of_memory(r);
+    if (s.n && memchr(s.p, '\0', s.n))
+        return expected(r, f, v, "a text without a NUL");
     *out = s;
     return true;
 }

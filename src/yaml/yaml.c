@@ -286,6 +286,9 @@ static bool build_tree(struct yaml *out, struct reader *r)
 bool yaml_parse(struct yaml *out, struct span text, const char *file, struct arena *a,
                 struct err *e)
 {
+    /* libyaml takes a byte order mark for a column, and the lines that follow for less indented. */
+    if (span_starts(text, "\xef\xbb\xbf"))
+        text = span_sub(text, 3, text.n);
     struct reader r = {.text = text, .file = file, .e = e, .arena = a};
     *out = (struct yaml){JSON_NOTHING, file, NULL, 0};
     if (text.n > YAML_MAX_TEXT)

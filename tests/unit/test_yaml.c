@@ -80,8 +80,8 @@ static void yaml_gives_the_tree_that_json_gives(void **state)
     expect_json("", "null");
     expect_json("# nothing\n", "null");
     expect_json("\xEF\xBB\xBF"
-                "a: 1\n",
-                "{\"a\":1}");
+                "a: 1\nb: 2\n",
+                "{\"a\":1,\"b\":2}");
     expect_json("{}", "{}");
     expect_json("[]", "[]");
     expect_json("1: a\ntrue: b\n", "{\"1\":\"a\",\"true\":\"b\"}");

@@ -1,11 +1,12 @@
 /*
  * What the tables of a configuration cannot say: names that must exist and be told apart,
- * addresses, keys that stand elsewhere, and that nobody beyond this machine is served by accident.
+ * keys and certificates that stand elsewhere.
  */
 #include "serve/config/fields.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "assay/base/file.h"
 #include "assay/base/text.h"
@@ -24,6 +25,13 @@ static bool take_hash(struct digest *out, bool *has, struct span text, const str
            config_error(y, line, e, "a key's digest is not 64 lower-case hexadecimal digits");
 }
 
+static bool is_same_key(const struct key_config *a, const struct key_config *b)
+{
+    return (a->has_hash && b->has_hash && digest_eq(&a->hash, &b->hash)) ||
+           (a->has_certificate && b->has_certificate &&
+            digest_eq(&a->certificate_hash, &b->certificate_hash));
+}
+
 static bool judge_keys(struct settings *s, const struct yaml *y, struct err *e)
 {
     for (size_t i = 0; i < s->keys.count; i++) {
@@ -36,35 +44,13 @@ static bool judge_keys(struct settings *s, const struct yaml *y, struct err *e)
         for (size_t j = 0; j < i; j++)
             if (span_eq(serve_settings_key(s, j)->name, k->name))
                 return config_error(y, k->line, e, "two keys have one name");
+            else if (is_same_key(serve_settings_key(s, j), k))
+                return config_error(y, k->line, e, "two keys have one digest");
     }
     return true;
 }
 
 /* ---- upstreams ---- */
-
-/* Scheme, host, and no user, query or fragment; a path without a slash at its end. */
-static bool judge_url(struct upstream_config *u, struct arena *a, struct err *e)
-{
-    struct span rest = u->url;
-    bool plain = span_starts(rest, "http://");
-    for (size_t i = 0; i < rest.n; i++)
-        if (rest.p[i] <= ' ' || rest.p[i] >= 0x7f || strchr("@?#\\", rest.p[i]))
-            return err_set(e, ERR_CONFIG, "the url of an upstream holds a byte that it may not");
-    if (!plain && !span_starts(rest, "https://"))
-        return err_set(e, ERR_CONFIG, "the url of an upstream begins with http:// or https://");
-    while (rest.n && rest.p[rest.n - 1] == '/')
-        rest.n--;
-    u->url = rest;
-    rest = span_sub(rest, plain ? 7 : 8, rest.n);
-    const uint8_t *slash = memchr(rest.p, '/', rest.n);
-    size_t n = slash ? (size_t)(slash - rest.p) : rest.n;
-    u->host = span_sub(rest, 0, n);
-    u->path = span_sub(rest, n, rest.n);
-    u->url_text = arena_str(a, u->url);
-    if (!u->url_text)
-        return err_set(e, ERR_MEMORY, "out of memory");
-    return u->host.n || err_set(e, ERR_CONFIG, "the url of an upstream has no host");
-}
 
 static struct span without_line_end(struct span s)
 {
@@ -75,11 +61,16 @@ static struct span without_line_end(struct span s)
 
 static bool take_secret(struct upstream_config *u, struct arena *a, struct err *e)
 {
+    if (u->key_file.n && u->key_env.n)
+        return err_set(e, ERR_CONFIG,
+                       "an upstream has both key_file and key_env: one holds its key");
     if (u->key_file.n) {
         const char *path = arena_str(a, u->key_file);
         if (!path || !file_read(&u->key, path, KEY_MAX, true, a, e))
             return false;
         u->key = without_line_end(u->key);
+        if (u->key.n == 0)
+            return err_at(e, ERR_CONFIG, path, ERR_NO_OFFSET, "is empty, and is to hold a key");
     } else if (u->key_env.n) {
         const char *name = arena_str(a, u->key_env);
         const char *value = name ? getenv(name) : NULL;
@@ -103,9 +94,11 @@ static bool judge_upstreams(struct settings *s, struct err *e)
 {
     for (size_t i = 0; i < s->upstreams.count; i++) {
         struct upstream_config *u = (struct upstream_config *)s->upstreams.items + i;
-        if (!judge_url(u, s->arena, e) || !take_secret(u, s->arena, e))
+        if (!serve_settings_judge_url(u, s->arena, e) || !take_secret(u, s->arena, e))
             return false;
         u->ca_text = u->ca_file.n ? arena_str(s->arena, u->ca_file) : NULL;
+        if (u->ca_text && access(u->ca_text, R_OK) != 0)
+            return err_errno(e, u->ca_text, "cannot be read");
         u->connect_ms = or_else(u->connect_ms, 5000);
         u->first_byte_ms = or_else(u->first_byte_ms, 600000);
         u->idle_ms = or_else(u->idle_ms, 300000);
@@ -179,7 +172,7 @@ static bool judge_models(struct settings *s, const struct yaml *y, struct err *e
     char shown[80];
     for (size_t i = 0; i < s->models.count; i++) {
         struct model_config *m = (struct model_config *)s->models.items + i;
-        if (serve_settings_model(s, m->name) != m && !span_is(m->name, "*"))
+        if (serve_settings_model(s, m->name) != m)
             return config_error(y, m->line, e, "two models have one name");
         for (size_t j = 0; j < m->targets.count; j++) {
             struct target_config *t = (struct target_config *)m->targets.items + j;
@@ -195,41 +188,22 @@ static bool judge_models(struct settings *s, const struct yaml *y, struct err *e
     return true;
 }
 
-/* ---- addresses ---- */
+/* ---- TLS ---- */
 
-/* ADDRESS:PORT, the address numeric, v6 in brackets. */
-static bool judge_listen(const char **address, unsigned *port, struct span text, struct arena *a,
-                         struct err *e)
+/* A pair that does not hold is found before anybody connects, and before a reload takes it. */
+static bool judge_tls(struct settings *s, const struct yaml *y, struct err *e)
 {
-    uint64_t n = 0;
-    const uint8_t *colon = memrchr(text.p, ':', text.n);
-    size_t at = colon ? (size_t)(colon - text.p) : 0;
-    struct span host = span_sub(text, 0, at);
-    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-        host = span_sub(host, 1, host.n - 2);
-    if (!colon || host.n == 0 || !text_u64(span_sub(text, at + 1, text.n), &n) || n > 65535)
-        return err_set(e, ERR_CONFIG,
-                       "an address to listen on is ADDRESS:PORT, like 127.0.0.1:8080");
-    *port = (unsigned)n;
-    *address = arena_str(a, host);
-    return *address || err_set(e, ERR_MEMORY, "out of memory");
-}
-
-static bool is_loopback(const char *address)
-{
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
-}
-
-/* Beyond this machine nobody is served without a key, unless somebody says so. */
-static bool judge_openness(const struct settings *s, struct err *e)
-{
-    bool beyond = !is_loopback(s->address) || (s->admin_address && !is_loopback(s->admin_address));
-    if (!beyond || s->keys.count || s->open)
-        return true;
-    return err_set(e, ERR_CONFIG,
-                   "%s is not loopback and there are no keys: whoever reaches it would be "
-                   "served; add keys (assay serve --make-key NAME) or say open: true",
-                   s->address);
+    const struct tls_config *t = &s->tls;
+    struct listener_tls *f = &s->tls_files;
+    *f = (struct listener_tls){t->certificate.n ? arena_str(s->arena, t->certificate) : NULL,
+                               t->key.n ? arena_str(s->arena, t->key) : NULL,
+                               t->client_ca.n ? arena_str(s->arena, t->client_ca) : NULL};
+    for (size_t i = 0; i < s->keys.count && !f->client_ca; i++)
+        if (serve_settings_key(s, i)->has_certificate)
+            return config_error(y, serve_settings_key(s, i)->line, e,
+                                "certificate_sha256 needs tls.client_ca: without it no client "
+                                "shows a certificate");
+    return !f->certificate || listener_tls_holds(f, e);
 }
 
 /* ---- all of it ---- */
@@ -243,8 +217,5 @@ bool serve_settings_judge(struct settings *s, const struct yaml *y, struct err *
     if (s->models.count == 0)
         return config_error(y, 0, e, "no models are named: nothing would be served");
     return judge_keys(s, y, e) && judge_upstreams(s, e) && judge_engines(s, y, e) &&
-           judge_models(s, y, e) && judge_listen(&s->address, &s->port, s->listen, s->arena, e) &&
-           (s->admin_listen.n == 0 ||
-            judge_listen(&s->admin_address, &s->admin_port, s->admin_listen, s->arena, e)) &&
-           judge_openness(s, e);
+           judge_models(s, y, e) && serve_settings_judge_addresses(s, e) && judge_tls(s, y, e);
 }

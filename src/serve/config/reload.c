@@ -3,6 +3,7 @@
  * whenever another one takes its place. One that is wrong, or that the log does not take, changes
  * nothing.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "serve/config/enrolled.h"
@@ -36,32 +37,55 @@ bool service_record_settings(struct service *s, const char *reason, struct err *
     return ok;
 }
 
+/* Why, in a word and for people. */
+static void refused(struct service *s, const char *code, const struct err *why)
+{
+    struct json_writer w;
+    struct buf text;
+    char shown[800];
+    (void)snprintf(shown, sizeof shown, "%s%s%s", why->file, why->file[0] ? ": " : "", why->text);
+    buf_init(&text, 4096);
+    jw_init(&w, json_sink_buf, &text, false);
+    jw_str(&w, shown);
+    service_say(s, "reload_refused", "\"code\":\"%s\",\"why\":%s", code, buf_cstr(&text));
+    buf_free(&text);
+}
+
+/* NULL: it may take the place of the one in force. */
+static const char *unfit(struct service *s, struct settings *fresh, struct err *e)
+{
+    const char *fixed = serve_settings_fixed(fresh, s->settings);
+    if (!serve_settings_same_engines(fresh, s->settings)) {
+        err_set(e, ERR_CONFIG, "other engines take a restart");
+        return "engine_changed";
+    }
+    if (fixed) {
+        err_set(e, ERR_CONFIG, "another '%s' takes a restart", fixed);
+        return "needs_restart";
+    }
+    if (!enrolled_read(fresh, e))
+        return err_name(e->code);
+    return workers_agree(s, fresh, e) ? NULL : "weights_not_enrolled";
+}
+
 void service_reload(struct service *s)
 {
-    struct settings *fresh = NULL;
+    struct settings *fresh = NULL, *old = s->settings;
     struct err e = ERR_INIT;
-    if (!serve_settings_read(&fresh, s->options, &e) || !enrolled_read(fresh, &e)) {
-        serve_settings_release(fresh);
-        service_say(s, "reload_refused", "\"code\":\"%s\"", err_name(e.code));
-        return;
+    const char *code =
+        serve_settings_read(&fresh, s->options, &e) ? unfit(s, fresh, &e) : err_name(e.code);
+    if (!code && !listen_again(s, fresh, &e))
+        code = err_name(e.code);
+    if (!code) {
+        s->settings = fresh;
+        code = service_record_settings(s, "reload", &e) ? NULL : err_name(e.code);
     }
-    bool same = serve_settings_same_engines(fresh, s->settings); /* else it needs a restart */
-    if (!same || !workers_agree(s, fresh, &e)) {
-        serve_settings_release(fresh);
-        service_say(s, "reload_refused", "\"code\":\"%s\"",
-                    same ? "weights_not_enrolled" : "engine_changed");
-        return;
-    }
-    struct settings *old = s->settings;
-    s->settings = fresh;
-    if (!service_record_settings(s, "reload", &e)) {
+    if (code) {
         s->settings = old;
+        refused(s, code, &e);
         serve_settings_release(fresh);
-        service_say(s, "reload_refused", "\"code\":\"%s\"", err_name(e.code));
         return;
     }
-    if (!listen_again(s, fresh, &e))
-        service_say(s, "certificate_refused", "\"code\":\"%s\"", err_name(e.code));
     serve_settings_release(old);
     memset(s->circuits, 0, sizeof s->circuits);
     service_say(s, "reloaded", "\"models\":%zu", s->settings->models.count);

@@ -140,6 +140,16 @@ bool serve_settings_same_engines(const struct settings *a, const struct settings
     return same;
 }
 
+const char *serve_settings_fixed(const struct settings *a, const struct settings *b)
+{
+    return !span_eq(a->listen, b->listen)                           ? "listen"
+           : !span_eq(a->admin_listen, b->admin_listen)             ? "admin_listen"
+           : !span_eq(a->log, b->log)                               ? "log"
+           : !span_eq(a->user, b->user)                             ? "user"
+           : !a->tls_files.certificate != !b->tls_files.certificate ? "tls"
+                                                                    : NULL;
+}
+
 const struct model_config *serve_settings_model(const struct settings *s, struct span name)
 {
     const struct model_config *any = NULL;

@@ -9,6 +9,7 @@
 #include "assay/config.h"
 #include "assay/digest.h"
 #include "assay/exchange.h"
+#include "assay/listener.h"
 #include "assay/serve.h"
 
 enum upstream_style { STYLE_OPENAI, STYLE_ANTHROPIC, STYLE_AZURE };
@@ -108,6 +109,7 @@ struct settings {
     unsigned refs;
     const char *address, *admin_address;
     unsigned port, admin_port;
+    struct listener_tls tls_files;
 };
 
 bool serve_settings_read(struct settings **out, const struct serve_options *o,
@@ -133,6 +135,8 @@ static inline const struct key_config *serve_settings_key(const struct settings 
 
 /* Whether both have the same engines, which takes a restart to change. */
 bool serve_settings_same_engines(const struct settings *a, const struct settings *b);
+/* The name of another field that does, and is not the same in both; NULL: there is none. */
+const char *serve_settings_fixed(const struct settings *a, const struct settings *b);
 
 /* The entry for a model's name; NULL: it is not served. */
 const struct model_config *serve_settings_model(const struct settings *s, struct span name);

@@ -7,16 +7,6 @@
 #include "serve/front/route.h"
 #include "serve/service.h"
 
-static struct listener_tls tls_of(const struct settings *s)
-{
-    const struct tls_config *t = &s->tls;
-    return (struct listener_tls){
-        t->certificate.n ? arena_str(s->arena, t->certificate) : NULL,
-        t->key.n ? arena_str(s->arena, t->key) : NULL,
-        t->client_ca.n ? arena_str(s->arena, t->client_ca) : NULL,
-    };
-}
-
 static struct listener_limits limits_of(const struct settings *s)
 {
     return (struct listener_limits){.head = s->limits.head,
@@ -34,8 +24,7 @@ static bool listen_on(struct service *s, struct listener **out, const char *addr
 {
     struct listener_limits limits = limits_of(s->settings);
     struct listener_calls calls = route_calls(s, admin);
-    struct listener_tls tls = tls_of(s->settings);
-    return listener_open(out, s->loop, address, port, &tls, &limits, &calls, e);
+    return listener_open(out, s->loop, address, port, &s->settings->tls_files, &limits, &calls, e);
 }
 
 bool listen_all(struct service *s, struct err *e)
@@ -47,6 +36,7 @@ bool listen_all(struct service *s, struct err *e)
 
 bool listen_again(struct service *s, const struct settings *fresh, struct err *e)
 {
-    struct listener_tls tls = tls_of(fresh);
-    return listener_reload(s->server, &tls, e) && (!s->admin || listener_reload(s->admin, &tls, e));
+    struct listener_limits limits = limits_of(fresh);
+    return listener_reload(s->server, &fresh->tls_files, &limits, e) &&
+           (!s->admin || listener_reload(s->admin, &fresh->tls_files, &limits, e));
 }

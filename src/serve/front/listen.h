@@ -7,7 +7,7 @@
 struct service;
 
 bool listen_all(struct service *s, struct err *e) ASSAY_MUST_CHECK;
-/* With the certificate that stands in `fresh`; on failure connections go on with the one before. */
+/* With the certificate and limits of `fresh`; on failure connections go on with those before. */
 bool listen_again(struct service *s, const struct settings *fresh, struct err *e) ASSAY_MUST_CHECK;
 
 #endif
