@@ -55,6 +55,8 @@ size_t http_field_count(const struct http_request *r, const char *name);
 bool http_name_is(struct span name, const char *lower);
 /* A comma-separated list of tokens holds this one. */
 bool http_list_has(struct span list, const char *lower);
+/* Text of a target with its %XX read; what is no such thing stays as it is. */
+void http_unescape(struct buf *out, struct span text);
 
 /* ---- chunked bodies, as they arrive ---- */
 

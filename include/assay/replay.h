@@ -87,7 +87,8 @@ struct replay {
 /*
  * Compute the call that entry `seq` (its outcome, or its intent) closed again with `g`, and append
  * what came out to the log. False when nothing could be said: the entry is no call, the log
- * cannot be read or written, the engine is broken. `g` must be idle.
+ * cannot be read or written, the engine is broken. `g` must be idle; NULL: there is none, and the
+ * replay is impossible, on record.
  */
 bool replay_run(struct replay *out, struct log *l, struct log_reader *r, uint64_t seq,
                 struct engine *g, struct err *e) ASSAY_MUST_CHECK;

@@ -68,6 +68,20 @@ bool http_list_has(struct span list, const char *text)
     return false;
 }
 
+void http_unescape(struct buf *out, struct span text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        int high = text.p[i] == '%' && i + 2 < text.n ? text_hex_digit(text.p[i + 1]) : -1;
+        int low = high < 0 ? -1 : text_hex_digit(text.p[i + 2]);
+        uint8_t c = text.p[i];
+        if (low >= 0) {
+            c = (uint8_t)(high << 4 | low);
+            i += 2;
+        }
+        buf_put_u8(out, c);
+    }
+}
+
 size_t http_field_count(const struct http_request *r, const char *name)
 {
     size_t n = 0;

@@ -463,6 +463,48 @@ static void receipt_is_for_the_key_that_called(void **state)
     assert_int_equal(get("/v1/receipts/nonsense", alice), 404);
 }
 
+/* Clients escape what they put into a path, more of it than they must. */
+static void receipt_is_found_by_an_escaped_name(void **state)
+{
+    (void)state;
+    struct told t;
+    struct buf answer, body, escaped;
+    client_post(server.port, "/v1/chat/completions", alice, GOOD, &answer);
+    told_wait(&t, &place);
+    answer_body(&answer, &body);
+    static const char key[] = "\"id\":\"";
+    const char *id = strstr(buf_cstr(&body), key);
+    assert_non_null(id);
+    buf_init(&escaped, 4096);
+    buf_put_str(&escaped, "/v1/receipts/");
+    for (id += sizeof key - 1; *id != '"'; id++)
+        buf_printf(&escaped, "%%%02x", (unsigned)(unsigned char)*id);
+    assert_int_equal(get(buf_cstr(&escaped), alice), 200);
+    buf_put_str(&escaped, "%00");
+    assert_int_equal(get(buf_cstr(&escaped), alice), 404);
+    buf_free(&answer);
+    buf_free(&body);
+    buf_free(&escaped);
+}
+
+static void replay_of_an_upstreams_call_is_impossible_on_record(void **state)
+{
+    (void)state;
+    struct told t;
+    struct buf answer;
+    char path[64];
+    assert_int_equal(ask("/v1/chat/completions", alice, GOOD), 200);
+    told_wait(&t, &place);
+    snprintf(path, sizeof path, "/v1/replay/%llu", (unsigned long long)t.intent);
+    client_post(server.port, path, alice, "", &answer);
+    assert_int_equal(answer_status(&answer), 403);
+    buf_free(&answer);
+    client_post(server.port, path, root, "", &answer);
+    assert_int_equal(answer_status(&answer), 200);
+    assert_true(has(&answer, "\"result\":\"impossible\"") && has(&answer, "\"entry\":"));
+    buf_free(&answer);
+}
+
 static void flood_of_strangers_is_a_leaf_a_second(void **state)
 {
     (void)state;
@@ -497,6 +539,8 @@ int main(void)
         cmocka_unit_test(anthropics_routes_have_anthropics_errors),
         cmocka_unit_test(other_routes_have_openais_errors),
         cmocka_unit_test(receipt_is_for_the_key_that_called),
+        cmocka_unit_test(receipt_is_found_by_an_escaped_name),
+        cmocka_unit_test(replay_of_an_upstreams_call_is_impossible_on_record),
         cmocka_unit_test(flood_of_strangers_is_a_leaf_a_second),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

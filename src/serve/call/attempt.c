@@ -151,6 +151,22 @@ void call_answer_whole(struct call *c)
         call_end(c, EXCHANGE_COMPLETE, NULL, true);
 }
 
+/* Why, for whoever operates the upstream: the outcome has the word for it alone. */
+static void say_failed(struct call *c, const struct transfer_result *r)
+{
+    struct json_writer w;
+    struct buf text;
+    buf_init(&text, 4096);
+    buf_put_str(&text, "\"upstream\":");
+    jw_init(&w, json_sink_buf, &text, false);
+    jw_string(&w, call_upstream(c)->name);
+    buf_printf(&text, ",\"error\":\"%s\",\"why\":", transfer_end_name(r->end));
+    jw_init(&w, json_sink_buf, &text, false);
+    jw_str(&w, r->why);
+    service_say(c->service, "upstream_failed", "%s", buf_cstr(&text));
+    buf_free(&text);
+}
+
 void call_upstream_done(struct call *c, const struct transfer_result *r)
 {
     bool worked = r->end == TRANSFER_OK && !is_passing(r->status);
@@ -165,6 +181,8 @@ void call_upstream_done(struct call *c, const struct transfer_result *r)
         c->settings == c->service->settings) /* others number their upstreams otherwise */
         pick_report(c->service, c->targets[c->target]->index, worked || refused);
     c->service->metrics.stale += r->stale;
+    if (r->end != TRANSFER_OK && r->end != TRANSFER_REFUSED)
+        say_failed(c, r);
     c->fresh = r->stale;
     bool nothing_came = c->discard || (r->end != TRANSFER_OK && !r->sent);
     if (nothing_came && may_ask_again(c))

@@ -4,6 +4,9 @@
 
 #include "serve/front/auth.h"
 
+/* What a path names, unescaped; false: nothing that could be a name of so many bytes. */
+bool handlers_name(char *out, size_t size, struct span path);
+
 /* ---- names of models: models.c ---- */
 
 void models_begin(struct service *s, struct conn *c, const struct caller *who);

@@ -220,28 +220,13 @@ void models_begin(struct service *s, struct conn *c, const struct caller *who)
 
 /* ---- one model ---- */
 
-/* A name in a path: clients escape the slashes of names. */
-static void unescape(struct buf *out, struct span path)
-{
-    for (size_t i = 0; i < path.n; i++) {
-        int high = path.p[i] == '%' && i + 2 < path.n ? text_hex_digit(path.p[i + 1]) : -1;
-        int low = high < 0 ? -1 : text_hex_digit(path.p[i + 2]);
-        uint8_t c = path.p[i];
-        if (low >= 0) {
-            c = (uint8_t)(high << 4 | low);
-            i += 2;
-        }
-        buf_put_u8(out, c);
-    }
-}
-
 void model_tell(struct service *s, struct conn *c, struct span path, const struct caller *who)
 {
     struct buf name, body;
     struct json_writer w;
     buf_init(&name, LIST_MAX);
     buf_init(&body, LIST_MAX);
-    unescape(&name, path);
+    http_unescape(&name, path); /* clients escape the slashes of names */
     jw_init(&w, json_sink_buf, &body, false);
     put_model(&w, buf_span(&name));
     if (buf_ok(&body) && serve_settings_key_may(who->key, buf_span(&name)) &&

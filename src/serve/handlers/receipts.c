@@ -221,12 +221,11 @@ void receipt_begin(struct service *s, struct conn *c, struct span what, const st
     j->who = *who;
     j->who.key = NULL; /* of a configuration that may go */
     buf_init(&j->text, RECEIPT_BYTES);
-    if (what.n >= sizeof j->name) {
+    if (!handlers_name(j->name, sizeof j->name, what)) {
         free_job(j);
         none(c);
         return;
     }
-    memcpy(j->name, what.p, what.n);
     if (!errands_add(s->receipts, &j->errand)) {
         free_job(j);
         reply_error(c, 503, "server_error", "busy", "Too many receipts are asked for at once.");

@@ -58,7 +58,8 @@ static bool entry_of(const struct job *j, struct log_reader *r, uint64_t *seq)
     return s.found || (text_u64(span_str(j->name), seq) && *seq < log_reader_size(r));
 }
 
-/* Whichever engine has what the call was computed with; else the first, which says what it lacks. */
+/* Whichever engine has what the call was computed with; else the first, which says what it lacks;
+ * NULL where there is none, or an error. */
 static struct engine *engine_for(const struct job *j, struct log_reader *r, uint64_t seq,
                                  struct err *e)
 {
@@ -70,7 +71,7 @@ static struct engine *engine_for(const struct job *j, struct log_reader *r, uint
         if (fits)
             return s->workers[i]->engine;
     }
-    return s->workers[0]->engine;
+    return s->worker_count ? s->workers[0]->engine : NULL;
 }
 
 static enum found run(struct job *j, struct log_reader *r)
@@ -80,7 +81,8 @@ static enum found run(struct job *j, struct log_reader *r)
     if (!entry_of(j, r, &seq))
         return NOT_FOUND;
     struct engine *g = engine_for(j, r, seq, &j->err);
-    if (g && replay_beside(&j->replay, s->log, r, seq, g, &s->replays->stop, &j->err))
+    if (j->err.code == ERR_NONE &&
+        replay_beside(&j->replay, s->log, r, seq, g, &s->replays->stop, &j->err))
         return FOUND;
     if (j->err.code == ERR_INTERRUPTED)
         return STOPPED;
@@ -198,12 +200,8 @@ static bool may_ask(struct service *s)
 
 void replay_begin(struct service *s, struct conn *c, struct span what)
 {
-    if (!s->replays) {
-        reply_error(c, 501, "invalid_request_error", "no_engine",
-                    "Only the bundled engine computes a call again, and none is configured.");
-        return;
-    }
-    if (what.n >= NAME_BYTES) {
+    char name[NAME_BYTES];
+    if (!handlers_name(name, sizeof name, what)) {
         reply_error(c, 404, "invalid_request_error", "call_not_found",
                     "There is no call of that name.");
         return;
@@ -221,7 +219,7 @@ void replay_begin(struct service *s, struct conn *c, struct span what)
         j->guest.gone = on_gone;
         j->service = s;
         j->conn = c;
-        memcpy(j->name, what.p, what.n);
+        memcpy(j->name, name, sizeof name);
     }
     if (!j || !errands_add(s->replays->errands, &j->errand)) {
         free(j);
@@ -233,8 +231,6 @@ void replay_begin(struct service *s, struct conn *c, struct span what)
 
 bool replays_start(struct service *s, struct err *e)
 {
-    if (s->worker_count == 0)
-        return true;
     s->replays = calloc(1, sizeof *s->replays);
     return (s->replays || err_set(e, ERR_MEMORY, "out of memory for replays")) &&
            errands_open(&s->replays->errands, s->loop, 1, WAITING, e);
