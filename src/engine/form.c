@@ -6,48 +6,12 @@
 #include <string.h>
 
 #include "engine/automaton.h"
+#include "engine/form_step.h"
 
 enum { DEAD = UINT8_MAX };
 
-enum taken {
-    NOT, /* the octet cannot follow */
-    TAKEN,
-    BEFORE, /* the value ended before the octet, which is its parent's */
-    ENTER   /* a frame was opened that takes the octet */
-};
-
-/* States of a frame; 0: its value has not begun. */
-enum { BEGIN, OPEN, NAME, COLON, AFTER, NEXT, END };
-enum { IN_STRING = 1, ESCAPE, HEX, HEX_D, UTF_E0, UTF_ED, UTF_F0, UTF_F4, UTF_REST };
 /* The texts around and between several values. */
 enum { TEXT_BEFORE, TEXT_BETWEEN, TEXT_BEHIND };
-enum { MINUS = 1, ZERO, DIGITS, POINT, FRACTION, EXPONENT, SIGN, POWER };
-
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_hex(uint8_t c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static enum taken space(struct form_thread *t)
-{
-    return ++t->spaces <= FORM_SPACES ? TAKEN : NOT;
-}
-
-static enum taken go(struct form_frame *f, unsigned state)
-{
-    f->state = (uint8_t)state;
-    return TAKEN;
-}
 
 /* ---- frames ---- */
 
@@ -59,12 +23,6 @@ static bool fits(const struct engine_form *form, const struct form_thread *t, ui
 static void open(struct form_thread *t, uint32_t node)
 {
     t->frame[t->depth++] = (struct form_frame){.node = (uint16_t)node};
-}
-
-static enum taken close(struct form_thread *t)
-{
-    t->depth--;
-    return TAKEN;
 }
 
 /* ---- texts ---- */
@@ -93,22 +51,36 @@ static bool goes_on(const struct form_node *node, uint32_t k, uint32_t j, size_t
            (k == j || n == 0 || memcmp(text.p, node->item[j].text.p, n) == 0);
 }
 
-static enum taken in_literals(const struct form_node *node, struct form_thread *t,
-                              struct form_frame *f, uint8_t c)
+/* The array that holds a value, where it holds none twice: its count is the set of those that it has. */
+static struct form_frame *set_around(const struct engine_form *form, struct form_thread *t)
 {
-    uint32_t j = item_of(f);
+    struct form_frame *f = t->depth > 1 ? &t->frame[t->depth - 2] : NULL;
+    return f && form->node[f->node].kind == FORM_ARRAY && form->node[f->node].unique ? f : NULL;
+}
+
+static enum taken in_literals(const struct engine_form *form, const struct form_node *node,
+                              struct form_thread *t, struct form_frame *f, uint8_t c)
+{
+    struct form_frame *set = set_around(form, t);
+    uint32_t j = item_of(f), had = set ? set->count : 0;
     size_t n = said_of(f);
     if (n == 0 && is_space(c))
         return space(t);
     for (uint32_t k = j; k < node->count; k++) {
-        if (!goes_on(node, k, j, n, c))
+        if (!goes_on(node, k, j, n, c) || (set && had >> k & 1))
             continue;
         struct span text = node->item[k].text;
-        bool open_end = text.p[0] == '-' || is_digit(text.p[0]);
+        bool whole = text.n == n + 1 && text.p[0] != '-' && !is_digit(text.p[0]);
         f->count = place(k, n + 1);
-        return text.n == n + 1 && !open_end ? close(t) : TAKEN;
+        if (whole && set)
+            set->count |= UINT32_C(1) << k;
+        return whole ? close(t) : TAKEN;
     }
-    return n && node->item[j].text.n == n ? BEFORE : NOT;
+    if (n == 0 || node->item[j].text.n != n)
+        return NOT;
+    if (set)
+        set->count |= UINT32_C(1) << j;
+    return BEFORE;
 }
 
 static enum taken in_framed(const struct form_node *node, struct form_thread *t,
@@ -164,6 +136,7 @@ bool form_may_begin(const struct engine_form *f, const struct form_node *node, u
             return node->item[TEXT_BEFORE].text.p[0] == c;
         return any_may_begin(f, &f->node[node->value], c);
     case FORM_UNSET:
+    case FORM_REFUSED:
     case FORM_ALIAS:
     case FORM_ANY:
         break;
@@ -243,136 +216,6 @@ static bool may_end_here(const struct engine_form *form, const struct form_threa
         return false;
     return t->depth == 1 || (f->left > 1 && node->item[TEXT_BETWEEN].text.n == 0 &&
                              form->node[next->node].kind == FORM_ANY);
-}
-
-/* ---- strings ---- */
-
-static enum taken begin_character(const struct form_node *node, struct form_frame *f, uint8_t c)
-{
-    static const struct {
-        uint8_t from, to, left, state;
-    } leads[] = {{0xc2, 0xdf, 1, UTF_REST}, {0xe0, 0xe0, 2, UTF_E0},   {0xe1, 0xec, 2, UTF_REST},
-                 {0xed, 0xed, 2, UTF_ED},   {0xee, 0xef, 2, UTF_REST}, {0xf0, 0xf0, 3, UTF_F0},
-                 {0xf1, 0xf3, 3, UTF_REST}, {0xf4, 0xf4, 3, UTF_F4}};
-    if (f->count == node->max || c < ' ')
-        return NOT;
-    f->count++;
-    if (c == '\\')
-        return go(f, ESCAPE);
-    if (c < 0x80)
-        return TAKEN;
-    for (size_t i = 0; i < sizeof leads / sizeof *leads; i++) {
-        if (c >= leads[i].from && c <= leads[i].to) {
-            f->left = leads[i].left;
-            return go(f, leads[i].state);
-        }
-    }
-    return NOT;
-}
-
-/* RFC 3629: the second octet is held to less than the others by some first ones. */
-static enum taken go_on_character(struct form_frame *f, uint8_t c)
-{
-    uint8_t from = f->state == UTF_E0 ? 0xa0 : f->state == UTF_F0 ? 0x90 : 0x80;
-    uint8_t to = f->state == UTF_ED ? 0x9f : f->state == UTF_F4 ? 0x8f : 0xbf;
-    if (c < from || c > to)
-        return NOT;
-    return go(f, --f->left ? UTF_REST : IN_STRING);
-}
-
-/* No half of a pair: what is beyond the basic plane is written as it is. */
-static enum taken escaped(struct form_frame *f, uint8_t c)
-{
-    if (f->state == ESCAPE && c != 'u')
-        return c && strchr("\"\\/bfnrt", c) ? go(f, IN_STRING) : NOT;
-    if (f->state == ESCAPE) {
-        f->left = 4;
-        return go(f, HEX);
-    }
-    if (!is_hex(c) || (f->state == HEX_D && !(c >= '0' && c <= '7')))
-        return NOT;
-    bool first = f->left == 4;
-    f->left--;
-    if (first && (c == 'd' || c == 'D'))
-        return go(f, HEX_D);
-    return go(f, f->left ? HEX : IN_STRING);
-}
-
-static enum taken in_string(const struct form_node *node, struct form_thread *t,
-                            struct form_frame *f, uint8_t c)
-{
-    if (f->state == BEGIN)
-        return is_space(c) ? space(t) : c == '"' ? go(f, IN_STRING) : NOT;
-    if (f->state >= UTF_E0)
-        return go_on_character(f, c);
-    if (f->state >= ESCAPE)
-        return escaped(f, c);
-    if (c == '"')
-        return f->count >= node->min ? close(t) : NOT;
-    return begin_character(node, f, c);
-}
-
-/* ---- numbers ---- */
-
-static enum taken digit(struct form_frame *f, uint8_t c, unsigned then)
-{
-    if (!is_digit(c))
-        return NOT;
-    f->count = 1;
-    return go(f, then);
-}
-
-static enum taken begin_number(struct form_thread *t, struct form_frame *f, uint8_t c)
-{
-    bool minus = f->state == MINUS;
-    if (is_space(c) && !minus)
-        return space(t);
-    if (c == '-' && !minus)
-        return go(f, MINUS);
-    return c == '0' ? go(f, ZERO) : digit(f, c, DIGITS);
-}
-
-/* What the digits so far may be followed by; any of it may also be the number's end. */
-static enum taken go_on_number(const struct form_node *node, struct form_frame *f, uint8_t c)
-{
-    unsigned s = f->state;
-    if (is_digit(c))
-        return s != ZERO && f->count++ < (s == POWER ? FORM_POWER : FORM_DIGITS) ? TAKEN : NOT;
-    if (c == '.' && !node->whole && (s == ZERO || s == DIGITS))
-        return go(f, POINT);
-    if ((c == 'e' || c == 'E') && !node->whole && s != POWER)
-        return go(f, EXPONENT);
-    return BEFORE;
-}
-
-static enum taken in_number(const struct form_node *node, struct form_thread *t,
-                            struct form_frame *f, uint8_t c)
-{
-    switch (f->state) {
-    case BEGIN:
-    case MINUS:
-        return begin_number(t, f, c);
-    case POINT:
-        return digit(f, c, FRACTION);
-    case EXPONENT:
-        return c == '+' || c == '-' ? go(f, SIGN) : digit(f, c, POWER);
-    case SIGN:
-        return digit(f, c, POWER);
-    default:
-        return go_on_number(node, f, c);
-    }
-}
-
-static enum taken in_regular(const struct form_node *node, struct form_thread *t,
-                             struct form_frame *f, uint8_t c)
-{
-    if (f->state == BEGIN && is_space(c))
-        return space(t);
-    uint16_t next = automaton_next(node->automaton, f->count, c);
-    if (next == AUTOMATON_NONE)
-        return node->automaton->end[f->count] == AUTOMATON_MAY_END ? BEFORE : NOT;
-    f->count = next;
-    return node->automaton->end[next] == AUTOMATON_ENDS ? close(t) : go(f, OPEN);
 }
 
 /* ---- objects and arrays ---- */
@@ -481,24 +324,54 @@ static enum taken in_map(const struct engine_form *form, const struct form_node 
     }
 }
 
+static uint32_t items_of(const struct form_node *node, const struct form_frame *f)
+{
+    return node->unique ? (uint32_t)__builtin_popcount(f->count) : f->count;
+}
+
 static enum taken in_array(const struct engine_form *form, const struct form_node *node,
                            struct form_thread *t, struct form_frame *f, uint8_t c)
 {
-    uint32_t value = f->count < node->count ? node->item[f->count].value : node->value;
-    bool more = f->count < node->max && fits(form, t, value);
+    uint32_t n = items_of(node, f);
+    uint32_t value = n < node->count ? node->item[n].value : node->value;
+    bool more = n < node->max && fits(form, t, value);
     if (is_space(c))
         return space(t);
     if (f->state == BEGIN)
         return c == '[' ? go(f, OPEN) : NOT;
     if (c == ']')
-        return f->count >= node->min ? close(t) : NOT;
+        return n >= node->min && f->left >= node->match_min ? close(t) : NOT;
     if (!more || (f->state == AFTER && c != ','))
         return NOT;
     bool first = f->state == OPEN;
     f->state = AFTER;
-    f->count++;
+    f->count += !node->unique;
     open(t, value);
     return first ? ENTER : TAKEN;
+}
+
+/* The array whose items are counted that a union is the next item of. */
+static struct form_frame *count_around(const struct engine_form *form, struct form_thread *t)
+{
+    struct form_frame *f = t->depth > 1 ? &t->frame[t->depth - 2] : NULL;
+    return f && form->node[f->node].kind == FORM_ARRAY && form->node[f->node].match ? f : NULL;
+}
+
+/* Whether the item, which is counted already, may be one of those that match, or not be one. */
+static bool may_count(const struct form_node *array, const struct form_frame *f, uint32_t value)
+{
+    if (value == array->match)
+        return array->match_max == UINT8_MAX || f->left < array->match_max;
+    return f->left >= array->match_min ||
+           array->max - f->count >= (uint32_t)(array->match_min - f->left);
+}
+
+/* One that matches was begun. */
+static void count(const struct engine_form *form, struct form_thread *t, uint32_t value)
+{
+    struct form_frame *f = count_around(form, t);
+    if (f && value == form->node[f->node].match && f->left < UINT8_MAX)
+        f->left++;
 }
 
 /* ---- an octet ---- */
@@ -509,13 +382,13 @@ static enum taken in_frame(const struct engine_form *form, struct form_thread *t
     const struct form_node *node = &form->node[f->node];
     switch (node->kind) {
     case FORM_LITERALS:
-        return in_literals(node, t, f, c);
+        return in_literals(form, node, t, f, c);
     case FORM_TEXTUAL:
-        return in_string(node, t, f, c);
+        return form_in_string(node, t, f, c);
     case FORM_NUMBER:
-        return in_number(node, t, f, c);
+        return form_in_number(node, t, f, c);
     case FORM_REGULAR:
-        return in_regular(node, t, f, c);
+        return form_in_regular(node, t, f, c);
     case FORM_OBJECT:
         return in_object(form, node, t, f, c);
     case FORM_MAP:
@@ -527,6 +400,7 @@ static enum taken in_frame(const struct engine_form *form, struct form_thread *t
     case FORM_SEVERAL:
         return in_several(form, node, t, f, c);
     case FORM_UNSET:
+    case FORM_REFUSED:
     case FORM_ALIAS:
     case FORM_ANY:
         break;
@@ -554,6 +428,7 @@ static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, 
 {
     struct form_frame *f = &t->frame[t->depth - 1];
     const struct form_node *any = &s->form->node[f->node];
+    const struct form_frame *counts = count_around(s->form, t);
     uint32_t first = UINT32_MAX;
     if (is_space(c))
         return space(t);
@@ -561,7 +436,8 @@ static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, 
         uint32_t value = any->item[i].value;
         const struct form_node *node = &s->form->node[value];
         if (!form_may_begin(s->form, node, c) || t->depth - 1 + node->need > FORM_DEPTH ||
-            (framing && !is_framing(node->kind)))
+            (framing && !is_framing(node->kind)) ||
+            (counts && !may_count(&s->form->node[counts->node], counts, value)))
             continue;
         if (first == UINT32_MAX) {
             first = value;
@@ -570,12 +446,14 @@ static enum taken split(struct form_state *s, struct form_thread *t, uint8_t c, 
             copy_thread(other, t);
             other->spaces = 0;
             other->frame[other->depth - 1] = (struct form_frame){.node = (uint16_t)value};
+            count(s->form, other, value);
             step(s, other, c, framing);
         }
     }
     if (first == UINT32_MAX)
         return NOT;
     *f = (struct form_frame){.node = (uint16_t)first};
+    count(s->form, t, first);
     return in_frame(s->form, t, c);
 }
 

@@ -21,7 +21,9 @@ enum {
     FORM_WAYS = 1 << 16,     /* alternatives of all unions */
     FORM_TRIGGERS = 1 << 16, /* octets of all triggers */
     FORM_STRING = 1 << 24,   /* characters or items that a bound may say */
-    FORM_SEVERAL_MAX = 255
+    FORM_SEVERAL_MAX = 255,
+    FORM_UNIQUE = 32,  /* values of which an array may hold each once */
+    FORM_MATCHES = 254 /* items of an array that are counted */
 };
 
 /* Octets of which one goes on with any character that was begun (RFC 3629). */
@@ -29,6 +31,7 @@ enum {
 
 enum form_kind {
     FORM_UNSET,
+    FORM_REFUSED,  /* only while it is made: nothing refers to it */
     FORM_ALIAS,    /* only while it is made: the same as `value` */
     FORM_LITERALS, /* one of the texts, in the order of their octets */
     FORM_TEXTUAL,  /* a string of min to max characters */
@@ -56,6 +59,11 @@ struct form_node {
     uint32_t need; /* frames that its smallest value takes; above FORM_DEPTH: there is none */
     uint32_t min, max;
     uint32_t value, name;
+    /* Of an array: its items are `value`s, words of a list, of which none comes twice; or some are
+     * `match`, one of the two that `value` is a union of, at least and at most so many. */
+    bool unique;
+    uint8_t match_min, match_max; /* 255: any number */
+    uint32_t match;               /* 0: none is counted */
     struct form_item *item;
     uint32_t count;
     const struct automaton *automaton;

@@ -55,6 +55,7 @@ static unsigned types_of(const struct form_node *n)
     case FORM_ARRAY:
         return OF_ARRAY;
     case FORM_UNSET:
+    case FORM_REFUSED:
     case FORM_ALIAS:
     case FORM_ANY:
     case FORM_FRAMED:

@@ -132,6 +132,7 @@ static uint32_t need_of(const struct engine_form *f, const struct form_node *n)
                 least = f->node[n->item[i].value].need;
         return least;
     case FORM_UNSET:
+    case FORM_REFUSED:
     case FORM_ALIAS:
         return ENDLESS;
     }

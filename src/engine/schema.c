@@ -46,6 +46,13 @@ bool schema_refuse(struct form_maker *m, const struct way *at, const char *key, 
     return refuse(m, key ? &w : at, why, e);
 }
 
+bool schema_refuse_none(struct form_maker *m, const struct way *at, const char *key,
+                        const char *why, struct err *e)
+{
+    m->none = true;
+    return schema_refuse(m, at, key, why, e);
+}
+
 /* ---- nodes ---- */
 
 bool form_new(struct form_maker *m, enum form_kind kind, uint32_t *node, struct err *e)
@@ -185,56 +192,6 @@ bool schema_any(struct form_maker *m, uint32_t *out, struct err *e)
     return true;
 }
 
-/* The first items, each like a schema of its own. */
-static bool prefix(struct form_maker *m, struct json list, const struct way *at, uint32_t node,
-                   struct err *e)
-{
-    struct way w = {at, span_str("prefixItems"), 0}, item = {&w, {NULL, 0}, 0};
-    if (json_type(list) && (json_type(list) != JSON_ARRAY || json_count(list) == 0))
-        return refuse(m, &w, "must be an array that is not empty", e);
-    if (!form_list(m, node, json_count(list), e))
-        return false;
-    for (struct json v = json_first(list); json_type(v); v = json_next(v), item.index++) {
-        uint32_t value;
-        if (!schema_make(m, v, &item, &value, e))
-            return false;
-        m->form->node[node].item[item.index].value = value;
-    }
-    return true;
-}
-
-static bool array(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
-                  struct err *e)
-{
-    struct json items = json_get(schema, "items"), list = json_get(schema, "prefixItems");
-    struct way w = {at, span_str("items"), 0};
-    uint32_t value, min = 0, max = UINT32_MAX;
-    if (!schema_count(m, schema, at, "minItems", &min, e) ||
-        !schema_count(m, schema, at, "maxItems", &max, e))
-        return false;
-    struct schema_left_out left;
-    if (!schema_left_out(m, schema, at, &left, e) ||
-        !schema_leaves_in(m, &left, JSON_ARRAY, at, &min, e))
-        return false;
-    bool none_behind = json_type(items) == JSON_FALSE && json_type(list);
-    if (none_behind && max > json_count(list))
-        max = (uint32_t)json_count(list);
-    if (min > max)
-        return schema_refuse(m, at,
-                             json_type(json_get(schema, "maxItems")) ? "maxItems" : "minItems",
-                             "allows fewer items than must be: there is no such array", e);
-    if (!prefix(m, list, at, node, e) ||
-        !(json_type(items) && !none_behind ? schema_make(m, items, &w, &value, e)
-                                           : schema_any(m, &value, e)))
-        return false;
-    struct form_node *n = &m->form->node[node];
-    n->kind = FORM_ARRAY;
-    n->min = min;
-    n->max = max;
-    n->value = value;
-    return true;
-}
-
 static bool words(struct form_maker *m, struct json schema, const struct way *at, unsigned type,
                   uint32_t node, struct err *e)
 {
@@ -264,7 +221,7 @@ static bool typed(struct form_maker *m, struct json schema, const struct way *at
     if (type == IS_OBJECT)
         return schema_object(m, schema, at, node, e);
     if (type == IS_ARRAY)
-        return array(m, schema, at, node, e);
+        return schema_array(m, schema, at, node, e);
     if (type == IS_STRING)
         return schema_string(m, schema, at, node, e);
     if (type == IS_NULL || type == IS_BOOLEAN)
@@ -283,7 +240,7 @@ static bool of_types(struct form_maker *m, struct json schema, const struct way 
         return false;
     all = schema_types_left(&left, all);
     if (all == 0)
-        return schema_refuse(m, at, "not", "leaves no value", e);
+        return schema_refuse_none(m, at, "not", "leaves no value", e);
     if (all & IS_NUMBER)
         all &= ~(unsigned)IS_INTEGER;
     m->form->node[node].loose =
@@ -391,8 +348,12 @@ static bool all_of(struct form_maker *m, struct json schema, const struct way *a
         return false;
     if (!map_put(&m->merged, json_text(merged), node, &before))
         return err_set(e, ERR_MEMORY, "no memory for a form");
-    if (before == MAP_NONE)
-        return make_new(m, merged, json_type(json_get(schema, "allOf")) ? &w : at, node, e);
+    if (before == MAP_NONE || m->form->node[before].kind == FORM_REFUSED) {
+        if (make_new(m, merged, json_type(json_get(schema, "allOf")) ? &w : at, node, e))
+            return true;
+        m->form->node[node].kind = FORM_REFUSED; /* whoever asked may do without it */
+        return false;
+    }
     m->form->node[node].kind = FORM_ALIAS;
     m->form->node[node].value = before;
     return true;

@@ -43,6 +43,7 @@ struct form_maker {
     unsigned depth;     /* of the schemas within one another that are being read */
     struct buf *where;  /* what an error is about, as a JSON pointer within the schema */
     uint32_t fault;     /* the node that an error is about which is found once all are made */
+    bool none;          /* what was refused last has no value */
     uint64_t work;      /* of making automata: as many patterns as a schema holds are bounded */
     uint32_t states;    /* of all automata */
     struct map strings; /* what strings were held to, to the node that was made for it first */
@@ -57,6 +58,9 @@ struct form_maker {
 /* ERR_UNSUPPORTED, about a keyword of the schema at a place, or (NULL) the schema itself. */
 bool schema_refuse(struct form_maker *m, const struct way *at, const char *key, const char *why,
                    struct err *e);
+/* The same where it has no value. */
+bool schema_refuse_none(struct form_maker *m, const struct way *at, const char *key,
+                        const char *why, struct err *e);
 /* The node of a schema at its place, made once; of any value; of the schema's objects. */
 bool schema_make(struct form_maker *m, struct json schema, const struct way *at, uint32_t *out,
                  struct err *e) ASSAY_MUST_CHECK;
@@ -78,6 +82,10 @@ struct schema_left_out {
     bool listed;
     unsigned types;
 };
+/* Of a schema that has nothing but constants; `key` is where it stands. */
+bool schema_constants_of(struct form_maker *m, struct json schema, const struct way *at,
+                         const char *key, struct schema_left_out *out,
+                         struct err *e) ASSAY_MUST_CHECK;
 bool schema_left_out(struct form_maker *m, struct json schema, const struct way *at,
                      struct schema_left_out *out, struct err *e) ASSAY_MUST_CHECK;
 struct json schema_left_next(const struct schema_left_out *l, struct json v);
@@ -103,6 +111,8 @@ bool schema_equal(struct json a, struct json b);
 unsigned schema_type_of(struct json v);
 /* Texts in the order of their octets, as a node of them has them. */
 void schema_sort(struct form_item *items, size_t n);
+bool schema_array(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,
+                  struct err *e) ASSAY_MUST_CHECK;
 /* Which types it allows; where it does not say, what its other keywords speak of. */
 bool schema_types(struct form_maker *m, struct json schema, const struct way *at, unsigned *out,
                   struct err *e) ASSAY_MUST_CHECK;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/decimal.h"
 #include "engine/schema.h"
 
 enum { LITERAL_DEPTH = 32 };
@@ -91,13 +92,11 @@ const char *schema_type_name(unsigned type)
     return type_names[i];
 }
 
+/* As JSON Schema has it: 1.0 is an integer. */
 static bool is_whole(struct json v)
 {
-    struct span text = json_text(v);
-    for (size_t i = 0; i < text.n; i++)
-        if (text.p[i] == '.' || text.p[i] == 'e' || text.p[i] == 'E')
-            return false;
-    return true;
+    struct decimal d;
+    return decimal_read(&d, json_text(v)) && d.point >= d.count;
 }
 
 unsigned schema_type_of(struct json v)
@@ -135,6 +134,10 @@ static const struct {
               {"prefixItems", IS_ARRAY},
               {"minItems", IS_ARRAY},
               {"maxItems", IS_ARRAY},
+              {"uniqueItems", IS_ARRAY},
+              {"contains", IS_ARRAY},
+              {"minContains", IS_ARRAY},
+              {"maxContains", IS_ARRAY},
               {"minLength", IS_STRING},
               {"maxLength", IS_STRING},
               {"pattern", IS_STRING},
@@ -243,7 +246,7 @@ static bool constants(struct form_maker *m, struct json schema, const struct way
             m->form->node[probe[i]] = (struct form_node){.kind = FORM_UNSET};
     m->form->node[node].count = n;
     schema_sort(items, n);
-    return n != 0 || schema_refuse(m, at, key, "holds no value that the rest allows", e);
+    return n != 0 || schema_refuse_none(m, at, key, "holds no value that the rest allows", e);
 }
 
 bool schema_constants(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,

@@ -116,10 +116,11 @@ static bool same(struct merge *g, struct json a, struct json b)
     return x.n && span_eq(x, y);
 }
 
+/* No value is as two of them say. */
 static bool conflict(struct merge *g, size_t part, const char *key, struct err *e)
 {
-    return refuse(g, part, key, "says something else than another schema that must hold as well",
-                  e);
+    return schema_refuse_none(g->m, g->part[part].at, key,
+                              "allows no value that another schema does that must hold as well", e);
 }
 
 /* One value, or several that must all hold. */
@@ -238,7 +239,7 @@ static bool put_types(struct merge *g, const char *key, struct err *e)
             return false;
         all &= own & IS_NUMBER ? own | IS_INTEGER : own;
         if (all == 0)
-            return refuse(g, i, key, "allows no type that the others do", e);
+            return conflict(g, i, key, e);
     }
     if (all & IS_NUMBER)
         all &= ~(unsigned)IS_INTEGER;
@@ -295,6 +296,19 @@ static bool put_values(struct merge *g, const char *key, struct err *e)
     return kept || conflict(g, first, key, e);
 }
 
+static bool put_constant(struct merge *g, const char *key, struct err *e)
+{
+    struct json first = JSON_NOTHING;
+    for (size_t i = 0; i < g->count; i++) {
+        struct json v = keyword(g, i, key);
+        first = json_type(first) ? first : v;
+        if (json_type(v) && !schema_equal(v, first))
+            return conflict(g, i, key, e);
+    }
+    jw_raw(&g->w, json_text(first));
+    return true;
+}
+
 /* Items are like all of them say, unless some of them are counted from the first. */
 static bool put_items(struct merge *g, const char *key, struct err *e)
 {
@@ -334,6 +348,7 @@ static const struct {
                 {"additionalProperties", put_others},
                 {"required", put_required},
                 {"enum", put_values},
+                {"const", put_constant},
                 {"items", put_items},
                 {"uniqueItems", put_truth},
                 {"minimum", put_bound},

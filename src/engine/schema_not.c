@@ -15,29 +15,35 @@ static bool refuse(struct form_maker *m, const struct way *at, const char *why, 
 
 /* ---- which they are ---- */
 
+bool schema_constants_of(struct form_maker *m, struct json schema, const struct way *at,
+                         const char *key, struct schema_left_out *out, struct err *e)
+{
+    static const char why[] = "can only be about constants: of enum or of const";
+    struct json list = json_get(schema, "enum");
+    struct way w = {at, span_str(key), 0};
+    *out = (struct schema_left_out){.types = IS_ANY, .listed = json_type(list) != JSON_MISSING};
+    out->first = out->listed ? json_first(list) : json_get(schema, "const");
+    for (struct json k = json_first(schema); json_type(k); k = json_next(k)) {
+        struct span name = json_key(k);
+        if (!schema_is_annotation(k, &w) && !span_is(name, out->listed ? "enum" : "const") &&
+            !span_is(name, "type"))
+            return schema_refuse(m, at, key, why, e);
+    }
+    if ((out->listed && json_type(list) != JSON_ARRAY) || !json_type(out->first))
+        return schema_refuse(m, at, key, why, e);
+    if (json_type(json_get(schema, "type")) && !schema_types(m, schema, &w, &out->types, e))
+        return false;
+    if (out->types & (IS_INTEGER | IS_NUMBER))
+        out->types |= IS_INTEGER | IS_NUMBER; /* in doubt: of as many digits as there may be */
+    return true;
+}
+
 bool schema_left_out(struct form_maker *m, struct json schema, const struct way *at,
                      struct schema_left_out *out, struct err *e)
 {
-    struct json v = json_get(schema, "not"), list = json_get(v, "enum");
-    struct way w = {at, span_str("not"), 0};
+    struct json v = json_get(schema, "not");
     *out = (struct schema_left_out){.types = IS_ANY};
-    if (!json_type(v))
-        return true;
-    out->listed = json_type(list) != JSON_MISSING;
-    out->first = out->listed ? json_first(list) : json_get(v, "const");
-    for (struct json k = json_first(v); json_type(k); k = json_next(k)) {
-        struct span key = json_key(k);
-        if (!schema_is_annotation(k, &w) && !span_is(key, out->listed ? "enum" : "const") &&
-            !span_is(key, "type"))
-            return refuse(m, at, "can only leave out constants, of enum or of const", e);
-    }
-    if ((out->listed && json_type(list) != JSON_ARRAY) || !json_type(out->first))
-        return refuse(m, at, "can only leave out constants, of enum or of const", e);
-    if (json_type(json_get(v, "type")) && !schema_types(m, v, &w, &out->types, e))
-        return false;
-    if (out->types & (IS_INTEGER | IS_NUMBER))
-        out->types |= IS_INTEGER | IS_NUMBER; /* 1.0 is an integer; it is left out in any case */
-    return true;
+    return !json_type(v) || schema_constants_of(m, v, at, "not", out, e);
 }
 
 struct json schema_left_next(const struct schema_left_out *l, struct json v)
@@ -195,5 +201,5 @@ bool schema_integers_left(struct form_maker *m, const struct schema_left_out *l,
     m->form->node[node].automaton = NULL;
     m->form->node[node].count = n;
     schema_sort(items, n);
-    return n != 0 || refuse(m, at, "leaves no value", e);
+    return n != 0 || schema_refuse_none(m, at, "not", "leaves no value", e);
 }

@@ -338,6 +338,34 @@ def left_out():
             check(took == (allowed(schema, text) is None) or inner, f"{json.dumps(schema)}: {text}: {took}")
 
 
+def arrays():
+    """uniqueItems and contains: just the arrays that jsonschema lets through."""
+    words = ["a", "ab", "b", 1, 12, None, True]
+    for i in range(120):
+        some = draw.sample(words, draw.randrange(2, 6))
+        items = draw.choice([{"enum": some}, {"enum": some}, {"type": "string", "maxLength": 2},
+                             {"type": "integer", "minimum": 0, "maximum": 12}])
+        schema = {"type": "array", "items": items, **draw.choice([{}, {"minItems": 1}, {"maxItems": 4}, {"minItems": 2, "maxItems": 3}])}
+        if "enum" in items and draw.random() < 0.4:
+            schema["uniqueItems"] = True
+        else:
+            pool = ["a", "ab", "zz"] if items.get("type") == "string" else [0, 1, 12] if "type" in items else words
+            schema["contains"] = {"enum": draw.sample(pool, draw.randrange(1, 3))}
+            schema.update(draw.choice([{}, {"minContains": 2}, {"maxContains": 2}, {"minContains": 0, "maxContains": 1},
+                                       {"minContains": 1, "maxContains": 3}]))
+        schema = member(schema)
+        answer = ask(schema, 10)
+        if answer["where"]:
+            check(answer["why"].startswith("asks for"), f"{json.dumps(schema)}: {answer}")
+            continue
+        drawn_values_are_allowed(schema, 10)
+        values = words + ["", "zz", 0, 5]
+        texts = [json.dumps({"a": [draw.choice(some if "enum" in items and draw.random() < 0.9 else values)
+                                   for _ in range(draw.randrange(6))]}) for _ in range(120)]
+        for text, took in zip(texts, ask(schema, 0, texts)["takes"]):
+            check(took == (allowed(schema, text) is None), f"{json.dumps(schema)}: {text}: {took}")
+
+
 def event(kind, **rest):
     return {"type": "object", "properties": {"kind": {"const": kind}, **rest}, "required": ["kind", *rest]}
 
@@ -376,6 +404,7 @@ strings()
 numbers()
 merged_schemas()
 left_out()
+arrays()
 whole_schemas()
 process.stdin.close()
 process.wait()

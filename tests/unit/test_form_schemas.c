@@ -182,6 +182,106 @@ static void what_cannot_be_left_out_is_refused_by_its_place(void **state)
     forms_refused(cases, COUNT(cases));
 }
 
+static void unique_items_come_once(void **state)
+{
+    (void)state;
+    static const struct form_case cases[] = {
+        {IN("{\"type\":\"array\",\"items\":{\"enum\":[\"a\",\"ab\",1,12,null]},\"uniqueItems\":"
+            "true}"),
+         {"{\"x\":[]}", "{\"x\":[1, 12 ,\"ab\",\"a\",null]}", "{\"x\":[12,1]}"},
+         {"{\"x\":[1,1]}", "{\"x\":[12,1,12]}", "{\"x\":[\"a\",\"b\"]}", "{\"x\":[\"ab\",\"ab\"]}",
+          "{\"x\":[1,12,\"ab\",\"a\",null,1]}", "{\"x\":[1,12,\"ab\",\"a\",null,]}"}},
+        {IN("{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/"
+            "c\"},\"uniqueItems\":true,\"minItems\":2}"
+            "},\"$defs\":{\"c\":{\"type\":\"boolean\"}"),
+         {"{\"x\":[true,false]}", "{\"x\":[false, true]}"},
+         {"{\"x\":[true]}", "{\"x\":[true,true]}"}},
+        {IN("{\"type\":\"array\",\"items\":{},\"uniqueItems\":true,\"maxItems\":1}"),
+         {"{\"x\":[{}]}"},
+         {"{\"x\":[1,2]}"}},
+        {IN("{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":{\"enum\":[1,2]},"
+            "\"uniqueItems\":"
+            "true,\"minItems\":2},\"maxItems\":2}"),
+         {"{\"x\":[[1,2],[1,2]]}", "{\"x\":[[2,1],[1,2]]}"},
+         {"{\"x\":[[1,1]]}", "{\"x\":[[1]]}"}}};
+    forms_hold(cases, COUNT(cases));
+}
+
+static void items_that_match_are_counted(void **state)
+{
+    (void)state;
+    static const struct form_case cases[] = {
+        {IN("{\"type\":\"array\",\"items\":{\"enum\":[\"a\",\"ab\",\"b\"]},\"contains\":{\"const\":"
+            "\"ab\"}}"),
+         {"{\"x\":[\"ab\"]}", "{\"x\":[\"a\",\"b\",\"ab\",\"ab\"]}"},
+         {"{\"x\":[]}", "{\"x\":[\"a\",\"b\"]}"}},
+        {IN("{\"type\":\"array\",\"items\":{\"enum\":[\"a\",\"ab\",\"b\"]},\"contains\":{\"enum\":["
+            "\"ab\","
+            "\"a\"]},\"minContains\":2,\"maxContains\":3,\"maxItems\":4}"),
+         {"{\"x\":[\"ab\",\"a\"]}", "{\"x\":[\"b\",\"b\",\"a\",\"a\"]}",
+          "{\"x\":[\"a\",\"a\",\"b\",\"a\"]}"},
+         {"{\"x\":[\"ab\"]}", "{\"x\":[\"a\",\"a\",\"a\",\"a\"]}", "{\"x\":[\"b\",\"b\",\"b\"",
+          "{\"x\":[\"a\",\"b\",\"b\",\"b\""}},
+        {IN("{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":3},\"contains\":{"
+            "\"const\":\"ab\""
+            "},\"maxContains\":1}"),
+         {"{\"x\":[\"a\",\"ab\",\"abc\"]}"},
+         {"{\"x\":[\"a\",\"abc\"]}", "{\"x\":[\"ab\",\"ab\"]}", "{\"x\":[\"abcd\",\"ab\"]}"}},
+        {IN("{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":9},"
+            "\"contains\":{"
+            "\"const\":7.0},\"minContains\":0,\"maxContains\":1}"),
+         {"{\"x\":[]}", "{\"x\":[1,2,7.0,3]}"},
+         {"{\"x\":[7.0,7.0]}", "{\"x\":[7]}"}},
+        /* All of them, or none. */
+        {IN("{\"type\":\"array\",\"items\":{\"const\":1},\"contains\":{\"enum\":[1,2]},"
+            "\"minContains\":2,"
+            "\"maxContains\":3}"),
+         {"{\"x\":[1,1]}", "{\"x\":[1,1,1]}"},
+         {"{\"x\":[1]}", "{\"x\":[1,1,1,1]}"}},
+        {IN("{\"type\":\"array\",\"items\":{\"const\":1},\"contains\":{\"const\":2},"
+            "\"minContains\":0}"),
+         {"{\"x\":[]}", "{\"x\":[1,1]}"},
+         {"{\"x\":[2]}"}}};
+    forms_hold(cases, COUNT(cases));
+}
+
+static void arrays_that_cannot_be_held_to_are_refused_by_their_place(void **state)
+{
+    (void)state;
+#define ARRAY(more) IN("{\"type\":\"array\"," more "}")
+    static const char *const cases[][2] = {
+        {ARRAY("\"uniqueItems\":true"), "#/properties/x/uniqueItems"},
+        {ARRAY("\"items\":{\"type\":\"string\"},\"uniqueItems\":true"),
+         "#/properties/x/uniqueItems"},
+        {ARRAY("\"items\":{\"enum\":[1,1.0]},\"uniqueItems\":true"), "#/properties/x/uniqueItems"},
+        {ARRAY("\"items\":{\"enum\":[{\"a\":1,\"b\":2},{\"b\":2,\"a\":1}]},\"uniqueItems\":true"),
+         "#/properties/x/uniqueItems"},
+        {ARRAY("\"items\":{\"enum\":[1,2]},\"uniqueItems\":1"), "#/properties/x/uniqueItems"},
+        {ARRAY("\"items\":{\"enum\":[1,2]},\"uniqueItems\":true,\"minItems\":3"),
+         "#/properties/x/minItems"},
+        {ARRAY("\"items\":{\"enum\":[1,2]},\"uniqueItems\":true,\"contains\":{\"const\":1}"),
+         "#/properties/x/uniqueItems"},
+        {ARRAY("\"items\":{\"type\":\"string\"},\"contains\":{\"type\":\"string\"}"),
+         "#/properties/x/contains"},
+        {ARRAY("\"items\":{\"type\":\"number\"},\"contains\":{\"const\":1}"),
+         "#/properties/x/contains"},
+        {ARRAY("\"contains\":{\"const\":1}"), "#/properties/x/contains"},
+        {ARRAY("\"items\":{\"type\":[\"string\",\"null\"]},\"contains\":{\"const\":\"a\"}"),
+         "#/properties/x/contains"},
+        {ARRAY("\"items\":{\"const\":1},\"contains\":{\"const\":2}"), "#/properties/x/contains"},
+        {ARRAY("\"prefixItems\":[{}],\"items\":{\"enum\":[1,2]},\"contains\":{\"const\":1}"),
+         "#/properties/x/contains"},
+        {ARRAY("\"items\":{\"enum\":[1,2]},\"contains\":{\"const\":1},\"minContains\":3,"
+               "\"maxItems\":2"),
+         "#/properties/x/contains"},
+        {ARRAY("\"items\":{\"enum\":[1,2]},\"contains\":{\"const\":1},\"minContains\":3,"
+               "\"maxContains\":2"),
+         "#/properties/x/maxContains"},
+        {ARRAY("\"items\":{\"enum\":[1,2]},\"contains\":{\"const\":1},\"minContains\":300"),
+         "#/properties/x/minContains"}};
+    forms_refused(cases, COUNT(cases));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +290,9 @@ int main(void)
         cmocka_unit_test(what_cannot_hold_together_is_refused_by_its_place),
         cmocka_unit_test(constants_that_are_left_out_are_not_taken),
         cmocka_unit_test(what_cannot_be_left_out_is_refused_by_its_place),
+        cmocka_unit_test(unique_items_come_once),
+        cmocka_unit_test(items_that_match_are_counted),
+        cmocka_unit_test(arrays_that_cannot_be_held_to_are_refused_by_their_place),
     };
     return cmocka_run_group_tests(tests, forms_setup, forms_teardown);
 }
