@@ -17,7 +17,8 @@ struct request {
 };
 
 struct client {
-    int fd, event; /* event is the log's */
+    struct socket_end owner; /* of the log, whose folder it borrows, and its event */
+    int event;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t filled;
@@ -41,7 +42,7 @@ static bool ask(struct client *c, const struct request *r, struct log_receipt *o
     struct buf answer;
     struct span result;
     buf_init(&answer, SOCKET_FRAME_MAX);
-    bool ok = socket_call(c->fd, buf_span(&r->frame), &answer, &result, &out->error);
+    bool ok = socket_call(&c->owner, buf_span(&r->frame), &answer, &result, &out->error);
     if (ok) {
         struct cursor at = cursor_over(result);
         out->seq = cursor_u64(&at);
@@ -106,14 +107,12 @@ bool client_open(struct client **out, const char *folder, int event, struct err 
         return err_set(e, ERR_MEMORY, "out of memory for the log");
     c->last = &c->first;
     c->event = event;
-    c->fd = socket_connect(folder, e);
-    bool ok = c->fd >= 0 && pthread_mutex_init(&c->lock, NULL) == 0 &&
-              pthread_cond_init(&c->filled, NULL) == 0 &&
+    bool ok = socket_connect(&c->owner, folder, SOCKET_WAIT_S, e) &&
+              pthread_mutex_init(&c->lock, NULL) == 0 && pthread_cond_init(&c->filled, NULL) == 0 &&
               pthread_create(&c->thread, NULL, work, c) == 0;
     if (!ok) {
         err_set(e, ERR_MEMORY, "no thread for the log");
-        if (c->fd >= 0)
-            close(c->fd);
+        socket_close(&c->owner);
         free(c);
         return false;
     }
@@ -132,7 +131,7 @@ void client_close(struct client *c)
     pthread_join(c->thread, NULL);
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->filled);
-    close(c->fd);
+    socket_close(&c->owner);
     free(c);
 }
 

@@ -140,8 +140,8 @@ static bool ask_owner(struct log *l, struct span note, struct span lines, struct
 {
     struct buf request, answer;
     struct span result;
-    int fd = socket_connect(l->folder, e);
-    if (fd < 0)
+    struct socket_end owner;
+    if (!socket_connect(&owner, l->folder, SOCKET_WAIT_S, e))
         return false;
     buf_init(&request, LOG_NOTE_MAX + LINES_MAX + 8);
     buf_init(&answer, 4096);
@@ -150,10 +150,10 @@ static bool ask_owner(struct log *l, struct span note, struct span lines, struct
     buf_put_span(&request, note);
     buf_put_span(&request, lines);
     bool ok = (buf_ok(&request) || err_set(e, ERR_LIMIT, "too many cosignatures at once")) &&
-              socket_call(fd, buf_span(&request), &answer, &result, e);
+              socket_call(&owner, buf_span(&request), &answer, &result, e);
     buf_free(&request);
     buf_free(&answer);
-    close(fd);
+    socket_close(&owner);
     return ok;
 }
 

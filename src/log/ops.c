@@ -69,15 +69,14 @@ bool op_serve(struct log *l, uint8_t code, struct cursor *c, struct buf *result,
 
 static bool ask(struct log *l, struct span request, struct op_result *r, struct err *e)
 {
-    struct timeval wait = {.tv_sec = OP_WAIT_S}; /* an erasure wraps every surviving key anew */
+    struct socket_end owner;
     struct buf answer;
     struct span result;
-    int fd = socket_connect(l->folder, e);
-    if (fd < 0)
+    if (!socket_connect(&owner, l->folder, OP_WAIT_S,
+                        e)) /* an erasure wraps every other key anew */
         return false;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
     buf_init(&answer, SOCKET_FRAME_MAX);
-    bool ok = socket_call(fd, request, &answer, &result, e);
+    bool ok = socket_call(&owner, request, &answer, &result, e);
     if (ok) {
         struct cursor c = cursor_over(result);
         for (int i = 0; i < OP_NUMBERS; i++)
@@ -89,7 +88,7 @@ static bool ask(struct log *l, struct span request, struct op_result *r, struct 
     if (answer.p)
         seal_wipe(answer.p, answer.cap);
     buf_free(&answer);
-    close(fd);
+    socket_close(&owner);
     return ok;
 }
 

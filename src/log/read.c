@@ -105,17 +105,17 @@ static bool consider_owner(struct log_reader *r, uint64_t *best, struct arena *a
     static const uint8_t request = SOCKET_CHECKPOINT;
     struct buf answer;
     struct span note = SPAN_EMPTY;
-    int fd = socket_connect(r->folder, NULL);
-    if (fd < 0)
+    struct socket_end owner;
+    if (!socket_connect(&owner, r->folder, SOCKET_WAIT_S, NULL))
         return true;
     buf_init(&answer, LOG_NOTE_MAX);
     bool ok = true;
-    if (socket_call(fd, (struct span){&request, 1}, &answer, &note, NULL)) {
+    if (socket_call(&owner, (struct span){&request, 1}, &answer, &note, NULL)) {
         ok = read_size(r, e); /* it may have grown while we asked */
         consider(r, note, best, a);
     }
     buf_free(&answer);
-    close(fd);
+    socket_close(&owner);
     return ok;
 }
 

@@ -14,12 +14,16 @@
 #include "log/ops.h"
 #include "log/store.h"
 
+enum { PLACE_MS = 10 };
+
 struct session {
     struct session *next;
     struct log *log;
     pthread_t thread;
     int fd;
-    bool ended; /* under the server's lock */
+    /* under the server's lock */
+    uint64_t idle; /* since which turn; 0: a request is served */
+    bool given_up, ended;
 };
 
 /* ---- operations ---- */
@@ -79,21 +83,43 @@ static void answer(struct log *l, struct span request, struct buf *out)
 
 /* ---- sessions ---- */
 
+/* Idle from now on; the longest gives way where places are short. */
+static void rest(struct session *s)
+{
+    pthread_mutex_lock(&s->log->server.lock);
+    s->idle = ++s->log->server.turns;
+    pthread_mutex_unlock(&s->log->server.lock);
+}
+
+/* Whether a request may be read: one that began to come is served, unless the place was given away. */
+static bool begin(struct session *s, bool *given_up)
+{
+    bool comes = socket_wait(s->fd);
+    pthread_mutex_lock(&s->log->server.lock);
+    *given_up = s->given_up;
+    s->idle = 0;
+    pthread_mutex_unlock(&s->log->server.lock);
+    return comes && !*given_up;
+}
+
 static void *serve(void *arg)
 {
     struct session *s = arg;
     struct buf in, out;
     struct err e = ERR_INIT;
-    bool closed = false;
+    bool closed = false, given_up = false;
     buf_init(&in, SOCKET_FRAME_MAX);
     buf_init(&out, SOCKET_FRAME_MAX);
-    while (socket_receive(s->fd, &in, &closed, &e)) {
+    while (begin(s, &given_up) && socket_receive(s->fd, &in, &closed, &e)) {
         answer(s->log, buf_span(&in), &out);
         if (!socket_send(s->fd, buf_span(&out), &e))
             break;
         if (in.p)
             seal_wipe(in.p, in.n); /* content in clear */
+        rest(s);
     }
+    if (given_up)
+        socket_give_up(s->fd);
     if (in.p)
         seal_wipe(in.p, in.cap);
     buf_free(&in);
@@ -129,12 +155,48 @@ static size_t reap(struct server *v, bool all)
     return left;
 }
 
+/* The one that was idle longest gives up its place; false: none is idle. */
+static bool give_way(struct server *v)
+{
+    struct session *longest = NULL;
+    pthread_mutex_lock(&v->lock);
+    for (struct session *s = v->sessions; s; s = s->next)
+        if (s->idle && !s->ended && (!longest || s->idle < longest->idle))
+            longest = s;
+    if (longest)
+        longest->given_up = true;
+    pthread_mutex_unlock(&v->lock);
+    if (!longest)
+        return false;
+    shutdown(longest->fd, SHUT_RD); /* it wakes */
+    pthread_join(longest->thread, NULL);
+    struct session **at = &v->sessions;
+    while (*at != longest)
+        at = &(*at)->next;
+    *at = longest->next;
+    close(longest->fd);
+    free(longest);
+    return true;
+}
+
+/* Where all places are taken by requests that are served, the next one waits; false: until the end. */
+static bool find_place(struct server *v)
+{
+    struct pollfd wake = {.fd = v->wake, .events = POLLIN};
+    while (reap(v, false) >= SOCKET_CLIENTS && !give_way(v))
+        if (poll(&wake, 1, PLACE_MS) > 0)
+            return false;
+    return true;
+}
+
 static void admit(struct log *l, int fd)
 {
     struct server *v = &l->server;
-    struct session *s = reap(v, false) < SOCKET_CLIENTS ? calloc(1, sizeof *s) : NULL;
-    if (s && socket_peer_ok(fd, NULL)) {
+    struct session *s = socket_peer_ok(fd, NULL) && find_place(v) ? calloc(1, sizeof *s) : NULL;
+    if (s) {
         *s = (struct session){.next = v->sessions, .log = l, .fd = fd};
+        rest(s);
+        socket_bound(fd, SOCKET_WAIT_S);
         if (pthread_create(&s->thread, NULL, serve, s) == 0) {
             v->sessions = s;
             return;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,8 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { TRIES = 8 }; /* connections that are given up one after the other */
 
 static const char name[] = "LOG.sock";
 
@@ -37,23 +40,35 @@ static int new_socket(struct err *e)
     return fd;
 }
 
-int socket_connect(const char *folder, struct err *e)
+void socket_bound(int fd, unsigned seconds)
+{
+    struct timeval wait = {.tv_sec = seconds};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+}
+
+bool socket_connect(struct socket_end *s, const char *folder, unsigned wait_s, struct err *e)
 {
     struct sockaddr_un to;
-    struct timeval wait = {.tv_sec = SOCKET_WAIT_S};
     int at = folder_address(folder, &to, e);
-    int fd = at < 0 ? -1 : new_socket(e);
-    bool ok = fd >= 0;
-    if (ok && connect(fd, (const struct sockaddr *)(const void *)&to, sizeof to) != 0)
+    *s = (struct socket_end){folder, wait_s, at < 0 ? -1 : new_socket(e)};
+    bool ok = s->fd >= 0;
+    if (ok && connect(s->fd, (const struct sockaddr *)(const void *)&to, sizeof to) != 0)
         ok = err_errno(e, folder, "the owner of the log does not answer on LOG.sock");
-    ok = ok && socket_peer_ok(fd, e);
+    ok = ok && socket_peer_ok(s->fd, e);
     if (ok)
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+        socket_bound(s->fd, wait_s);
     if (at >= 0)
         close(at);
-    if (!ok && fd >= 0)
-        close(fd);
-    return ok ? fd : -1;
+    if (!ok)
+        socket_close(s);
+    return ok;
+}
+
+void socket_close(struct socket_end *s)
+{
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
 }
 
 int socket_listen(const char *folder, struct err *e)
@@ -144,12 +159,57 @@ bool socket_receive(int fd, struct buf *payload, bool *closed, struct err *e)
     return receive(fd, payload, n, e);
 }
 
-bool socket_call(int fd, struct span request, struct buf *answer, struct span *result,
+static bool is_readable(int fd, int ms)
+{
+    struct pollfd on = {.fd = fd, .events = POLLIN};
+    int n;
+    do
+        n = poll(&on, 1, ms);
+    while (n < 0 && errno == EINTR);
+    return n > 0 && (on.revents & POLLIN);
+}
+
+bool socket_wait(int fd)
+{
+    return is_readable(fd, -1);
+}
+
+void socket_give_up(int fd)
+{
+    static const uint8_t frame[] = {1, 0, 0, 0, SOCKET_GIVEN_UP};
+    (void)!send(fd, frame, sizeof frame, MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(fd, SHUT_RDWR);
+}
+
+/* One try. A request that could not be sent may have met a connection that was given up before. */
+static bool exchange(int fd, struct span request, struct buf *answer, bool *given_up, struct err *e)
+{
+    struct err why = ERR_INIT;
+    bool closed, sent = socket_send(fd, request, &why);
+    if (!sent && !is_readable(fd, 0))
+        return err_set(e, why.code, "%s", why.text);
+    if (!socket_receive(fd, answer, &closed, e))
+        return false;
+    *given_up = answer->n == 1 && answer->p[0] == SOCKET_GIVEN_UP;
+    return *given_up || sent || err_set(e, why.code, "%s", why.text);
+}
+
+bool socket_call(struct socket_end *s, struct span request, struct buf *answer, struct span *result,
                  struct err *e)
 {
-    bool closed;
-    if (!socket_send(fd, request, e) || !socket_receive(fd, answer, &closed, e))
-        return false;
+    bool given_up = true;
+    for (int i = 0; given_up && i < TRIES; i++) {
+        given_up = false;
+        if (!exchange(s->fd, request, answer, &given_up, e))
+            return false;
+        if (!given_up)
+            break;
+        socket_close(s);
+        if (!socket_connect(s, s->folder, s->wait_s, e))
+            return false;
+    }
+    if (given_up)
+        return err_set(e, ERR_IO, "the log's owner has no place for another connection");
     struct cursor c = cursor_over(buf_span(answer));
     uint8_t code = cursor_u8(&c);
     *result = cursor_take(&c, cursor_left(&c));

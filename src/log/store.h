@@ -321,6 +321,7 @@ struct server {
     pthread_t thread;
     pthread_mutex_t lock;
     struct session *sessions;
+    uint64_t turns; /* under the lock: how often a session had nothing to do */
     bool running;
     int listener, wake;
 };
