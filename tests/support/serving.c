@@ -22,7 +22,7 @@
 #include "assay/base/clock.h"
 #include "assay/http.h"
 
-enum { PATIENCE_MS = 10000, ANSWER_MAX = 64 << 20 };
+enum { PATIENCE_MS = 10000, SAYS_MS = 20000, ANSWER_MAX = 64 << 20 };
 
 /* ---- the server ---- */
 
@@ -162,6 +162,39 @@ void serving_kill(struct serving *s)
     close(s->lines);
 }
 
+void serving_says(const struct serving *s, const char *text)
+{
+    static char said[65536];
+    size_t n = 0, line = 0;
+    struct pollfd p = {.fd = s->lines, .events = POLLIN};
+    while (n < sizeof said - 1 && poll(&p, 1, SAYS_MS) > 0 && read(s->lines, said + n, 1) == 1) {
+        said[++n] = '\0';
+        if (said[n - 1] != '\n')
+            continue;
+        if (strstr(said + line, text))
+            return;
+        line = n;
+    }
+    fail_msg("no %s in %s", text, said);
+}
+
+void serving_reload(const struct serving *s, const struct folder *f, const char *yaml)
+{
+    write_config(f, yaml);
+    kill(s->pid, SIGHUP);
+}
+
+void serving_key(const char *name, const char *more, struct buf *keys, char *field, size_t size)
+{
+    struct buf key;
+    struct err e = ERR_INIT;
+    buf_init(&key, 4096);
+    assert_true(serve_make_key(span_str(name), &key, keys, &e));
+    buf_put_str(keys, more);
+    snprintf(field, size, "Authorization: Bearer %s\r\n", buf_cstr(&key));
+    buf_free(&key);
+}
+
 /* ---- clients ---- */
 
 int client_connect(unsigned port)
@@ -227,6 +260,36 @@ void client_post(unsigned port, const char *path, const char *fields, const char
     buf_put_str(&text, body);
     client_ask(port, buf_cstr(&text), answer);
     buf_free(&text);
+}
+
+unsigned client_get(unsigned port, const char *path, const char *fields)
+{
+    char text[1024];
+    struct buf answer;
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n", path,
+             fields);
+    client_ask(port, text, &answer);
+    unsigned status = answer_status(&answer);
+    buf_free(&answer);
+    return status;
+}
+
+int client_begin_chat(unsigned port, const char *model, bool stream)
+{
+    char text[512], body[256];
+    snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[]%s}", model,
+             stream ? ",\"stream\":true" : "");
+    snprintf(text, sizeof text,
+             "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(body), body);
+    int fd = client_connect(port);
+    client_send(fd, text);
+    return fd;
+}
+
+bool has(const struct buf *b, const char *text)
+{
+    return b->n && memmem(b->p, b->n, text, strlen(text));
 }
 
 unsigned answer_status(const struct buf *answer)

@@ -20,6 +20,13 @@ void serving_start_model(struct serving *s, const struct folder *f, const char *
 /* SIGTERM, and wait until it has ended; false when it ended badly. */
 bool serving_stop(struct serving *s);
 void serving_kill(struct serving *s);
+/* Until a line of its structured log holds this text; the test fails when none comes. */
+void serving_says(const struct serving *s, const char *text);
+/* This YAML takes the place of what it was started by, and SIGHUP tells it. */
+void serving_reload(const struct serving *s, const struct folder *f, const char *yaml);
+/* A new key's entry for the list of a configuration, with `more` of its members, appended to *keys;
+ * `field`: the line of a request that shows it. */
+void serving_key(const char *name, const char *more, struct buf *keys, char *field, size_t size);
 /* Servers started from now on can write no file larger than this; 0: no limit. */
 extern unsigned long serving_file_limit;
 
@@ -33,6 +40,11 @@ void client_ask(unsigned port, const char *request, struct buf *answer);
 /* POST of a body; `fields` are further lines, each with its CR LF. */
 void client_post(unsigned port, const char *path, const char *fields, const char *body,
                  struct buf *answer);
+/* Status of a GET. */
+unsigned client_get(unsigned port, const char *path, const char *fields);
+/* A chat is asked for on a connection of its own, which is returned. */
+int client_begin_chat(unsigned port, const char *model, bool stream);
+bool has(const struct buf *b, const char *text);
 unsigned answer_status(const struct buf *answer);
 /* A field's value, as text; empty when there is none. */
 void answer_field(const struct buf *answer, const char *name, char *out, size_t size);

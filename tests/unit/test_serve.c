@@ -56,11 +56,6 @@ static void expect(const char *outcome, unsigned status)
     assert_int_equal(t.status, status);
 }
 
-static bool has(const struct buf *b, const char *text)
-{
-    return b->n && memmem(b->p, b->n, text, strlen(text));
-}
-
 /* ---- answers ---- */
 
 static void answer_names_the_entry_and_leaf_that_the_log_has(void **state)

@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,20 +122,6 @@ static void what_would_serve_nobody_or_anybody_is_refused(void **state)
 
 /* ---- SIGHUP ---- */
 
-/* Until the server says so; what it says before is passed over. */
-static void server_says(const struct serving *s, const char *text)
-{
-    static char said[65536];
-    size_t n = 0;
-    struct pollfd p = {.fd = s->lines, .events = POLLIN};
-    while (n < sizeof said - 1 && poll(&p, 1, 10000) > 0 && read(s->lines, said + n, 1) == 1) {
-        said[++n] = '\0';
-        if (said[n - 1] == '\n' && strstr(said, text))
-            return;
-    }
-    fail_msg("no %s in %s", text, said);
-}
-
 static void hup(const struct serving *s, const char *model, const char *more, unsigned upstream)
 {
     char yaml[4096];
@@ -145,8 +129,7 @@ static void hup(const struct serving *s, const char *model, const char *more, un
              "upstreams: [{name: stub, url: http://127.0.0.1:%u/v1}]\n"
              "models: [{name: %s, backends: [{upstream: stub, model: ok}]}]\n%s",
              upstream, model, more);
-    write_file("serve.yaml", yaml);
-    kill(s->pid, SIGHUP);
+    serving_reload(s, &place, yaml);
 }
 
 static unsigned ask(const struct serving *s, const char *fields)
@@ -174,15 +157,15 @@ static void reload_takes_all_of_a_configuration_or_nothing(void **state)
     serving_start(&s, &place, yaml, 0);
     assert_int_equal(ask(&s, ""), 200);
     hup(&s, "two", "limits: {head: none}\n", port);
-    server_says(&s, "serve.yaml: 'head': expected");
+    serving_says(&s, "serve.yaml: 'head': expected");
     static const char *const fixed[] = {"admin_listen: 127.0.0.1:0\n", "user: nobody\n",
                                         "tls: {certificate: server.pem, key: server.key}\n"};
     for (size_t i = 0; i < 3; i++) {
         hup(&s, "two", fixed[i], port);
-        server_says(&s, "\"code\":\"needs_restart\",\"why\":\"another '");
+        serving_says(&s, "\"code\":\"needs_restart\",\"why\":\"another '");
     }
     hup(&s, "two", "tls: {certificate: none.pem, key: server.key}\n", port);
-    server_says(&s, "none.pem");
+    serving_says(&s, "none.pem");
     assert_int_equal(ask(&s, ""), 200); /* as it was */
     memset(field, 'a', sizeof field - 4);
     memcpy(field, "A: ", 3);
@@ -190,11 +173,11 @@ static void reload_takes_all_of_a_configuration_or_nothing(void **state)
     field[sizeof field - 4] = 'a';
     assert_int_equal(ask(&s, field), 200);
     hup(&s, "one", "limits: {head: 4 KiB}\n", port);
-    server_says(&s, "\"event\":\"reloaded\"");
+    serving_says(&s, "\"event\":\"reloaded\"");
     assert_int_equal(ask(&s, field), 431); /* limits are those of the new one */
     assert_int_equal(ask(&s, ""), 200);
     hup(&s, "two", "", port);
-    server_says(&s, "\"event\":\"reloaded\"");
+    serving_says(&s, "\"event\":\"reloaded\"");
     assert_int_equal(ask(&s, field), 404);
     assert_true(serving_stop(&s));
     stub_stop(stub);

@@ -43,11 +43,6 @@ static int teardown(void **state)
     return ok ? 0 : -1;
 }
 
-static bool has(const struct buf *b, const char *text)
-{
-    return b->n && memmem(b->p, b->n, text, strlen(text));
-}
-
 static void post(const char *path, const char *body, unsigned status, struct buf *out)
 {
     struct buf answer;

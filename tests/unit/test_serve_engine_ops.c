@@ -32,17 +32,6 @@ static struct buf keys;
 
 /* ---- the server ---- */
 
-static void make_key(const char *name, const char *more, char key[512])
-{
-    struct buf k;
-    struct err e = ERR_INIT;
-    buf_init(&k, 4096);
-    assert_true(serve_make_key(span_str(name), &k, &keys, &e));
-    buf_printf(&keys, "%s", more);
-    snprintf(key, 512, "Authorization: Bearer %s\r\n", buf_cstr(&k));
-    buf_free(&k);
-}
-
 static void start(const char *engine, const char *more)
 {
     static char yaml[16384];
@@ -94,9 +83,9 @@ static int setup(void **state)
         return -1;
     logs_make(&place);
     buf_init(&keys, 16384);
-    make_key("alice", "", alice);
-    make_key("bob", "", bob);
-    make_key("root", "    admin: true\n", root);
+    serving_key("alice", "", &keys, alice, sizeof alice);
+    serving_key("bob", "", &keys, bob, sizeof bob);
+    serving_key("root", "    admin: true\n", &keys, root, sizeof root);
     (void)snprintf(path, sizeof path, "%s/tiny.gguf", models.path);
     if (!family_write(path, "llama", NULL))
         return -1;
@@ -128,11 +117,6 @@ static unsigned post(const char *path, const char *key, const char *body, struct
     buf_put_u8(out, '\0');
     buf_free(&answer);
     return status;
-}
-
-static bool has(const struct buf *b, const char *text)
-{
-    return b->n && memmem(b->p, b->n, text, strlen(text));
 }
 
 /* A string or a number that follows a member's name. */
@@ -351,20 +335,6 @@ static void enrol(const struct folder *f, const char *tensor_root)
     log_close(l);
 }
 
-/* What the server says next of an event that begins like this. */
-static void server_says(const struct serving *s, const char *event)
-{
-    char line[1024] = "";
-    size_t n = 0;
-    while (!strstr(line, event) || line[n - 1] != '\n') {
-        if (n == sizeof line - 1 || (n && line[n - 1] == '\n'))
-            n = 0;
-        if (read(s->lines, line + n, 1) != 1)
-            fail_msg("the server did not say %s", event);
-        line[++n] = '\0';
-    }
-}
-
 static unsigned ask_tiny(const struct serving *s)
 {
     struct buf answer;
@@ -398,11 +368,12 @@ static void reload_looks_at_the_enrolled_weights_again(void **state)
     assert_int_equal(ask_tiny(&s), 200);
     enrol(&own, none);
     kill(s.pid, SIGHUP);
-    server_says(&s, "\"event\":\"reload_refused\",\"code\":\"weights_not_enrolled\"");
+    serving_says(&s, "\"event\":\"reload_refused\",\"code\":\"weights_not_enrolled\",\"why\":\"the "
+                     "weights loaded for");
     assert_int_equal(ask_tiny(&s), 200); /* as it was */
     enrol(&own, hex);
     kill(s.pid, SIGHUP);
-    server_says(&s, "\"event\":\"reloaded\"");
+    serving_says(&s, "\"event\":\"reloaded\"");
     assert_int_equal(ask_tiny(&s), 200);
     assert_true(serving_stop(&s));
     folder_remove(&own);

@@ -63,11 +63,6 @@ static void start_with(const char *more)
     start("", text);
 }
 
-static bool has(const struct buf *b, const char *text)
-{
-    return b->n && memmem(b->p, b->n, text, strlen(text));
-}
-
 /* Status of a call, and whether its answer says `text`. */
 static unsigned ask(unsigned port, const char *fields, const char *model, const char *text)
 {
@@ -82,30 +77,14 @@ static unsigned ask(unsigned port, const char *fields, const char *model, const 
     return status;
 }
 
-static unsigned get(unsigned port, const char *path, const char *fields)
-{
-    char text[512];
-    struct buf answer;
-    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n", path,
-             fields);
-    client_ask(port, text, &answer);
-    unsigned status = answer_status(&answer);
-    buf_free(&answer);
-    return status;
-}
-
-/* A key's entry; `key` becomes the field that shows it. */
+/* The keys of a configuration, of which `key` becomes the field that shows the only one. */
 static void make_key(const char *more, char *yaml, size_t size)
 {
-    struct buf k, entry;
-    struct err e = ERR_INIT;
-    buf_init(&k, 4096);
-    buf_init(&entry, 4096);
-    assert_true(serve_make_key(span_str("alice"), &k, &entry, &e));
-    snprintf(key, sizeof key, "Authorization: Bearer %s\r\n", buf_cstr(&k));
-    snprintf(yaml, size, "keys:\n%s%s", buf_cstr(&entry), more);
-    buf_free(&k);
-    buf_free(&entry);
+    struct buf keys;
+    buf_init(&keys, 4096);
+    serving_key("alice", more, &keys, key, sizeof key);
+    snprintf(yaml, size, "keys:\n%s", buf_cstr(&keys));
+    buf_free(&keys);
 }
 
 /* ---- from where ---- */
@@ -135,13 +114,13 @@ static void administrators_have_an_address_of_their_own(void **state)
     (void)state;
     start_with("admin_listen: 127.0.0.1:0\n");
     assert_true(server.admin_port != 0 && server.admin_port != server.port);
-    assert_int_equal(get(server.port, "/metrics", ""), 404);
-    assert_int_equal(get(server.admin_port, "/metrics", ""), 200);
-    assert_int_equal(get(server.admin_port, "/v1/models", ""), 404);
+    assert_int_equal(client_get(server.port, "/metrics", ""), 404);
+    assert_int_equal(client_get(server.admin_port, "/metrics", ""), 200);
+    assert_int_equal(client_get(server.admin_port, "/v1/models", ""), 404);
     assert_int_equal(ask(server.admin_port, "", "ok", "not_found"), 404);
     assert_int_equal(ask(server.port, "", "ok", "Assay-Entry"), 200);
-    assert_int_equal(get(server.port, "/health", ""), 200);
-    assert_int_equal(get(server.admin_port, "/health", ""), 200);
+    assert_int_equal(client_get(server.port, "/health", ""), 200);
+    assert_int_equal(client_get(server.admin_port, "/health", ""), 200);
     assert_true(serving_stop(&server));
 }
 
@@ -274,9 +253,9 @@ static void one_model_is_told_by_its_name(void **state)
     assert_int_equal(answer_status(&answer), 200);
     assert_true(has(&answer, "{\"id\":\"a/b\",\"object\":\"model\""));
     buf_free(&answer);
-    assert_int_equal(get(server.port, "/v1/models/a/b", ""), 200);
-    assert_int_equal(get(server.port, "/v1/models/a%2", ""), 404);
-    assert_int_equal(get(server.port, "/v1/models/a", ""), 404);
+    assert_int_equal(client_get(server.port, "/v1/models/a/b", ""), 200);
+    assert_int_equal(client_get(server.port, "/v1/models/a%2", ""), 404);
+    assert_int_equal(client_get(server.port, "/v1/models/a", ""), 404);
     assert_true(serving_stop(&server));
 }
 
@@ -316,27 +295,55 @@ static void upstream_that_fails_is_left_alone_and_tried_again_later(void **state
     assert_true(serving_stop(&server));
 }
 
-/* ---- clients that leave ---- */
+/* ---- reloads ---- */
 
-static int begin(const char *model, bool stream)
+static void reload(const char *more)
 {
-    char text[512], body[256];
-    snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[]%s}", model,
-             stream ? ",\"stream\":true" : "");
-    snprintf(text, sizeof text,
-             "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
-             strlen(body), body);
-    int fd = client_connect(server.port);
-    client_send(fd, text);
-    return fd;
+    char yaml[4096];
+    snprintf(yaml, sizeof yaml, "upstreams:\n  - {name: stub, url: http://127.0.0.1:%u/v1}\n%s%s",
+             stub_port(stub), any_model, more);
+    serving_reload(&server, &place, yaml);
 }
+
+static unsigned ask_at_length(void)
+{
+    char body[2048];
+    struct buf answer;
+    snprintf(body, sizeof body, "{\"model\":\"ok\",\"messages\":[]%*s}", 1900, "");
+    client_post(server.port, "/v1/chat/completions", "", body, &answer);
+    unsigned status = answer_status(&answer);
+    buf_free(&answer);
+    return status;
+}
+
+static void reload_goes_by_new_limits(void **state)
+{
+    (void)state;
+    struct buf answer;
+    start_with("");
+    int waiting = client_connect(server.port); /* connections of before go by them too */
+    assert_int_equal(ask_at_length(), 200);
+    reload("limits: {body: 1 KiB}\n");
+    serving_says(&server, "\"event\":\"reloaded\"");
+    assert_int_equal(ask_at_length(), 413);
+    buf_init(&answer, 1 << 20);
+    client_send(waiting, "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
+                         "Content-Length: 2000\r\n\r\n");
+    client_read(waiting, &answer, "longer than is accepted", 20000);
+    assert_int_equal(answer_status(&answer), 413);
+    close(waiting);
+    buf_free(&answer);
+    assert_true(serving_stop(&server));
+}
+
+/* ---- clients that leave ---- */
 
 /* Milliseconds from the client's leaving until the upstream was let go. */
 static unsigned leave(const char *model, bool stream)
 {
     struct buf answer;
     unsigned requests = stub_requests(stub), aborts = stub_aborts(stub);
-    int fd = begin(model, stream);
+    int fd = client_begin_chat(server.port, model, stream);
     buf_init(&answer, 1 << 20);
     for (int i = 0; i < 2000 && stub_requests(stub) == requests; i++)
         usleep(1000);
@@ -377,7 +384,7 @@ static void upstream_may_finish_when_the_configuration_says_so(void **state)
     struct buf answer, said;
     unsigned aborts = stub_aborts(stub);
     start_with("on_abort: drain\n");
-    int fd = begin("slow-12-20", true);
+    int fd = client_begin_chat(server.port, "slow-12-20", true);
     buf_init(&answer, 1 << 20);
     client_read(fd, &answer, "rd1 ", 3000);
     close(fd);
@@ -490,6 +497,7 @@ int main(void)
         cmocka_unit_test(one_model_is_told_by_its_name),
         cmocka_unit_test(weights_share_the_calls_out),
         cmocka_unit_test(upstream_that_fails_is_left_alone_and_tried_again_later),
+        cmocka_unit_test(reload_goes_by_new_limits),
         cmocka_unit_test(client_that_leaves_is_noticed_within_100_ms),
         cmocka_unit_test(upstream_may_finish_when_the_configuration_says_so),
         cmocka_unit_test(call_is_found_and_erased_by_the_user_that_it_names),

@@ -41,11 +41,6 @@ static int teardown(void **state)
     return ok ? 0 : -1;
 }
 
-static bool has(const struct buf *b, const char *text)
-{
-    return b->n && memmem(b->p, b->n, text, strlen(text));
-}
-
 #define GOOD "{\"model\":\"ok\",\"messages\":[]}"
 
 /* ---- requests ---- */

@@ -32,39 +32,25 @@ static const char config[] = "upstreams:\n"
                              "  - {name: alias, backends: [{upstream: stub, model: ok}]}\n"
                              "  - {name: early, backends: [{upstream: stub}]}\n"
                              "limits: {body: 64 KiB, head: 4 KiB, head_ms: 700, body_ms: 700}\n"
-                             "keys:\n%s%s%s";
-
-static void make_key(const char *name, const char *more, char *key, size_t size, struct buf *yaml)
-{
-    struct buf k;
-    struct err e = ERR_INIT;
-    buf_init(&k, 4096);
-    assert_true(serve_make_key(span_str(name), &k, yaml, &e));
-    buf_printf(yaml, "%s", more);
-    snprintf(key, size, "Authorization: Bearer %s\r\n", buf_cstr(&k));
-    buf_free(&k);
-}
+                             "keys:\n%s";
 
 static int setup(void **state)
 {
     static char yaml[8192];
-    struct buf a, b, r;
+    struct buf keys;
     (void)state;
     if (!folder_make(&place))
         return -1;
     logs_make(&place);
     stub = stub_start();
-    buf_init(&a, 4096);
-    buf_init(&b, 4096);
-    buf_init(&r, 4096);
-    make_key("alice", "", alice, sizeof alice, &a);
-    make_key("bob", "    models: [stream-3]\n    requests_per_minute: 3\n", bob, sizeof bob, &b);
-    make_key("root", "    admin: true\n", root, sizeof root, &r);
-    snprintf(yaml, sizeof yaml, config, stub_port(stub), buf_cstr(&a), buf_cstr(&b), buf_cstr(&r));
+    buf_init(&keys, 4096);
+    serving_key("alice", "", &keys, alice, sizeof alice);
+    serving_key("bob", "    models: [stream-3]\n    requests_per_minute: 3\n", &keys, bob,
+                sizeof bob);
+    serving_key("root", "    admin: true\n", &keys, root, sizeof root);
+    snprintf(yaml, sizeof yaml, config, stub_port(stub), buf_cstr(&keys));
     serving_start(&server, &place, yaml, 0);
-    buf_free(&a);
-    buf_free(&b);
-    buf_free(&r);
+    buf_free(&keys);
     return 0;
 }
 
@@ -75,11 +61,6 @@ static int teardown(void **state)
     stub_stop(stub);
     folder_remove(&place);
     return ok ? 0 : -1;
-}
-
-static bool has(const struct buf *b, const char *text)
-{
-    return b->n && memmem(b->p, b->n, text, strlen(text));
 }
 
 /* Whatever was asked since, nothing reached the upstream and no call began. */
@@ -304,18 +285,6 @@ static unsigned ask(const char *path, const char *key, const char *body)
     return status;
 }
 
-static unsigned get(const char *path, const char *key)
-{
-    char text[512];
-    struct buf answer;
-    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n", path,
-             key);
-    client_ask(server.port, text, &answer);
-    unsigned status = answer_status(&answer);
-    buf_free(&answer);
-    return status;
-}
-
 static void strangers_reach_nobody(void **state)
 {
     (void)state;
@@ -323,11 +292,11 @@ static void strangers_reach_nobody(void **state)
     assert_int_equal(ask("/v1/chat/completions", "", GOOD), 401);
     assert_int_equal(ask("/v1/chat/completions", "Authorization: Bearer nonsense\r\n", GOOD), 401);
     assert_int_equal(ask("/v1/chat/completions", "Authorization: Basic YTpi\r\n", GOOD), 401);
-    assert_int_equal(get("/v1/models", ""), 401);
-    assert_int_equal(get("/metrics", ""), 401);
-    assert_int_equal(get("/metrics", alice), 403);
-    assert_int_equal(get("/metrics", root), 200);
-    assert_int_equal(get("/health", ""), 200);
+    assert_int_equal(client_get(server.port, "/v1/models", ""), 401);
+    assert_int_equal(client_get(server.port, "/metrics", ""), 401);
+    assert_int_equal(client_get(server.port, "/metrics", alice), 403);
+    assert_int_equal(client_get(server.port, "/metrics", root), 200);
+    assert_int_equal(client_get(server.port, "/health", ""), 200);
     nothing_since(&b);
 }
 
@@ -341,7 +310,7 @@ static void only_what_is_on_the_list_is_served(void **state)
     assert_int_equal(ask("/v1/chat/../chat/completions", alice, GOOD), 404);
     assert_int_equal(ask("/v1/chat%2fcompletions", alice, GOOD), 404);
     assert_int_equal(ask("/V1/chat/completions", alice, GOOD), 404);
-    assert_int_equal(get("/v1/chat/completions", alice), 405);
+    assert_int_equal(client_get(server.port, "/v1/chat/completions", alice), 405);
     assert_int_equal(ask("/v1/chat/completions", alice, "{\"model\":\"other\",\"messages\":[]}"),
                      404);
     nothing_since(&b);
@@ -455,12 +424,12 @@ static void receipt_is_for_the_key_that_called(void **state)
     assert_int_equal(ask("/v1/chat/completions", alice, GOOD), 200);
     told_wait(&t, &place);
     snprintf(path, sizeof path, "/v1/receipts/%llu", (unsigned long long)t.intent);
-    assert_int_equal(get(path, alice), 200);
-    assert_int_equal(get(path, bob), 404);
-    assert_int_equal(get(path, ""), 401);
-    assert_int_equal(get("/v1/receipts/0", alice), 404);
-    assert_int_equal(get("/v1/receipts/99999999", alice), 404);
-    assert_int_equal(get("/v1/receipts/nonsense", alice), 404);
+    assert_int_equal(client_get(server.port, path, alice), 200);
+    assert_int_equal(client_get(server.port, path, bob), 404);
+    assert_int_equal(client_get(server.port, path, ""), 401);
+    assert_int_equal(client_get(server.port, "/v1/receipts/0", alice), 404);
+    assert_int_equal(client_get(server.port, "/v1/receipts/99999999", alice), 404);
+    assert_int_equal(client_get(server.port, "/v1/receipts/nonsense", alice), 404);
 }
 
 /* Clients escape what they put into a path, more of it than they must. */
@@ -479,9 +448,9 @@ static void receipt_is_found_by_an_escaped_name(void **state)
     buf_put_str(&escaped, "/v1/receipts/");
     for (id += sizeof key - 1; *id != '"'; id++)
         buf_printf(&escaped, "%%%02x", (unsigned)(unsigned char)*id);
-    assert_int_equal(get(buf_cstr(&escaped), alice), 200);
+    assert_int_equal(client_get(server.port, buf_cstr(&escaped), alice), 200);
     buf_put_str(&escaped, "%00");
-    assert_int_equal(get(buf_cstr(&escaped), alice), 404);
+    assert_int_equal(client_get(server.port, buf_cstr(&escaped), alice), 404);
     buf_free(&answer);
     buf_free(&body);
     buf_free(&escaped);
@@ -513,7 +482,7 @@ static void flood_of_strangers_is_a_leaf_a_second(void **state)
     usleep(1200000);
     told_read(&before, &place);
     for (int i = 0; i < FLOOD; i++)
-        assert_int_equal(get("/v1/models", ""), 401);
+        assert_int_equal(client_get(server.port, "/v1/models", ""), 401);
     usleep(1200000);
     told_read(&after, &place);
     assert_int_equal(after.refused_count - before.refused_count, FLOOD);

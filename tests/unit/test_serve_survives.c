@@ -90,11 +90,6 @@ static void restart(const char *more)
     start(more);
 }
 
-static bool has(const struct buf *b, const char *text)
-{
-    return b->n && memmem(b->p, b->n, text, strlen(text));
-}
-
 static unsigned post(const char *model, bool stream, struct buf *answer)
 {
     char body[256];
@@ -400,26 +395,13 @@ static void old_client_gets_a_stream_until_the_connection_ends(void **state)
 
 /* ---- clients ---- */
 
-static int begin(const char *model, bool stream)
-{
-    char text[512], body[256];
-    snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[]%s}", model,
-             stream ? ",\"stream\":true" : "");
-    snprintf(text, sizeof text,
-             "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
-             strlen(body), body);
-    int fd = client_connect(server.port);
-    client_send(fd, text);
-    return fd;
-}
-
 static void client_that_leaves_a_stream_has_its_prefix_on_record(void **state)
 {
     (void)state;
     struct told t;
     struct buf answer, body;
     buf_init(&answer, 1 << 20);
-    int fd = begin("slow-100-20", true);
+    int fd = client_begin_chat(server.port, "slow-100-20", true);
     client_read(fd, &answer, "rd3 ", PATIENCE);
     close(fd);
     told_wait(&t, &place);
@@ -435,7 +417,7 @@ static void client_that_takes_its_time_loses_nothing(void **state)
     (void)state;
     struct buf answer, body;
     buf_init(&answer, 64 << 20);
-    int fd = begin("stream-20000", true);
+    int fd = client_begin_chat(server.port, "stream-20000", true);
     for (int i = 0; i < 5; i++) {
         char one;
         usleep(50000);
@@ -516,7 +498,7 @@ static void log_that_fails_in_mid_stream_ends_the_stream(void **state)
     serving_file_limit = 600000;
     start("");
     buf_init(&answer, 64 << 20);
-    int fd = begin("slow-3000-1", true);
+    int fd = client_begin_chat(server.port, "slow-3000-1", true);
     client_read(fd, &answer, "\r\n0\r\n\r\n", PATIENCE);
     close(fd);
     assert_false(has(&answer, "[DONE]"));
@@ -553,7 +535,7 @@ static void calls_in_flight_finish_before_the_server_ends(void **state)
     struct buf answer;
     struct told t;
     buf_init(&answer, 1 << 20);
-    int fd = begin("slow-10-40", true);
+    int fd = client_begin_chat(server.port, "slow-10-40", true);
     client_read(fd, &answer, "rd1 ", PATIENCE);
     kill(server.pid, SIGTERM);
     int other = 0;
@@ -580,7 +562,7 @@ static void calls_that_do_not_finish_in_time_are_shut_down_on_record(void **stat
     restart("limits: {drain_ms: 200}\n");
     buf_init(&answer, 1 << 20);
     unsigned requests = stub_requests(stub);
-    int fd = begin("slow-1000-10", false);
+    int fd = client_begin_chat(server.port, "slow-1000-10", false);
     for (int i = 0; i < PATIENCE && stub_requests(stub) == requests; i++)
         usleep(1000);
     kill(server.pid, SIGTERM);
@@ -603,20 +585,13 @@ static void reload_is_an_entry_and_a_wrong_one_changes_nothing(void **state)
 {
     (void)state;
     unsigned before = config_entries();
-    FILE *out = fopen(folder_path(&place, "serve.yaml"), "we");
-    assert_true(fputs("upstreams: wrong\n", out) >= 0);
-    assert_int_equal(fclose(out), 0);
-    kill(server.pid, SIGHUP);
-    usleep(100000);
+    serving_reload(&server, &place, "upstreams: wrong\n");
+    serving_says(&server, "\"event\":\"reload_refused\",\"code\":\"config\",\"why\":\"");
     assert_int_equal(config_entries(), before);
     expect("ok", false, 200, "complete");
     write_config("enrolled_only: false\n");
-    out = fopen(folder_path(&place, "serve.yaml"), "we");
-    assert_true(fputs(yaml, out) >= 0);
-    assert_int_equal(fclose(out), 0);
-    kill(server.pid, SIGHUP);
-    for (int i = 0; i < 300 && config_entries() == before; i++)
-        usleep(10000);
+    serving_reload(&server, &place, yaml);
+    serving_says(&server, "\"event\":\"reloaded\"");
     assert_int_equal(config_entries(), before + 1);
     expect("ok", false, 200, "complete");
 }

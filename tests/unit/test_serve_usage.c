@@ -59,11 +59,6 @@ static int teardown(void **state)
     return ok ? 0 : -1;
 }
 
-static bool has(const struct buf *b, const char *text)
-{
-    return b->n && memmem(b->p, b->n, text, strlen(text));
-}
-
 /* What was said in a call: by the client, to the upstream, by the upstream, and to the client. */
 struct views {
     struct buf body, request, upstream_request, upstream_response, response, seen;
