@@ -105,7 +105,7 @@ struct check {
 
 /* False only when out of memory or interrupted. Memory is the model's arena. */
 bool check_run(struct check *out, const struct check_input *in, struct err *e) ASSAY_MUST_CHECK;
-/* The gravest that applies: incomplete, expired, fail, pass (DESIGN section 8). */
+/* The gravest that applies: incomplete, expired, fail, pass. */
 enum check_result check_result(const struct check *c);
 /* What waivers name: the manifest root, else the tensor root; false when there is neither. */
 bool check_subject(const struct identity *i, struct digest *out);

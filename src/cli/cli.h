@@ -12,7 +12,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 
-/* DESIGN section 8. When several apply: 4, 3, 2, 5, 1. */
+/* When several apply: 4, 3, 2, 5, 1. */
 enum exit_status {
     EXIT_PASS = 0,
     EXIT_DIFFERENT = 1, /* policy failed; for diff --exit-code: not identical */

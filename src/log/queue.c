@@ -1,7 +1,7 @@
 /*
  * The queue between callers and the commit thread. There is no timer: a batch
  * is whatever queued while the last one was synced, which beats every waiting
- * window measured (reference: log.md section 2).
+ * window that was measured.
  */
 #include "log/store.h"
 

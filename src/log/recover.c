@@ -215,8 +215,8 @@ static bool measure_sync(struct log *l, uint64_t us[SYNC_SAMPLES], struct err *e
     return ok;
 }
 
-/* Two writing connections can lose commits: fixed in 3.51.3, 3.50.7 and 3.44.6
- * (reference: log.md section 0). We never open two. */
+/* Two writing connections can lose commits (SQLite's "WAL-reset bug", sqlite.org/wal.html): fixed in
+ * 3.51.3, 3.50.7 and 3.44.6. We never open two. */
 static bool has_wal_reset_bug(void)
 {
     int v = sqlite3_libversion_number();

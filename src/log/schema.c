@@ -254,7 +254,7 @@ bool sql_open(sqlite3 **out, const char *path, enum sql_mode mode, struct err *e
     free(real);
     if (ok) {
         sqlite3_extended_result_codes(db, 1);
-        if (mode == SQL_READ) /* only the owner may checkpoint (reference: WAL-reset bug) */
+        if (mode == SQL_READ) /* only the owner may: has_wal_reset_bug, recover.c */
             sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_busy_timeout(db, 1000);
         ok = prepare(db, mode, e);

@@ -182,7 +182,7 @@ struct item *queue_cut(struct queue *q);
 /* Run `run` in the commit thread and wait. */
 bool log_run(struct log *l, store_job *run, void *arg, struct err *e) ASSAY_MUST_CHECK;
 
-/* ---- the commit thread's own: commit.c ---- */
+/* ---- the commit thread's own: commit.c, batch.c ---- */
 
 enum statement {
     ST_BEGIN,

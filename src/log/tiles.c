@@ -1,7 +1,7 @@
 /*
  * Tiles: level i, number n holds the hashes of 256 complete subtrees of 256^i
  * leaves each. A partial tile is never written: rewriting it with each commit
- * halves the rate (reference: log.md section 2), and it is at most 255 hashes.
+ * halves the rate, and it is at most 255 hashes.
  */
 #include "log/tiles.h"
 

@@ -323,7 +323,7 @@ static bool read_lone(struct model *m, struct err *e)
            no_memory(m, e);
 }
 
-/* DESIGN section 3: fstat again at the end; a change becomes a finding. */
+/* fstat again at the end: a change while it was read becomes a finding. */
 static void check_changes(struct model *m)
 {
     for (uint32_t i = 0; i < m->file_count; i++) {

@@ -69,7 +69,7 @@ void err_clear(struct err *e);
 const char *err_name(enum err_code code);
 
 /*
- * Exit status of a code (DESIGN section 8): 0 pass, 1 policy, 2 usage or
+ * Exit status of a code: 0 pass, 1 policy, 2 usage or
  * configuration, 3 unreadable or incomplete, 4 integrity.
  */
 int err_exit_status(enum err_code code);
