@@ -18,7 +18,7 @@ static const char *const abort_words[] = {"cancel", "drain", NULL};
 
 /* clang-format off */
 static const struct config_field upstream_fields[] = {
-    {.name = "name", .type = CONFIG_TEXT, AT(upstream_config, name), .required = true, .min = 1, .max = 64},
+    {.name = "name", .type = CONFIG_TEXT, AT(upstream_config, name), .required = true, .min = 1, .max = 64, .line = CONFIG_LINE(struct upstream_config, line)},
     {.name = "url", .type = CONFIG_TEXT, AT(upstream_config, url), .required = true, .min = 1, .max = 1024},
     {.name = "style", .type = CONFIG_WORD, AT(upstream_config, style), .words = styles},
     {.name = "key_env", .type = CONFIG_TEXT, AT(upstream_config, key_env), .min = 1, .max = 256},

@@ -34,16 +34,21 @@ static bool is_same_key(const struct key_config *a, const struct key_config *b)
 
 static bool judge_keys(struct settings *s, const struct yaml *y, struct err *e)
 {
+    char shown[80];
     for (size_t i = 0; i < s->keys.count; i++) {
         struct key_config *k = (struct key_config *)s->keys.items + i;
         if (!take_hash(&k->hash, &k->has_hash, k->sha256, y, k->line, e) ||
             !take_hash(&k->certificate_hash, &k->has_certificate, k->certificate, y, k->line, e))
             return false;
         if (!k->has_hash && !k->has_certificate)
-            return config_error(y, k->line, e, "a key has neither sha256 nor certificate_sha256");
+            return config_error(y, k->line, e,
+                                "key '%s' has neither sha256 nor certificate_sha256 (assay "
+                                "serve --make-key)",
+                                text_shown(shown, sizeof shown, k->name));
         for (size_t j = 0; j < i; j++)
             if (span_eq(serve_settings_key(s, j)->name, k->name))
-                return config_error(y, k->line, e, "two keys have one name");
+                return config_error(y, k->line, e, "two keys are called '%s'",
+                                    text_shown(shown, sizeof shown, k->name));
             else if (is_same_key(serve_settings_key(s, j), k))
                 return config_error(y, k->line, e, "two keys have one digest");
     }
@@ -90,12 +95,25 @@ static uint64_t or_else(uint64_t v, uint64_t preset_value)
     return v ? v : preset_value;
 }
 
-static bool judge_upstreams(struct settings *s, struct err *e)
+/* Of several upstreams this one is wrong. What a file of its own shows names that file. */
+static bool upstream_error(const struct yaml *y, const struct upstream_config *u,
+                           const struct err *why, struct err *e)
 {
+    char shown[80];
+    if (why->code == ERR_CONFIG && !why->file[0])
+        return config_error(y, y->file ? u->line : 0, e, "upstream '%s': %s",
+                            text_shown(shown, sizeof shown, u->name), why->text);
+    return err_at(e, why->code, why->file, why->offset, "%s", why->text);
+}
+
+static bool judge_upstreams(struct settings *s, const struct yaml *y, struct err *e)
+{
+    char shown[80];
     for (size_t i = 0; i < s->upstreams.count; i++) {
         struct upstream_config *u = (struct upstream_config *)s->upstreams.items + i;
-        if (!serve_settings_judge_url(u, s->arena, e) || !take_secret(u, s->arena, e))
-            return false;
+        struct err why = ERR_INIT;
+        if (!serve_settings_judge_url(u, s->arena, &why) || !take_secret(u, s->arena, &why))
+            return upstream_error(y, u, &why, e);
         u->ca_text = u->ca_file.n ? arena_str(s->arena, u->ca_file) : NULL;
         if (u->ca_text && access(u->ca_text, R_OK) != 0)
             return err_errno(e, u->ca_text, "cannot be read");
@@ -105,7 +123,8 @@ static bool judge_upstreams(struct settings *s, struct err *e)
         u->break_ms = or_else(u->break_ms, 10000);
         for (size_t j = 0; j < i; j++)
             if (span_eq(serve_settings_upstream(s, j)->name, u->name))
-                return err_set(e, ERR_CONFIG, "two upstreams have one name");
+                return config_error(y, u->line, e, "two upstreams are called '%s'",
+                                    text_shown(shown, sizeof shown, u->name));
     }
     return true;
 }
@@ -173,7 +192,8 @@ static bool judge_models(struct settings *s, const struct yaml *y, struct err *e
     for (size_t i = 0; i < s->models.count; i++) {
         struct model_config *m = (struct model_config *)s->models.items + i;
         if (serve_settings_model(s, m->name) != m)
-            return config_error(y, m->line, e, "two models have one name");
+            return config_error(y, m->line, e, "two models are called '%s'",
+                                text_shown(shown, sizeof shown, m->name));
         for (size_t j = 0; j < m->targets.count; j++) {
             struct target_config *t = (struct target_config *)m->targets.items + j;
             t->weight = or_else(t->weight, 1);
@@ -216,6 +236,6 @@ bool serve_settings_judge(struct settings *s, const struct yaml *y, struct err *
         return config_error(y, 0, e, "no log is named: set log, or give --log DIR");
     if (s->models.count == 0)
         return config_error(y, 0, e, "no models are named: nothing would be served");
-    return judge_keys(s, y, e) && judge_upstreams(s, e) && judge_engines(s, y, e) &&
+    return judge_keys(s, y, e) && judge_upstreams(s, y, e) && judge_engines(s, y, e) &&
            judge_models(s, y, e) && serve_settings_judge_addresses(s, e) && judge_tls(s, y, e);
 }

@@ -28,6 +28,7 @@ struct upstream_config {
     struct span key; /* empty: none is shown */
     struct span host;
     struct span path; /* of the URL */
+    size_t line;
 };
 
 enum { ENGINES_MAX = 16, UPSTREAMS_MAX = 256 };
