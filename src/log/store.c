@@ -254,6 +254,20 @@ static bool own(struct log *l, struct err *e)
            start_threads(l, e);
 }
 
+/* A folder that nobody owned yet and that lacks keys is a copy of a log: no lock is left in it. (One
+ * that is there stays: whoever removes it may remove another owner's.) */
+static bool may_own(struct log *l, struct err *e)
+{
+    if (access(l->path[PATH_LOCK], F_OK) == 0)
+        return true;
+    bool ok = log_load_keys(l, e);
+    keyring_close(l->keyring);
+    sign_key_free(l->key);
+    l->keyring = NULL;
+    l->key = NULL;
+    return ok;
+}
+
 /* An owner that is starting has the lock and no socket yet; one that is ending, the reverse. */
 static bool own_or_ask(struct log *l, struct err *e)
 {
@@ -286,7 +300,7 @@ bool log_open_with(struct log **out, const char *folder, const struct log_paths 
               err_errno(e, l->path[PATH_DB], "there is no log here (assay log init makes one)");
     l->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ok = ok && (l->event >= 0 || err_errno(e, NULL, "no eventfd"));
-    ok = ok && own_or_ask(l, e);
+    ok = ok && may_own(l, e) && own_or_ask(l, e);
     if (!ok) {
         log_close(l);
         return false;

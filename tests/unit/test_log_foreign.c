@@ -464,6 +464,27 @@ static void the_edge_and_the_frontier_agree_at_every_size(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* What a copy of a log is: nothing is left in it by whoever cannot own it. */
+static void folder_without_its_keys_gets_no_lock(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"operator.key", "log.key", "keyring"};
+    char path[512], kept[512], lock[512];
+    made();
+    snprintf(lock, sizeof lock, "%s/lock", place.path);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        snprintf(path, sizeof path, "%s/%s", place.path, keys[i]);
+        snprintf(kept, sizeof kept, "%s/kept", place.path);
+        assert_int_equal(rename(path, kept), 0);
+        assert_int_equal(unlink(lock), 0);
+        not_opened(ERR_IO, "cannot be opened");
+        assert_int_equal(access(lock, F_OK), -1);
+        assert_int_equal(rename(kept, path), 0);
+        log_close(logs_open(&place));
+        assert_int_equal(access(lock, F_OK), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +505,7 @@ int main(void)
         TEST(a_read_only_file_system_is_said),
         TEST(a_missing_or_unreadable_key_is_said),
         TEST(another_signing_key_is_not_taken),
+        TEST(folder_without_its_keys_gets_no_lock),
         TEST(the_edge_and_the_frontier_agree_at_every_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
