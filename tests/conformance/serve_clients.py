@@ -414,7 +414,7 @@ def reload_checks(server, at):
         f.write("no certificate\n")
     server.process.send_signal(signal.SIGHUP)
     for line in server.process.stderr:
-        if json.loads(line).get("event") == "certificate_refused":
+        if json.loads(line).get("event") == "reload_refused":
             break
     check("broken_certificate_changes_nothing", [shown_certificate(p, at) for p in ports] == after)
 
