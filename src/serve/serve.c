@@ -42,6 +42,20 @@ void service_say(struct service *s, const char *event, const char *fmt, ...)
         s->options->say(s->options->say_arg, (struct span){(const uint8_t *)line, (size_t)n});
 }
 
+void service_say_error(struct service *s, const char *event, const char *code,
+                       const struct err *why)
+{
+    struct json_writer w;
+    struct buf text;
+    char shown[sizeof why->file + sizeof why->text + 2];
+    (void)snprintf(shown, sizeof shown, "%s%s%s", why->file, why->file[0] ? ": " : "", why->text);
+    buf_init(&text, LINE_MAX_BYTES);
+    jw_init(&w, json_sink_buf, &text, false);
+    jw_str(&w, shown);
+    service_say(s, event, "\"code\":\"%s\",\"why\":%s", code, buf_cstr(&text));
+    buf_free(&text);
+}
+
 const char *service_refuses(struct service *s)
 {
     if (s->log_stopped)

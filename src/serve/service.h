@@ -53,6 +53,9 @@ struct service {
 
 /* One line of the structured log: members after "event", as JSON text like "\"a\":1". */
 void service_say(struct service *s, const char *event, const char *fmt, ...) ASSAY_PRINTF(3, 4);
+/* The same of what went wrong: in a word, and for people, with the file that it is about. */
+void service_say_error(struct service *s, const char *event, const char *code,
+                       const struct err *why);
 /* Why no call is accepted now; NULL: calls are accepted. */
 const char *service_refuses(struct service *s);
 void service_call_over(struct service *s); /* one less: draining may be done */

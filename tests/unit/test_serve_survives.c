@@ -503,6 +503,7 @@ static void log_that_fails_in_mid_stream_ends_the_stream(void **state)
     close(fd);
     assert_false(has(&answer, "[DONE]"));
     assert_int_equal(answer_status(&answer), 200);
+    serving_says(&server, "\"event\":\"log_failed\",\"code\":\"io\",\"why\":\"");
     answer_body(&answer, &body);
     buf_free(&answer);
     assert_int_equal(post("ok", false, &answer), 503);

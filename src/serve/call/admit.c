@@ -36,7 +36,7 @@ static void refuse_wrong(struct call *c, const char *code, const struct err *why
 /* 503 and why; nothing leaves. */
 static void no_log(struct call *c, const struct err *e)
 {
-    service_say(c->service, "log_refused", "\"code\":\"%s\"", err_name(e->code));
+    service_say_error(c->service, "log_refused", err_name(e->code), e);
     c->service->metrics.refused[REASON_LOG]++;
     refuse(c, REFUSED_LIMITED, 503, e->code == ERR_LIMIT ? "log_queue_full" : "log_unavailable",
            "The audit log cannot be written, so nothing is answered.");

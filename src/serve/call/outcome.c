@@ -126,7 +126,7 @@ void call_log_failed(struct call *c, const struct err *why)
     if (why->code != ERR_LIMIT)
         s->log_stopped = true;
     s->metrics.refused[REASON_LOG]++;
-    service_say(s, "log_failed", "\"code\":\"%s\"", err_name(why->code));
+    service_say_error(s, "log_failed", err_name(why->code), why);
     c->conn = NULL;
     if (conn)
         conn_set_user(conn, NULL);

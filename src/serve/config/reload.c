@@ -3,7 +3,6 @@
  * whenever another one takes its place. One that is wrong, or that the log does not take, changes
  * nothing.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "serve/config/enrolled.h"
@@ -37,20 +36,6 @@ bool service_record_settings(struct service *s, const char *reason, struct err *
     return ok;
 }
 
-/* Why, in a word and for people. */
-static void refused(struct service *s, const char *code, const struct err *why)
-{
-    struct json_writer w;
-    struct buf text;
-    char shown[800];
-    (void)snprintf(shown, sizeof shown, "%s%s%s", why->file, why->file[0] ? ": " : "", why->text);
-    buf_init(&text, 4096);
-    jw_init(&w, json_sink_buf, &text, false);
-    jw_str(&w, shown);
-    service_say(s, "reload_refused", "\"code\":\"%s\",\"why\":%s", code, buf_cstr(&text));
-    buf_free(&text);
-}
-
 /* NULL: it may take the place of the one in force. */
 static const char *unfit(struct service *s, struct settings *fresh, struct err *e)
 {
@@ -82,7 +67,7 @@ void service_reload(struct service *s)
     }
     if (code) {
         s->settings = old;
-        refused(s, code, &e);
+        service_say_error(s, "reload_refused", code, &e);
         serve_settings_release(fresh);
         return;
     }

@@ -135,7 +135,8 @@ bool serve_settings_same_engines(const struct settings *a, const struct settings
         const struct engine_config *x = serve_settings_engine(a, i),
                                    *y = serve_settings_engine(b, i);
         same = span_eq(x->name, y->name) && span_eq(x->path, y->path) && x->context == y->context &&
-               x->sequences == y->sequences && x->threads == y->threads && same_adapters(x, y);
+               x->sequences == y->sequences && x->threads == y->threads &&
+               x->waiting == y->waiting && same_adapters(x, y);
     }
     return same;
 }

@@ -42,6 +42,6 @@ void refused_write(struct service *s)
     if (buf_ok(&body) && log_submit(s->log, &entry, written, NULL, &e))
         *r = (struct refused){.from_us = 0}; /* otherwise they are counted on */
     else
-        service_say(s, "log_refused", "\"code\":\"%s\"", err_name(e.code));
+        service_say_error(s, "log_refused", err_name(e.code), &e);
     buf_free(&body);
 }
