@@ -99,14 +99,14 @@ bool schema_leaves_in(struct form_maker *m, const struct schema_left_out *l, enu
 /* Numbers: what lies at a bound becomes one; *within: others are left. Then the node, of numbers within
  * the bounds, becomes the list of those that are not left out. */
 struct decimal_bounds;
-bool schema_numbers_left(struct form_maker *m, const struct schema_left_out *l,
-                         const struct way *at, struct decimal_bounds *b, bool *within,
-                         struct err *e) ASSAY_MUST_CHECK;
+void schema_numbers_left(const struct schema_left_out *l, struct decimal_bounds *b, bool *within);
 bool schema_integers_left(struct form_maker *m, const struct schema_left_out *l,
                           const struct way *at, const struct decimal_bounds *b, uint32_t node,
                           struct err *e) ASSAY_MUST_CHECK;
-/* Whether they are the same value, however it is written; in doubt they are. */
+/* Whether they are the same value, however it is written; of numbers with more digits than are counted
+ * with, where they are written alike. And whether there are none such in a value. */
 bool schema_equal(struct json a, struct json b);
+bool schema_countable(struct json v);
 /* The types that a value is of. */
 unsigned schema_type_of(struct json v);
 /* Texts in the order of their octets, as a node of them has them. */

@@ -25,11 +25,13 @@ static bool prefix(struct form_maker *m, struct json list, const struct way *at,
 
 /* ---- none twice ---- */
 
+/* In doubt they are the same. */
 static bool same_text(struct form_maker *m, struct span a, struct span b)
 {
     struct json x, y;
     return !json_parse(&x, a, JSON_STRICT, m->a, NULL) ||
-           !json_parse(&y, b, JSON_STRICT, m->a, NULL) || schema_equal(x, y);
+           !json_parse(&y, b, JSON_STRICT, m->a, NULL) ||
+           (!schema_countable(x) && !schema_countable(y)) || schema_equal(x, y);
 }
 
 static bool unique(struct form_maker *m, struct json schema, const struct way *at, uint32_t node,

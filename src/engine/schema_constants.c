@@ -216,7 +216,7 @@ static bool allowed_too(struct form_maker *m, struct json schema, const struct w
 
 /* The constants of a list, those that are left when all else is asked. */
 static bool constants(struct form_maker *m, struct json schema, const struct way *at,
-                      struct json list, struct span only, uint32_t node, struct err *e)
+                      struct json list, struct json only, uint32_t node, struct err *e)
 {
     unsigned allowed = IS_ANY;
     uint32_t n = 0, probe[2] = {0, 0};
@@ -232,7 +232,7 @@ static bool constants(struct form_maker *m, struct json schema, const struct way
         struct span text = schema_written(m, v, NULL);
         if (text.n == 0)
             return schema_refuse(m, at, key, "holds a value that is too long or too deep", e);
-        if ((schema_type_of(v) & allowed) == 0 || (only.n && !span_eq(only, text)) ||
+        if ((schema_type_of(v) & allowed) == 0 || (json_type(only) && !schema_equal(only, v)) ||
             schema_leaves_out(&left, v))
             continue;
         if (!allowed_too(m, schema, at, v, text, probe, &keep, e))
@@ -253,13 +253,10 @@ bool schema_constants(struct form_maker *m, struct json schema, const struct way
                       struct err *e)
 {
     struct json list = json_get(schema, "enum"), one = json_get(schema, "const");
-    bool several = json_type(list) != JSON_MISSING, both = several && json_type(one);
+    bool several = json_type(list) != JSON_MISSING;
     if (several && (json_type(list) != JSON_ARRAY || json_count(list) == 0))
         return schema_refuse(m, at, "enum", "must be an array that is not empty", e);
-    struct span only = both ? schema_written(m, one, NULL) : SPAN_EMPTY;
-    if (both && only.n == 0)
-        return schema_refuse(m, at, "const", "holds a value that is too long or too deep", e);
     m->form->node[node].kind = FORM_LITERALS;
     return form_list(m, node, several ? json_count(list) : 1, e) &&
-           constants(m, schema, at, several ? list : one, only, node, e);
+           constants(m, schema, at, several ? list : one, several ? one : JSON_NOTHING, node, e);
 }

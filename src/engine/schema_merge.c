@@ -116,6 +116,13 @@ static bool same(struct merge *g, struct json a, struct json b)
     return x.n && span_eq(x, y);
 }
 
+/* However they are written. */
+static bool same_value(struct merge *g, struct json a, struct json b)
+{
+    g->w.failed = g->w.failed || g->work++ >= WORK;
+    return !g->w.failed && schema_equal(a, b);
+}
+
 /* No value is as two of them say. */
 static bool conflict(struct merge *g, size_t part, const char *key, struct err *e)
 {
@@ -286,7 +293,7 @@ static bool put_values(struct merge *g, const char *key, struct err *e)
             struct json list = keyword(g, i, key);
             everywhere = !json_type(list);
             for (struct json o = json_first(list); !everywhere && json_type(o); o = json_next(o))
-                everywhere = same(g, v, o);
+                everywhere = same_value(g, v, o);
         }
         kept += everywhere;
         if (everywhere)
@@ -313,14 +320,15 @@ static bool put_constant(struct merge *g, const char *key, struct err *e)
 static bool put_items(struct merge *g, const char *key, struct err *e)
 {
     struct json list[PARTS];
-    size_t n = 0;
+    size_t n = 0, none = g->count;
     for (size_t i = 0; i < g->count; i++) {
         struct json v = keyword(g, i, key);
-        if (json_type(v) == JSON_FALSE)
-            return refuse(g, i, key, "cannot allow none where another schema must hold as well", e);
+        none = json_type(v) == JSON_FALSE ? i : none;
         if (json_type(v))
             add(g, list, &n, v);
     }
+    if (none < g->count && n > 1)
+        return refuse(g, none, key, "allows none, and another schema says what they are like", e);
     put_all(g, list, n);
     return true;
 }

@@ -31,6 +31,10 @@ bool schema_constants_of(struct form_maker *m, struct json schema, const struct 
     }
     if ((out->listed && json_type(list) != JSON_ARRAY) || !json_type(out->first))
         return schema_refuse(m, at, key, why, e);
+    for (struct json v = out->first; json_type(v); v = schema_left_next(out, v))
+        if (!schema_countable(v))
+            return schema_refuse(m, at, key, "holds a number of more digits than are counted with",
+                                 e);
     if (json_type(json_get(schema, "type")) && !schema_types(m, schema, &w, &out->types, e))
         return false;
     if (out->types & (IS_INTEGER | IS_NUMBER))
@@ -79,9 +83,9 @@ bool schema_equal(struct json a, struct json b)
         return false;
     switch (json_type(a)) {
     case JSON_NUMBER:
-        /* Those with more digits than are counted with may be the same. */
-        return !decimal_read(&x, json_text(a)) || !decimal_read(&y, json_text(b)) ||
-               decimal_compare(&x, &y) == 0;
+        if (!decimal_read(&x, json_text(a)))
+            return span_eq(json_text(a), json_text(b)); /* of more digits than the other has */
+        return decimal_read(&y, json_text(b)) && decimal_compare(&x, &y) == 0;
     case JSON_STRING:
         return json_string(a, &s) && json_string(b, &t) && span_eq(s, t);
     case JSON_ARRAY:
@@ -95,6 +99,17 @@ bool schema_equal(struct json a, struct json b)
         break;
     }
     return true;
+}
+
+bool schema_countable(struct json v)
+{
+    struct decimal d;
+    bool all = json_type(v) != JSON_NUMBER || decimal_read(&d, json_text(v));
+    bool holds = json_type(v) == JSON_ARRAY || json_type(v) == JSON_OBJECT;
+    for (struct json i = holds ? json_first(v) : JSON_NOTHING; all && json_type(i);
+         i = json_next(i))
+        all = schema_countable(i);
+    return all;
 }
 
 bool schema_leaves_out(const struct schema_left_out *l, struct json v)
@@ -149,20 +164,15 @@ static bool lies_within(struct decimal_bounds *b, const struct decimal *d)
     return least > 0 && most < 0 && !(b->whole && d->point < d->count);
 }
 
-bool schema_numbers_left(struct form_maker *m, const struct schema_left_out *l,
-                         const struct way *at, struct decimal_bounds *b, bool *within,
-                         struct err *e)
+void schema_numbers_left(const struct schema_left_out *l, struct decimal_bounds *b, bool *within)
 {
     *within = false;
     for (struct json o = l->first; json_type(o); o = schema_left_next(l, o)) {
         struct decimal d;
-        if (json_type(o) != JSON_NUMBER || !(schema_type_of(o) & l->types))
-            continue;
-        if (!decimal_read(&d, json_text(o)))
-            return refuse(m, at, "holds a number of more digits than are counted with", e);
-        *within = lies_within(b, &d) || *within;
+        if (json_type(o) == JSON_NUMBER && (schema_type_of(o) & l->types) &&
+            decimal_read(&d, json_text(o)))
+            *within = lies_within(b, &d) || *within;
     }
-    return true;
 }
 
 static bool whole_of(const struct decimal *d, int64_t *out)

@@ -320,9 +320,9 @@ bool schema_number(struct form_maker *m, struct json schema, const struct way *a
     }
     struct schema_left_out left;
     bool some;
-    if (!schema_left_out(m, schema, at, &left, e) ||
-        !schema_numbers_left(m, &left, at, &b, &some, e))
+    if (!schema_left_out(m, schema, at, &left, e))
         return false;
+    schema_numbers_left(&left, &b, &some);
     m->form->node[node].kind = FORM_NUMBER;
     m->form->node[node].whole = whole;
     if ((b.multiple || b.has_least || b.has_most) &&

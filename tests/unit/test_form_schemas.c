@@ -116,6 +116,8 @@ static void what_cannot_hold_together_is_refused_by_its_place(void **state)
         {IN("{\"allOf\":[" A ",{\"$ref\":\"#/$defs/none\"}]}"), "#/properties/x/allOf/1/$ref"},
         {IN("{\"allOf\":[" A ",{\"$ref\":\"#/properties/x\"}]}"), "#/properties/x"},
         {IN("{\"allOf\":[]}"), "#/properties/x/allOf"},
+        {IN("{\"oneOf\":[{\"allOf\":[{\"enum\":[1,2]},{\"enum\":[1.0,2]}]},{\"const\":1}]}"),
+         "#/properties/x/oneOf"},
         {IN("{\"allOf\":[{\"minimum\":1e300},{\"type\":\"number\"}]}"),
          "#/properties/x/allOf/0/minimum"}};
     forms_refused(cases, COUNT(cases));
@@ -232,6 +234,9 @@ static void items_that_match_are_counted(void **state)
             "\"const\":7.0},\"minContains\":0,\"maxContains\":1}"),
          {"{\"x\":[]}", "{\"x\":[1,2,7.0,3]}"},
          {"{\"x\":[7.0,7.0]}", "{\"x\":[7]}"}},
+        {IN("{\"type\":\"array\",\"items\":{\"enum\":[1e30,2]},\"contains\":{\"const\":2.0}}"),
+         {"{\"x\":[2]}", "{\"x\":[1e30,2]}"},
+         {"{\"x\":[1e30]}"}},
         /* All of them, or none. */
         {IN("{\"type\":\"array\",\"items\":{\"const\":1},\"contains\":{\"enum\":[1,2]},"
             "\"minContains\":2,"
