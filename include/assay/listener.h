@@ -29,7 +29,7 @@ struct listener_limits {
     unsigned idle_ms;  /* between two requests */
     unsigned body_ms;  /* to send a body */
     unsigned stall_ms; /* without the client taking a byte of what waits for it */
-    size_t low_water;  /* output below which `drained` is called */
+    size_t low_water;  /* bytes of output below which `drained` is called */
 };
 
 /* Called in the loop's thread. Requests and bodies are borrowed until conn_finish. */
@@ -42,6 +42,7 @@ struct listener_calls {
     void (*malformed)(void *arg, struct conn *c, unsigned status, const char *why);
     /* The client left, or took nothing for too long, before conn_finish and what followed were done. */
     void (*gone)(void *arg, struct conn *c);
+    /* Fewer bytes than low_water wait to be taken, while an answer is being put. */
     void (*drained)(void *arg, struct conn *c);
     void *arg;
 };
@@ -60,9 +61,10 @@ unsigned listener_port(const struct listener *s);
 void listener_drain(struct listener *s);
 /* Whether somebody is being served, or still takes an answer. */
 bool listener_busy(const struct listener *s);
-void listener_close(
-    struct listener *s); /* and all its connections, without calls. NULL is harmless */
+/* And all its connections, without calls. NULL is harmless. */
+void listener_close(struct listener *s);
 
+/* Whoever works for the connection; borrowed, and forgotten with each new request. */
 void conn_set_user(struct conn *c, void *user);
 void *conn_user(const struct conn *c);
 const struct http_request *conn_request(const struct conn *c);
@@ -75,6 +77,7 @@ void conn_take_body(struct conn *c, struct buf *out);
 /* SHA-256 of the client's certificate; false when there is none. */
 bool conn_certificate(const struct conn *c, uint8_t out[LISTENER_CERTIFICATE]);
 
+/* Octets of the answer, copied. When the client is found to be lost, `gone` is called from within. */
 void conn_put(struct conn *c, struct span bytes);
 /* Bytes of those put for this answer that the socket took. */
 uint64_t conn_sent(const struct conn *c);

@@ -15,13 +15,14 @@ typedef void loop_call(void *arg);
 
 bool loop_new(struct loop **out, struct err *e) ASSAY_MUST_CHECK;
 void loop_free(struct loop *l); /* after everything on it; NULL is harmless */
-/* Until loop_stop. */
+/* Until loop_stop; false: the system could not wait for events (ERR_IO). */
 bool loop_run(struct loop *l, struct err *e) ASSAY_MUST_CHECK;
 void loop_stop(struct loop *l);
 /* Milliseconds of the monotonic clock, as the loop saw it last. */
 uint64_t loop_now_ms(const struct loop *l);
 
-/* Each returns NULL when out of memory. loop_event_free(NULL) is harmless. */
+/* Each returns NULL when out of memory; `arg` and a descriptor stay the caller's and outlive the event,
+ * which the caller frees. loop_event_free(NULL) is harmless. */
 struct loop_event *loop_readable(struct loop *l, int fd, loop_call *call, void *arg);
 struct loop_event *loop_signal(struct loop *l, int signal, loop_call *call, void *arg);
 struct loop_event *loop_every(struct loop *l, unsigned ms, loop_call *call, void *arg);

@@ -107,7 +107,6 @@ struct engine_job {
 };
 
 struct worker {
-    struct service *service;
     struct engine *engine;
     pthread_t thread;
     bool running;

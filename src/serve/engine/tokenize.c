@@ -7,15 +7,14 @@
 #include <string.h>
 
 #include "serve/engine/dialect.h"
+#include "serve/front/question.h"
 #include "serve/service.h"
 #include "serve/engine/reading.h"
 
 enum { TOOL_ARENA = 512 << 20, TOOL_MAX = 256 << 20 };
 
 struct tool {
-    struct errand errand;
-    struct guest guest;
-    struct conn *conn; /* NULL: the client left */
+    struct question question;
     struct service *service;
     struct settings *settings;
     const struct key_config *key; /* in the settings */
@@ -149,32 +148,22 @@ static void work(struct errand *x)
     arena_free(a);
 }
 
-static void tool_free(struct tool *t)
+static void tell(struct question *q)
 {
+    const struct tool *t = (struct tool *)(void *)q;
+    if (t->ok)
+        reply_large(q->conn, "application/json", buf_span(&t->out));
+    else
+        reply_wrong(q->conn, &t->wrong, "invalid_body", t->err.text);
+}
+
+static void forget(struct question *q)
+{
+    struct tool *t = (struct tool *)(void *)q;
     buf_free(&t->body);
     buf_free(&t->out);
     serve_settings_release(t->settings);
     free(t);
-}
-
-static void told(struct errand *x, bool over)
-{
-    struct tool *t = (struct tool *)(void *)x;
-    if (t->conn && !over) {
-        conn_set_user(t->conn, NULL);
-        if (t->ok)
-            reply_large(t->conn, "application/json", buf_span(&t->out));
-        else
-            reply_wrong(t->conn, &t->wrong, "invalid_body", t->err.text);
-    }
-    tool_free(t);
-}
-
-static void on_gone(struct guest *g)
-{
-    struct tool *t = (struct tool *)(void *)((char *)g - offsetof(struct tool, guest));
-    conn_set_user(t->conn, NULL);
-    t->conn = NULL;
 }
 
 void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep,
@@ -187,10 +176,7 @@ void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep,
     }
     struct tool *t = calloc(1, sizeof *t);
     if (t) {
-        t->errand.work = work;
-        t->errand.told = told;
-        t->guest.gone = on_gone;
-        t->conn = c;
+        t->question = (struct question){.errand.work = work, .answer = tell, .forget = forget};
         t->service = s;
         t->settings = serve_settings_hold(s->settings);
         t->key = who->key;
@@ -198,11 +184,9 @@ void engine_tool(struct service *s, struct conn *c, const struct endpoint *ep,
         conn_take_body(c, &t->body);
         buf_init(&t->out, TOOL_MAX);
     }
-    if (!t || !errands_add(s->readers, &t->errand)) {
+    if (!t || !question_ask(s->readers, &t->question, c)) {
         if (t)
-            tool_free(t);
+            forget(&t->question);
         reply_error(c, 503, "server_error", "busy", "The server is busy; try again later.");
-        return;
     }
-    conn_set_user(c, &t->guest);
 }

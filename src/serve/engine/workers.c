@@ -59,7 +59,6 @@ static bool start(struct service *s, const struct engine_config *c, struct err *
     if (!w)
         return err_set(e, ERR_MEMORY, "out of memory for an engine");
     s->workers[s->worker_count++] = w;
-    w->service = s;
     w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     (void)pthread_mutex_init(&w->lock, NULL);
     if (w->fd < 0)

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "assay/base/text.h"
+#include "serve/front/question.h"
 #include "serve/front/reply.h"
-#include "serve/front/route.h"
 #include "serve/handlers/handlers.h"
 #include "serve/service.h"
 
@@ -18,10 +18,8 @@ enum { RECEIPT_BYTES = 128 << 20, TRIES = 15, WAIT_US = 200000, NAME_MAX_BYTES =
 enum found { FOUND, NOT_FOUND, NOT_YOURS, NOT_YET, FAILED };
 
 struct job {
-    struct errand errand;
-    struct guest guest;
+    struct question question;
     struct service *service;
-    struct conn *conn; /* loop's thread; NULL: the client left */
     struct caller who;
     const char *folder;
     char name[NAME_MAX_BYTES]; /* what was asked for */
@@ -159,50 +157,35 @@ static void none(struct conn *c)
                 "There is no call of that name by this key.");
 }
 
-static void answer(struct job *j)
+static void answer(struct question *q)
 {
+    const struct job *j = (struct job *)(void *)q;
     switch (j->found) {
     case FOUND:
-        reply_large(j->conn, "application/json", buf_span(&j->text));
+        reply_large(q->conn, "application/json", buf_span(&j->text));
         break;
     case NOT_FOUND:
     case NOT_YOURS: /* not told apart: whether there is such a call is the caller's alone */
-        none(j->conn);
+        none(q->conn);
         break;
     case NOT_YET:
-        reply_error(j->conn, 409, "invalid_request_error", "receipt_not_ready",
+        reply_error(q->conn, 409, "invalid_request_error", "receipt_not_ready",
                     "The call is not over, or not signed yet; try again in a second.");
         break;
     case FAILED:
-        reply_error(j->conn, 410, "invalid_request_error", "receipt_unavailable",
+        reply_error(q->conn, 410, "invalid_request_error", "receipt_unavailable",
                     "The call's content cannot be opened: erased, or damaged.");
         break;
     }
 }
 
-static void free_job(struct job *j)
+static void forget(struct question *q)
 {
+    struct job *j = (struct job *)(void *)q;
     if (j->text.p)
         seal_wipe(j->text.p, j->text.cap);
     buf_free(&j->text);
     free(j);
-}
-
-static void told(struct errand *x, bool over)
-{
-    struct job *j = (struct job *)(void *)x;
-    if (j->conn && !over) {
-        conn_set_user(j->conn, NULL);
-        answer(j);
-    }
-    free_job(j);
-}
-
-static void on_gone(struct guest *g)
-{
-    struct job *j = (struct job *)(void *)((char *)g - offsetof(struct job, guest));
-    conn_set_user(j->conn, NULL);
-    j->conn = NULL;
 }
 
 void receipt_begin(struct service *s, struct conn *c, struct span what, const struct caller *who)
@@ -212,24 +195,19 @@ void receipt_begin(struct service *s, struct conn *c, struct span what, const st
         reply_error(c, 503, "server_error", "out_of_memory", "The server is out of memory.");
         return;
     }
-    j->errand.work = work;
-    j->errand.told = told;
-    j->guest.gone = on_gone;
+    j->question = (struct question){.errand.work = work, .answer = answer, .forget = forget};
     j->service = s;
-    j->conn = c;
     j->folder = s->folder;
     j->who = *who;
     j->who.key = NULL; /* of a configuration that may go */
     buf_init(&j->text, RECEIPT_BYTES);
     if (!handlers_name(j->name, sizeof j->name, what)) {
-        free_job(j);
+        forget(&j->question);
         none(c);
         return;
     }
-    if (!errands_add(s->receipts, &j->errand)) {
-        free_job(j);
+    if (!question_ask(s->receipts, &j->question, c)) {
+        forget(&j->question);
         reply_error(c, 503, "server_error", "busy", "Too many receipts are asked for at once.");
-        return;
     }
-    conn_set_user(c, &j->guest);
 }

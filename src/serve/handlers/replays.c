@@ -9,6 +9,7 @@
 
 #include "assay/base/text.h"
 #include "serve/engine/job.h"
+#include "serve/front/question.h"
 #include "serve/handlers/handlers.h"
 #include "serve/service.h"
 
@@ -23,10 +24,8 @@ struct replays {
 };
 
 struct job {
-    struct errand errand;
-    struct guest guest;
+    struct question question;
     struct service *service;
-    struct conn *conn; /* NULL: the client left */
     char name[NAME_BYTES];
     enum found found;
     struct replay replay;
@@ -136,56 +135,49 @@ static void put_result(struct buf *out, const struct job *j)
     jw_end_object(&w);
 }
 
-static void answer(struct job *j)
+static void answer(struct question *q)
 {
+    const struct job *j = (struct job *)(void *)q;
     struct buf body;
     switch (j->found) {
     case FOUND:
         buf_init(&body, 65536);
         put_result(&body, j);
-        reply_json(j->conn, buf_span(&body));
+        reply_json(q->conn, buf_span(&body));
         buf_free(&body);
         break;
     case NOT_FOUND:
-        reply_error(j->conn, 404, "invalid_request_error", "call_not_found",
+        reply_error(q->conn, 404, "invalid_request_error", "call_not_found",
                     "There is no call of that name.");
         break;
     case NOT_OVER:
-        reply_error(j->conn, 409, "invalid_request_error", "not_replayable",
+        reply_error(q->conn, 409, "invalid_request_error", "not_replayable",
                     "That entry is no call that is over.");
         break;
     case STOPPED:
-        reply_error(j->conn, 503, "server_error", "shutting_down", "The server is shutting down.");
+        reply_error(q->conn, 503, "server_error", "shutting_down", "The server is shutting down.");
         break;
     case FAILED:
-        reply_error(j->conn, 500, "server_error", err_name(j->err.code),
+        reply_error(q->conn, 500, "server_error", err_name(j->err.code),
                     "The call cannot be computed again: the log or the engine failed.");
         break;
     }
 }
 
-static void told(struct errand *x, bool over)
+static void done(struct question *q)
 {
-    struct job *j = (struct job *)(void *)x;
+    const struct job *j = (struct job *)(void *)q;
     struct service *s = j->service;
-    if (!over && j->found == FOUND) {
-        metrics_written(&s->metrics, j->replay.receipt.seq);
-        service_say(s, "replay", "\"entry\":%llu,\"outcome\":%llu",
-                    (unsigned long long)j->replay.receipt.seq,
-                    (unsigned long long)j->replay.outcome);
-    }
-    if (j->conn && !over) {
-        conn_set_user(j->conn, NULL);
-        answer(j);
-    }
-    free(j);
+    if (j->found != FOUND)
+        return;
+    metrics_written(&s->metrics, j->replay.receipt.seq);
+    service_say(s, "replay", "\"entry\":%llu,\"outcome\":%llu",
+                (unsigned long long)j->replay.receipt.seq, (unsigned long long)j->replay.outcome);
 }
 
-static void on_gone(struct guest *g)
+static void forget(struct question *q)
 {
-    struct job *j = (struct job *)(void *)((char *)g - offsetof(struct job, guest));
-    conn_set_user(j->conn, NULL);
-    j->conn = NULL;
+    free(q);
 }
 
 static bool may_ask(struct service *s)
@@ -214,19 +206,15 @@ void replay_begin(struct service *s, struct conn *c, struct span what)
     }
     struct job *j = calloc(1, sizeof *j);
     if (j) {
-        j->errand.work = work;
-        j->errand.told = told;
-        j->guest.gone = on_gone;
+        j->question = (struct question){
+            .errand.work = work, .done = done, .answer = answer, .forget = forget};
         j->service = s;
-        j->conn = c;
         memcpy(j->name, name, sizeof name);
     }
-    if (!j || !errands_add(s->replays->errands, &j->errand)) {
+    if (!j || !question_ask(s->replays->errands, &j->question, c)) {
         free(j);
         reply_error(c, 503, "server_error", "busy", "Too many replays are asked for at once.");
-        return;
     }
-    conn_set_user(c, &j->guest);
 }
 
 bool replays_start(struct service *s, struct err *e)
