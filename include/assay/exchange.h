@@ -169,7 +169,11 @@ uint64_t exchange_windows(const struct exchange *x);
 bool exchange_window(struct exchange *x, const struct log_content *content, size_t count,
                      uint64_t released, exchange_done *done, void *arg,
                      struct err *e) ASSAY_MUST_CHECK;
-/* Write the outcome with its content, borrowed until the function returns. Once a call. */
+/*
+ * Write the outcome with its content, borrowed until the function returns. Once a call; again, with
+ * less, when `done` was told that it, or a window before it, was not written (ERR_LIMIT: the disk is
+ * full, and what the intent reserved is left for it). It follows windows that are on their way.
+ */
 bool exchange_end(struct exchange *x, const struct exchange_outcome *outcome,
                   const struct log_content *content, size_t count, exchange_done *done, void *arg,
                   struct err *e) ASSAY_MUST_CHECK;

@@ -34,13 +34,26 @@ struct exchange_book {
     size_t pending, open;
 };
 
+/* An outcome that waits for windows on their way: one that is refused must not be told of. */
+struct owed {
+    struct ticket ticket;
+    struct buf body, names, content;
+    struct log_index index;
+    struct log_content piece[EXCHANGE_FIELDS];
+    size_t count;
+};
+
 struct exchange {
     struct exchange_book *book;
     enum exchange_durability durability;
     struct span subject; /* a copy */
     bool opened, ended, freed;
     uint64_t intent, windows;
-    size_t tickets; /* that will still name this exchange */
+    uint64_t kept; /* windows that are durable, up to the first that is not */
+    size_t on_way; /* windows */
+    struct owed *owed;
+    struct err failure; /* of the first record that was not written */
+    size_t tickets;     /* that will still name this exchange */
     struct log_receipt last;
     bool last_known, lost; /* lost: a window could not be queued or written */
     /* The intent's content beyond its first pieces, until `begun` is called. */

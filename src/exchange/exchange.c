@@ -16,10 +16,22 @@ enum { BODY_MAX = 16384, OUTCOME_ROOM = 65536 };
 
 /* ---- lifetime: an exchange stays while tickets name it, also while their callbacks run ---- */
 
+static void free_owed(struct owed *o)
+{
+    if (!o)
+        return;
+    buf_free(&o->body);
+    buf_free(&o->names);
+    buf_free(&o->content);
+    free(o);
+}
+
 static void release(struct exchange *x)
 {
-    if (x->freed && x->tickets == 0)
-        free(x);
+    if (!x->freed || x->tickets)
+        return;
+    free_owed(x->owed);
+    free(x);
 }
 
 static void settle_ticket(struct exchange *x)
@@ -64,15 +76,46 @@ static void keep(struct exchange *x, const struct log_receipt *r)
 {
     book_take(&x->last, r);
     x->last_known = true;
+    if (!r->ok && !x->lost)
+        x->failure = r->error;
     x->lost = x->lost || !r->ok;
 }
 
 /* ---- submitting ---- */
 
-static void settled(struct exchange *x, struct ticket *t)
+/* What stands behind a record that was not written is not told durable, whatever became of it. */
+static void tell_settled(struct exchange *x, const struct ticket *t)
+{
+    struct log_receipt r = t->receipt;
+    if (r.ok && x->lost) {
+        r.ok = false;
+        r.error = x->failure;
+        x->last = r;
+    }
+    tell(x, t->done, t->arg, &r);
+}
+
+static void outcome_settled(struct exchange *x, struct ticket *t)
 {
     keep(x, &t->receipt);
-    tell(x, t->done, t->arg, &t->receipt);
+    if (!t->receipt.ok && !x->freed) { /* another, smaller one may be tried */
+        x->ended = false;
+        x->book->open++;
+    }
+    tell_settled(x, t);
+    settle_ticket(x);
+}
+
+static void send_owed(struct exchange *x);
+
+static void window_settled(struct exchange *x, struct ticket *t)
+{
+    keep(x, &t->receipt);
+    x->on_way--;
+    x->kept += !x->lost;
+    tell_settled(x, t);
+    if (x->owed && x->on_way == 0)
+        send_owed(x);
     settle_ticket(x);
 }
 
@@ -118,6 +161,7 @@ static bool submit_window(struct exchange *x, const struct log_content *content,
     ok = ok && submit(x, RECORD_CALL_WINDOW, &body, &none, content, count, t, e);
     buf_free(&body);
     x->windows += ok;
+    x->on_way += ok;
     return ok;
 }
 
@@ -155,7 +199,7 @@ static bool take(struct log_content *rest, const struct log_content *content, si
 static bool spill(struct exchange *x, struct log_content *rest, size_t *rest_count,
                   struct log_content *piece, size_t *count, uint64_t released, struct err *e)
 {
-    const struct ticket nobody = {.settled = settled};
+    const struct ticket nobody = {.settled = window_settled};
     for (*count = cut(piece, rest, rest_count); *rest_count; *count = cut(piece, rest, rest_count))
         if (!submit_window(x, piece, *count, released, &nobody, e))
             return false;
@@ -180,7 +224,7 @@ static void begun(struct exchange *x, struct ticket *t)
     x->opened = true;
     x->intent = r.seq;
     if (x->rest_count) {
-        struct ticket last = {.settled = settled, .done = x->begun, .arg = x->begun_arg};
+        struct ticket last = {.settled = window_settled, .done = x->begun, .arg = x->begun_arg};
         err_clear(&r.error);
         if (spill(x, x->rest, &x->rest_count, piece, &count, 0, &r.error) &&
             submit_window(x, piece, count, 0, &last, &r.error)) {
@@ -255,7 +299,7 @@ bool exchange_window(struct exchange *x, const struct log_content *content, size
                      uint64_t released, exchange_done *done, void *arg, struct err *e)
 {
     struct log_content piece[EXCHANGE_FIELDS], rest[EXCHANGE_FIELDS];
-    struct ticket t = {.settled = settled, .done = done, .arg = arg};
+    struct ticket t = {.settled = window_settled, .done = done, .arg = arg};
     size_t left = count;
     if (log_pressed(x->book->log))
         return err_set(e, ERR_LIMIT, "the log's queue is full: write the window later");
@@ -265,16 +309,89 @@ bool exchange_window(struct exchange *x, const struct log_content *content, size
     return ok;
 }
 
+static bool submit_outcome(struct exchange *x, const struct buf *body,
+                           const struct log_index *index, const struct log_content *piece,
+                           size_t count, const struct ticket *t, struct err *e)
+{
+    return submit(x, RECORD_CALL_OUTCOME, body, index, piece, count, t, e);
+}
+
+static void send_owed(struct exchange *x)
+{
+    struct owed *o = x->owed;
+    struct log_receipt r = {.ok = false, .error = x->failure};
+    x->owed = NULL;
+    if (x->lost ||
+        !submit_outcome(x, &o->body, &o->index, o->piece, o->count, &o->ticket, &r.error)) {
+        if (!x->freed) {
+            x->ended = false;
+            x->book->open++;
+        }
+        keep(x, &r);
+        tell(x, o->ticket.done, o->ticket.arg, &r);
+    }
+    free_owed(o);
+}
+
+static struct span copied(struct buf *to, struct span s)
+{
+    size_t at = to->n;
+    buf_put_span(to, s);
+    return span_sub(buf_span(to), at, s.n);
+}
+
+/* All of it is the caller's, who may not keep it. Room is made first, so that spans stay. */
+static bool keep_owed(struct exchange *x, const struct buf *body, const struct log_index *index,
+                      const struct log_content *piece, size_t count, const struct ticket *t,
+                      struct err *e)
+{
+    struct owed *o = calloc(1, sizeof *o);
+    size_t bytes = 0, names = index->model.n + index->outcome.n + index->response.n;
+    if (!o)
+        return err_set(e, ERR_MEMORY, "out of memory for an outcome");
+    for (size_t i = 0; i < count; i++) {
+        bytes += piece[i].data.n;
+        names += piece[i].field.n;
+    }
+    buf_init(&o->body, body->n + 1);
+    buf_init(&o->names, names + 1);
+    buf_init(&o->content, bytes + 1);
+    o->ticket = *t;
+    o->count = count;
+    o->index = *index;
+    if (!buf_room(&o->names, names + 1) || !buf_room(&o->content, bytes + 1)) {
+        free_owed(o);
+        return err_set(e, ERR_MEMORY, "out of memory for an outcome");
+    }
+    buf_put_span(&o->body, buf_span(body));
+    o->index.model = copied(&o->names, index->model);
+    o->index.outcome = copied(&o->names, index->outcome);
+    o->index.response = copied(&o->names, index->response);
+    for (size_t i = 0; i < count; i++)
+        o->piece[i] = (struct log_content){copied(&o->names, piece[i].field),
+                                           copied(&o->content, piece[i].data)};
+    if (!buf_ok(&o->body) || !buf_ok(&o->names) || !buf_ok(&o->content)) {
+        free_owed(o);
+        return err_set(e, ERR_MEMORY, "out of memory for an outcome");
+    }
+    x->owed = o;
+    return true;
+}
+
 bool exchange_end(struct exchange *x, const struct exchange_outcome *outcome,
                   const struct log_content *content, size_t count, exchange_done *done, void *arg,
                   struct err *e)
 {
     struct log_content piece[EXCHANGE_FIELDS], rest[EXCHANGE_FIELDS];
-    struct ticket t = {.settled = settled, .done = done, .arg = arg};
+    struct ticket t = {.settled = outcome_settled, .done = done, .arg = arg};
     struct buf body;
     size_t left = count;
     if (!exchange_is_open(x))
         return err_set(e, ERR_USAGE, "the call is not open");
+    if (x->lost && x->on_way == 0) { /* which was told: it ends with what there is of it */
+        x->lost = false;
+        x->windows = x->kept;
+    }
     if (!take(rest, content, count, e) ||
         !spill(x, rest, &left, piece, &count, outcome->released, e))
         return false;
@@ -286,7 +403,10 @@ bool exchange_end(struct exchange *x, const struct exchange_outcome *outcome,
                               .response = outcome->response_id,
                               .has_intent = true,
                               .intent = x->intent};
-    ok = ok && submit(x, RECORD_CALL_OUTCOME, &body, &index, piece, count, &t, e);
+    if (x->on_way == 0) /* mostly; else it follows when they are durable */
+        ok = ok && submit_outcome(x, &body, &index, piece, count, &t, e);
+    else
+        ok = ok && keep_owed(x, &body, &index, piece, count, &t, e);
     buf_free(&body);
     if (ok) {
         x->ended = true;
@@ -297,9 +417,9 @@ bool exchange_end(struct exchange *x, const struct exchange_outcome *outcome,
 
 bool exchange_wait(struct exchange *x, struct log_receipt *out, struct err *e)
 {
-    exchange_book_push(x->book);
     while (x->tickets) {
         struct pollfd p = {.fd = x->book->fd, .events = POLLIN};
+        exchange_book_push(x->book);
         if (poll(&p, 1, -1) > 0)
             exchange_book_run(x->book);
     }

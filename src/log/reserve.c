@@ -174,7 +174,7 @@ static uint64_t wanted(const struct item *i)
 static bool full(struct err *e)
 {
     return err_set(
-        e, ERR_IO,
+        e, ERR_LIMIT,
         "the disk is full: free space and try again; calls that were accepted can still end");
 }
 

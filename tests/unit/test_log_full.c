@@ -6,15 +6,14 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "log/store.h"
+#include "support/full_disk.h"
 #include "support/logs.h"
 
 enum { NOT_HERE = 77, CALLS = 12, ANSWER = 16384 };
@@ -35,21 +34,6 @@ static int teardown(void **state)
 }
 
 /* ---- a small file system of its own, in a child ---- */
-
-static bool small_disk(const char *size)
-{
-    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("none", place.path, "tmpfs", 0, size) == 0;
-}
-
-static void fill_disk(void)
-{
-    static const char block[4096] = "x";
-    int fd = open(folder_path(&place, "filler"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    while (fd >= 0 && write(fd, block, sizeof block) > 0)
-        continue;
-    close(fd);
-}
 
 /* A step of the child that must hold; its line says which did not. */
 #define CHECK(what)                                                                                \
@@ -100,10 +84,10 @@ static bool others(struct log *l, struct err *e)
 /* The disk, and what blocks the log has beyond its promises. */
 static bool use_up(struct log *l, uint64_t *taken, struct err *e)
 {
-    fill_disk();
+    full_disk_fill(&place);
     for (*taken = 0; others(l, e); ++*taken)
         continue;
-    bool said = e->code == ERR_IO && strstr(e->text, "disk is full");
+    bool said = e->code == ERR_LIMIT && strstr(e->text, "disk is full");
     err_clear(e);
     return said;
 }
@@ -129,7 +113,7 @@ static int run(int (*child)(void), const char *size)
     int status = -1;
     pid_t pid = fork();
     if (pid == 0)
-        _exit(small_disk(size) ? child() : NOT_HERE);
+        _exit(full_disk_small(&place, size) ? child() : NOT_HERE);
     waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -156,7 +140,7 @@ static int calls_on_a_full_disk(void)
     for (int i = 0; i < CALLS; i++)
         CHECK(intent(l, ANSWER, &r[i], &e));
     CHECK(use_up(l, &taken, &e));
-    CHECK(!intent(l, ANSWER, &late, &e) && e.code == ERR_IO && strstr(e.text, "disk is full"));
+    CHECK(!intent(l, ANSWER, &late, &e) && e.code == ERR_LIMIT && strstr(e.text, "disk is full"));
     err_clear(&e);
     for (int i = 0; i < CALLS; i++)
         CHECK(outcome(l, r[i].seq, ANSWER, &e)); /* one a commit: the dearest way */
@@ -188,7 +172,7 @@ static int more_than_promised(void)
     CHECK(log_open(&l, place.path, NULL, &e));
     CHECK(intent(l, 1000, &r, &e));
     CHECK(use_up(l, &taken, &e));
-    CHECK(!outcome(l, r.seq, 3 * ANSWER, &e) && e.code == ERR_IO);
+    CHECK(!outcome(l, r.seq, 3 * ANSWER, &e) && e.code == ERR_LIMIT);
     err_clear(&e);
     CHECK(outcome(l, r.seq, 1000, &e)); /* said again within what was promised */
     log_close(l);
@@ -209,14 +193,14 @@ static int no_space_for_a_promise(void)
     uint64_t entries = 0, after = 0;
     CHECK(log_init(place.path, span_str("full.example/log"), NULL, &e));
     CHECK(log_open(&l, place.path, NULL, &e));
-    CHECK(!intent(l, 32 << 20, &r, &e) && e.code == ERR_IO); /* the disk is smaller */
+    CHECK(!intent(l, 32 << 20, &r, &e) && e.code == ERR_LIMIT); /* the disk is smaller */
     err_clear(&e);
     CHECK(intent(l, 1000, &r, &e));
-    fill_disk();
+    full_disk_fill(&place);
     CHECK(outcome(l, r.seq, 1000, &e));
     log_close(l); /* no space for its last leaf */
     CHECK(whole(&entries, &e));
-    fill_disk(); /* what closing may have given back */
+    full_disk_fill(&place); /* what closing may have given back */
     CHECK(!log_open(&l, place.path, NULL, &e) && e.code == ERR_IO && strstr(e.text, "space"));
     err_clear(&e);
     CHECK(unlink(folder_path(&place, "filler")) == 0);
@@ -243,7 +227,7 @@ static int a_wal_that_cannot_be_copied_back(void)
     CHECK(log_open(&l, place.path, NULL, &e));
     for (int i = 0; i < 200; i++)
         CHECK(intent(l, 4 * ANSWER, &r[i], &e));
-    fill_disk();
+    full_disk_fill(&place);
     for (int i = 0; i < 200; i++)
         CHECK(outcome(l, r[i].seq, 4 * ANSWER, &e));
     CHECK(l->store.wal_end > LOG_SLICE_PAGES && l->store.copy_at_us > 0);
@@ -271,7 +255,7 @@ static int a_small_disk(void)
     while (others(l, &e))
         if (stat(folder_path(&place, "log.db-wal"), &wal) == 0 && (uint64_t)wal.st_size > longest)
             longest = (uint64_t)wal.st_size;
-    CHECK(e.code == ERR_IO && longest > 1 << 20 && longest < 6 << 20);
+    CHECK(e.code == ERR_LIMIT && longest > 1 << 20 && longest < 6 << 20);
     err_clear(&e);
     log_close(l);
     return 0;
@@ -313,7 +297,7 @@ static int long_after(void)
     uint64_t end = l->store.wal_end;
     int64_t heads = kept_heads(l);
     for (int i = 0; i < 1000; i++)
-        CHECK(!others(l, &e) && e.code == ERR_IO);
+        CHECK(!others(l, &e) && e.code == ERR_LIMIT);
     err_clear(&e);
     CHECK(l->store.wal_end == end);
     for (int i = 0; i < CALLS; i++)
@@ -346,7 +330,7 @@ static int orders_on_a_full_disk(void)
     CHECK(use_up(l, &taken, &e));
     uint64_t end = l->store.wal_end, room = l->store.reserve.room;
     CHECK(!log_erase_subject(l, span_str("alice"), &order, &erased, NULL, &e));
-    CHECK(e.code == ERR_IO && strstr(e.text, "disk is full"));
+    CHECK(e.code == ERR_LIMIT && strstr(e.text, "disk is full"));
     err_clear(&e);
     CHECK(l->store.wal_end == end && l->store.reserve.room == room);
     CHECK(outcome(l, r.seq, 4 * ANSWER, &e));
@@ -379,7 +363,7 @@ static int a_promise_outlives_an_erasure(void)
     CHECK(outcome(l, r.seq, ANSWER, &e));
     CHECK(intent(l, 4 * ANSWER, &r, &e));
     CHECK(log_erase_subject(l, span_str("alice"), &order, &erased, NULL, &e) && !erased.pending);
-    fill_disk();
+    full_disk_fill(&place);
     CHECK(outcome(l, r.seq, 4 * ANSWER, &e));
     log_close(l);
     return 0;

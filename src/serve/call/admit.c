@@ -37,6 +37,9 @@ static void refuse_wrong(struct call *c, const char *code, const struct err *why
 static void no_log(struct call *c, const struct err *e)
 {
     service_say_error(c->service, "log_refused", err_name(e->code), e);
+    /* What is no limit lasts: the log takes nothing more, which /health tells. */
+    if (e->code != ERR_LIMIT && e->code != ERR_MEMORY)
+        c->service->log_stopped = true;
     c->service->metrics.refused[REASON_LOG]++;
     refuse(c, REFUSED_LIMITED, 503, e->code == ERR_LIMIT ? "log_queue_full" : "log_unavailable",
            "The audit log cannot be written, so nothing is answered.");

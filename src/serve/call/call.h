@@ -43,6 +43,9 @@ extern const struct backend upstream_backend, engine_backend;
 
 /* ---- a call ---- */
 
+/* Why a call ended whose answer the log could not take. */
+#define CALL_LOG_FULL "log_full"
+
 enum call_state {
     CALL_PREPARING, /* in a thread; its memory stays until call_prepared */
     CALL_INTENT,    /* the intent is on its way to the disk */

@@ -56,11 +56,39 @@ static void entry_is(struct gate *g, const struct log_receipt *r)
     g->leaf = r->leaf_hash;
 }
 
+static void advance(struct gate *g);
+
+/* A disk that is full takes what the intent reserved for, which is an outcome without content: the call
+ * ends where it is durable. Whatever else the log does not take, it takes no more. */
+static void not_taken(struct gate *g, const struct err *why)
+{
+    struct call *c = g->call;
+    if (why->code != ERR_LIMIT || g->lost || !exchange_is_open(g->exchange)) {
+        call_log_failed(c, why);
+        return;
+    }
+    g->lost = true;
+    g->busy = false;
+    buf_clear(&g->pending);
+    buf_clear(&g->flight);
+    buf_clear(&g->held);
+    buf_clear(&g->given);
+    if (!g->ending) {
+        call_give_up(c, EXCHANGE_ERROR, CALL_LOG_FULL);
+        return;
+    }
+    c->result = g->outcome.result = EXCHANGE_ERROR;
+    c->error = CALL_LOG_FULL;
+    g->outcome.error = span_str(CALL_LOG_FULL);
+    g->whole = false;
+    advance(g);
+}
+
 static void intent_done(void *arg, const struct log_receipt *r)
 {
     struct gate *g = arg;
     if (!r->ok) {
-        call_log_failed(g->call, &r->error);
+        not_taken(g, &r->error);
         return;
     }
     entry_is(g, r);
@@ -80,7 +108,7 @@ static void attempt_done(void *arg, const struct log_receipt *r)
     if (r->ok)
         call_attempt_durable(g->call);
     else
-        call_log_failed(g->call, &r->error);
+        not_taken(g, &r->error);
 }
 
 void gate_attempt(struct gate *g, const struct log_content *content, size_t count)
@@ -186,13 +214,11 @@ static bool fill(struct gate *g, struct log_content content[FIELDS], size_t *n, 
     return buf_ok(&c->upstream_head) || err_set(e, ERR_MEMORY, "out of memory for an answer");
 }
 
-static void advance(struct gate *g);
-
 static void window_done(void *arg, const struct log_receipt *r)
 {
     struct gate *g = arg;
     if (!r->ok) {
-        call_log_failed(g->call, &r->error);
+        not_taken(g, &r->error);
         return;
     }
     g->busy = false;
@@ -227,7 +253,7 @@ static void outcome_done(void *arg, const struct log_receipt *r)
     struct gate *g = arg;
     bool stream_end = g->durability == EXCHANGE_END && g->stream;
     if (!r->ok) {
-        call_log_failed(g->call, &r->error);
+        not_taken(g, &r->error);
         return;
     }
     if (!g->head_left)
@@ -245,10 +271,11 @@ static void write_outcome(struct gate *g)
     g->outcome.relayed =
         g->call->own_reply.n == 0 && !g->apart && g->call->backend->route == EXCHANGE_UPSTREAM;
     g->outcome.released = g->whole ? g->seen : gate_released(g);
-    size_t n, more;
+    size_t n = 0, more = 0;
     g->busy = true;
-    bool ok = fill(g, content, &n, &e);
-    more = g->call->backend->sealed(g->call, content + n);
+    bool ok = g->lost || fill(g, content, &n, &e);
+    if (!g->lost)
+        more = g->call->backend->sealed(g->call, content + n);
     for (size_t i = n; i < n + more; i++)
         g->call->sealed += content[i].data.n;
     if (!ok || !exchange_end(g->exchange, &g->outcome, content, n + more, outcome_done, g, &e))
@@ -297,6 +324,8 @@ static void pass(struct gate *g, struct span octets)
 
 bool gate_add(struct gate *g, struct span octets)
 {
+    if (g->lost)
+        return true;
     g->seen += octets.n;
     buf_put_span(&g->pending, octets);
     if (!buf_ok(&g->pending))
@@ -310,6 +339,8 @@ bool gate_add(struct gate *g, struct span octets)
 
 bool gate_add_apart(struct gate *g, struct span octets)
 {
+    if (g->lost)
+        return true;
     buf_put_span(&g->given, octets);
     return buf_ok(&g->given);
 }

@@ -24,6 +24,7 @@ struct gate {
     bool waits;         /* a window waits for the log's queue */
     bool ending;        /* the outcome waits for the window, or is on its way */
     bool whole;         /* the answer came to its end: all of it may leave */
+    bool lost;          /* the log did not take a part of it: nothing more leaves */
     struct buf head;    /* status line and fields, without what is ours */
     struct buf pending; /* octets of the answer that are not in the log yet */
     struct buf flight;  /* octets of the window that is on its way */

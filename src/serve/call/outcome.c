@@ -4,6 +4,9 @@
  * written; where it cannot, nothing more leaves.
  */
 #include "serve/call/call.h"
+
+#include <string.h>
+
 #include "serve/service.h"
 
 /* What the client gets of a call that ended without an answer. */
@@ -12,10 +15,16 @@ static void prepare_own(struct call *c)
     static const struct {
         unsigned status;
         const char *code, *message;
-    } texts[] = {{502, "upstream_failed", "The model's server did not answer as it should."},
-                 {503, "shutting_down", "The server is shutting down; try again elsewhere."},
-                 {504, "upstream_timeout", "The model's server did not answer in time."}};
-    size_t i = c->result == EXCHANGE_TIMEOUT ? 2 : c->result == EXCHANGE_SHUTDOWN ? 1 : 0;
+    } texts[] = {
+        {502, "upstream_failed", "The model's server did not answer as it should."},
+        {503, "shutting_down", "The server is shutting down; try again elsewhere."},
+        {504, "upstream_timeout", "The model's server did not answer in time."},
+        {503, CALL_LOG_FULL, "The audit log has no room for the answer; try again later."}};
+    bool full = c->error && strcmp(c->error, CALL_LOG_FULL) == 0;
+    size_t i = c->result == EXCHANGE_TIMEOUT    ? 2
+               : c->result == EXCHANGE_SHUTDOWN ? 1
+               : full                           ? 3
+                                                : 0;
     c->status = texts[i].status;
     reply_error_body(&c->own_reply, c->conn, c->status, "server_error", texts[i].code,
                      texts[i].message);
@@ -123,8 +132,8 @@ void call_log_failed(struct call *c, const struct err *why)
     bool begun = c->gate.head_left;
     if (c->dead)
         return;
-    if (why->code != ERR_LIMIT)
-        s->log_stopped = true;
+    bool stopped = why->code != ERR_LIMIT; /* else it goes on: there is no room now */
+    s->log_stopped = s->log_stopped || stopped;
     s->metrics.refused[REASON_LOG]++;
     service_say_error(s, "log_failed", err_name(why->code), why);
     c->conn = NULL;
@@ -134,6 +143,6 @@ void call_log_failed(struct call *c, const struct err *why)
     if (conn && begun)
         conn_abort(conn);
     else if (conn)
-        reply_error(conn, 503, "server_error", "log_unavailable",
+        reply_error(conn, 503, "server_error", stopped ? "log_unavailable" : CALL_LOG_FULL,
                     "The audit log cannot be written, so nothing is answered.");
 }
