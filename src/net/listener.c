@@ -27,23 +27,6 @@ static void pause_accepting(struct listener *s, bool pause)
         evconnlistener_enable(s->listener);
 }
 
-static void sweep(void *arg)
-{
-    struct listener *s = arg;
-    uint64_t now = loop_now_ms(s->loop);
-    for (struct conn *next, *c = s->first; c; c = next) {
-        next = c->next;
-        conn_sweep(c, now);
-    }
-    pause_accepting(s, s->count >= s->limits.connections);
-}
-
-static void bury(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    conn_bury(arg);
-}
-
 /* The list is newest first. */
 static struct conn *oldest_idle(const struct listener *s)
 {
@@ -52,6 +35,29 @@ static struct conn *oldest_idle(const struct listener *s)
         if (conn_idle(c))
             found = c;
     return found;
+}
+
+/* A full house still opens while somebody idle can be given up. */
+static void look_for_room(struct listener *s)
+{
+    pause_accepting(s, s->count >= s->limits.connections && !oldest_idle(s));
+}
+
+static void sweep(void *arg)
+{
+    struct listener *s = arg;
+    uint64_t now = loop_now_ms(s->loop);
+    for (struct conn *next, *c = s->first; c; c = next) {
+        next = c->next;
+        conn_sweep(c, now);
+    }
+    look_for_room(s);
+}
+
+static void bury(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    conn_bury(arg);
 }
 
 static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *a, int n,
@@ -169,7 +175,7 @@ bool listener_reload(struct listener *s, const struct listener_tls *tls,
     s->limits = *limits;
     for (struct conn *c = s->first; c; c = c->next)
         conn_limit(c);
-    pause_accepting(s, s->count >= s->limits.connections);
+    look_for_room(s);
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* A disk that is full when an answer comes: nothing of it leaves, and the server goes on. */
+/* Where the disk or the descriptors run out: nothing leaves that the log has not, and it goes on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/canned_server.h"
 #include "support/full_disk.h"
 #include "support/serving.h"
+#include "support/stub_upstream.h"
 
 enum { NOT_HERE = 77, BIG = 5 << 20, LATER_MS = 1200, PATIENCE = 10000 };
 
@@ -111,23 +114,76 @@ static int beside_a_full_disk(void)
     return 0;
 }
 
+static int run(int (*child)(void))
+{
+    int status = 1;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(child());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 static void answer_without_room_in_the_log_does_not_leave(void **state)
 {
     (void)state;
-    int status = 1;
-    pid_t child = fork();
-    if (child == 0)
-        _exit(beside_a_full_disk());
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_HERE)
-        skip();
+    int status = run(beside_a_full_disk);
+    if (status == NOT_HERE)
+        skip(); /* mounting is not allowed here */
     assert_int_equal(status, 0);
+}
+
+static void wait_for(const struct serving *s, const char *event)
+{
+    static char said[65536];
+    size_t n = 0;
+    while (n < sizeof said - 1 && read(s->lines, said + n, 1) == 1) {
+        said[++n] = '\0';
+        if (said[n - 1] == '\n' && strstr(said, event))
+            return;
+    }
+    fail_msg("no %s in %s", event, said);
+}
+
+/* The server is left few descriptors, and looks at how many there are when it reads its configuration. */
+static void who_merely_connects_leaves_descriptors_for_the_log(void **state)
+{
+    (void)state;
+    enum { FEW = 256, MANY = 600 };
+    static int fd[MANY];
+    const struct rlimit few = {FEW, FEW};
+    struct folder own;
+    struct serving s;
+    struct buf answer;
+    assert_true(folder_make(&own));
+    logs_make(&own);
+    struct stub_upstream *stub = stub_start();
+    serving_start(&s, &own, NULL, stub_port(stub));
+    assert_int_equal(prlimit(s.pid, RLIMIT_NOFILE, &few, NULL), 0);
+    kill(s.pid, SIGHUP);
+    wait_for(&s, "\"reloaded\"");
+    for (int i = 0; i < MANY; i++)
+        fd[i] = client_connect(s.port);
+    for (int i = 0; i < 3; i++) { /* the head file is written once a second */
+        client_post(s.port, "/v1/chat/completions", "", "{\"model\":\"ok\",\"messages\":[]}",
+                    &answer);
+        assert_int_equal(answer_status(&answer), 200);
+        buf_free(&answer);
+        usleep(500000);
+    }
+    for (int i = 0; i < MANY; i++)
+        if (fd[i] >= 0)
+            close(fd[i]);
+    assert_true(serving_stop(&s));
+    stub_stop(stub);
+    folder_remove(&own);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answer_without_room_in_the_log_does_not_leave),
+        cmocka_unit_test(who_merely_connects_leaves_descriptors_for_the_log),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
