@@ -39,6 +39,8 @@ bool log_open(struct log **out, const char *folder, const struct log_paths *p,
 /* Wait for what is queued, append a stop leaf when owner, close. NULL is harmless. */
 void log_close(struct log *l);
 bool log_is_owner(const struct log *l);
+/* Calls that a crash had left open, and that got their outcome when the log was opened by its owner. */
+uint64_t log_crashed(const struct log *l);
 
 /* Content to seal with a record. Borrowed until log_submit returns. */
 struct log_content {

@@ -246,11 +246,10 @@ static bool check_not_sealed(struct log *l, struct err *e)
 
 static bool own(struct log *l, struct err *e)
 {
-    uint64_t crashed = 0;
     l->owner = true;
     return log_load_keys(l, e) && store_open(l, e) && check_not_sealed(l, e) &&
-           rotate_recover(l, e) && subjects_open(l, e) && recover(l, &crashed, e) &&
-           append_start(l, crashed, e) && erase_recover(l, e) && head_write(l, e) &&
+           rotate_recover(l, e) && subjects_open(l, e) && recover(l, &l->crashed, e) &&
+           append_start(l, l->crashed, e) && erase_recover(l, e) && head_write(l, e) &&
            start_threads(l, e);
 }
 
@@ -336,6 +335,11 @@ void log_close(struct log *l)
     if (l->committing)
         finish(l);
     log_release(l);
+}
+
+uint64_t log_crashed(const struct log *l)
+{
+    return l->crashed;
 }
 
 bool log_is_owner(const struct log *l)

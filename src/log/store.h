@@ -355,6 +355,7 @@ struct log {
     char *folder;
     char *path[PATHS];
     bool owner;
+    uint64_t crashed;      /* calls that a crash had left open when it was opened */
     struct client *client; /* when somebody else owns it */
     int lock, event;
     struct log_clock clock;

@@ -167,6 +167,8 @@ bool serve_run(const struct serve_options *o, struct err *e)
         service_look_at_disk(s);
         service_say(s, "listening", "\"port\":%u,\"admin_port\":%u", listener_port(s->server),
                     s->admin ? listener_port(s->admin) : 0);
+        if (log_crashed(s->log))
+            service_say(s, "recovered", "\"calls\":%llu", (unsigned long long)log_crashed(s->log));
         ok = loop_run(s->loop, e);
         service_say(s, "stopped", "\"calls\":%zu", s->call_count);
     }

@@ -133,18 +133,6 @@ static void answer_without_room_in_the_log_does_not_leave(void **state)
     assert_int_equal(status, 0);
 }
 
-static void wait_for(const struct serving *s, const char *event)
-{
-    static char said[65536];
-    size_t n = 0;
-    while (n < sizeof said - 1 && read(s->lines, said + n, 1) == 1) {
-        said[++n] = '\0';
-        if (said[n - 1] == '\n' && strstr(said, event))
-            return;
-    }
-    fail_msg("no %s in %s", event, said);
-}
-
 /* The server is left few descriptors, and looks at how many there are when it reads its configuration. */
 static void who_merely_connects_leaves_descriptors_for_the_log(void **state)
 {
@@ -161,7 +149,7 @@ static void who_merely_connects_leaves_descriptors_for_the_log(void **state)
     serving_start(&s, &own, NULL, stub_port(stub));
     assert_int_equal(prlimit(s.pid, RLIMIT_NOFILE, &few, NULL), 0);
     kill(s.pid, SIGHUP);
-    wait_for(&s, "\"reloaded\"");
+    serving_says(&s, "\"reloaded\"");
     for (int i = 0; i < MANY; i++)
         fd[i] = client_connect(s.port);
     for (int i = 0; i < 3; i++) { /* the head file is written once a second */

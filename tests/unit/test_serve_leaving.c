@@ -117,6 +117,22 @@ static void server_that_is_told_twice_waits_for_no_slow_client(void **state)
     close(fd);
 }
 
+static void server_that_was_killed_says_which_calls_it_left_open(void **state)
+{
+    (void)state;
+    struct buf answer;
+    start("");
+    buf_init(&answer, 1 << 20);
+    int fd = client_begin_chat(server.port, "slow-100-20", true);
+    client_read(fd, &answer, "rd1 ", 10000);
+    serving_kill(&server);
+    close(fd);
+    start("");
+    serving_says(&server, "\"event\":\"recovered\",\"calls\":1");
+    assert_true(serving_stop(&server));
+    buf_free(&answer);
+}
+
 /* ---- TLS ---- */
 
 static void write_file(const char *name, const char *text)
@@ -175,6 +191,7 @@ int main(void)
         cmocka_unit_test(slow_client_that_takes_its_answer_is_not_cut),
         cmocka_unit_test(server_that_ends_lets_answers_go_out),
         cmocka_unit_test(server_that_is_told_twice_waits_for_no_slow_client),
+        cmocka_unit_test(server_that_was_killed_says_which_calls_it_left_open),
         cmocka_unit_test(over_tls_the_last_answer_leaves_before_the_server_ends),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

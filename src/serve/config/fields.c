@@ -61,7 +61,7 @@ static const struct config_field model_fields[] = {
     {.name = NULL}};
 
 static const struct config_field key_fields[] = {
-    {.name = "name", .type = CONFIG_TEXT, AT(key_config, name), .required = true, .min = 1, .max = 256, .line = CONFIG_LINE(struct key_config, line)},
+    {.name = "name", .type = CONFIG_TEXT, AT(key_config, name), .required = true, .min = 1, .max = KEY_NAME_MAX, .line = CONFIG_LINE(struct key_config, line)},
     {.name = "sha256", .type = CONFIG_TEXT, AT(key_config, sha256), .min = 64, .max = 64},
     {.name = "certificate_sha256", .type = CONFIG_TEXT, AT(key_config, certificate), .min = 64, .max = 64},
     {.name = "models", .type = CONFIG_TEXTS, AT(key_config, models), .max = MAX_ITEMS},

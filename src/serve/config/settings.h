@@ -31,7 +31,7 @@ struct upstream_config {
     size_t line;
 };
 
-enum { ENGINES_MAX = 16, UPSTREAMS_MAX = 256 };
+enum { ENGINES_MAX = 16, UPSTREAMS_MAX = 256, KEY_NAME_MAX = 256 };
 
 /* Applied to an engine's weights when it is loaded. */
 struct adapter_config {

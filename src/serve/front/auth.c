@@ -89,6 +89,8 @@ bool serve_make_key(struct span name, struct buf *key, struct buf *entry, struct
     struct digest secret, hash;
     char hex[DIGEST_HEX + 1];
     struct json_writer w;
+    if (name.n == 0 || name.n > KEY_NAME_MAX)
+        return err_set(e, ERR_USAGE, "a key has a name of 1 to %d bytes", KEY_NAME_MAX);
     if (!seal_random(secret.b, DIGEST_SIZE, e))
         return false;
     buf_printf(key, "assay-%s", digest_hex(hex, &secret));
