@@ -77,12 +77,14 @@ static void witnesses(struct out *o, const struct judged *j)
 
 static void entry(struct out *o, const struct judged *j)
 {
-    char gist[SHOW_SIZE], when[SHOW_TIME];
+    char gist[SHOW_SIZE], when[SHOW_TIME], hex[DIGEST_HEX + 1];
     const struct record *r = &j->v.record;
+    struct digest hash = record_hash(r->leaf);
     show_gist(gist, r);
     out_field(o, "entry", "%" PRIu64 ", %s%s%s", j->v.index, record_kind_name(r->head.kind),
               gist[0] ? ": " : "", gist);
     out_field(o, "recorded", "%s by the clock of its machine", show_time(when, r->head.wall_us));
+    out_field(o, "leaf hash", "%s", digest_hex(hex, &hash));
 }
 
 static void fields(struct out *o, const struct judged *j)
@@ -213,7 +215,9 @@ void proof_json(struct out *o, const struct judged *j)
     jo_u64(&w, "cosignatures", j->v.cosignatures);
     jo_u64(&w, "witnesses_required", j->required);
     if (has_entry(j)) {
+        struct digest hash = record_hash(j->v.record.leaf);
         jo_u64(&w, "entry", j->v.index);
+        jo_digest(&w, "leaf_hash", &hash, true);
         jw_key(&w, "leaf");
         jw_raw(&w, j->v.record.leaf);
     }
