@@ -52,27 +52,27 @@ static void one_message(struct span message)
     struct buf answer;
     struct err e = ERR_INIT;
     bool closed = false;
-    int fd = socket_connect(place.path, &e);
-    demand(fd >= 0);
+    struct socket_end end;
+    demand(socket_connect(&end, place.path, SOCKET_WAIT_S, &e));
     buf_init(&answer, SOCKET_FRAME_MAX);
-    demand(socket_send(fd, message, &e) && socket_receive(fd, &answer, &closed, &e));
+    demand(socket_send(end.fd, message, &e) && socket_receive(end.fd, &answer, &closed, &e));
     demand(answer.n >= 1 && answer.p[0] < ERR_CODES);
     buf_free(&answer);
-    close(fd);
+    socket_close(&end);
 }
 
 /* What stands on the wire may be no message: read until the owner hangs up. */
 static void raw_bytes(struct span bytes)
 {
     uint8_t room[4096];
-    int fd = socket_connect(place.path, NULL);
-    demand(fd >= 0);
-    if (bytes.n && send(fd, bytes.p, bytes.n, MSG_NOSIGNAL) < 0)
+    struct socket_end end;
+    demand(socket_connect(&end, place.path, SOCKET_WAIT_S, NULL));
+    if (bytes.n && send(end.fd, bytes.p, bytes.n, MSG_NOSIGNAL) < 0)
         errno = 0; /* it hung up already */
-    shutdown(fd, SHUT_WR);
-    while (recv(fd, room, sizeof room, 0) > 0)
+    shutdown(end.fd, SHUT_WR);
+    while (recv(end.fd, room, sizeof room, 0) > 0)
         continue;
-    close(fd);
+    socket_close(&end);
 }
 
 /* Sealed off by a message, it says so; otherwise it goes on. */

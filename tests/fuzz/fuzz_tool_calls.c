@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum engine_tools form = (enum engine_tools)(data[0] % FORMS);
     struct span text = {data + 1, size - 1};
     demand(a && json_parse(&tools, span_str(offered), JSON_STRICT, a, NULL));
-    const struct tool_calls_form as = {form, tools, data[0] >= 128};
+    const struct tool_calls_form as = {form, tools, data[0] >= 128, (data[0] & 64) != 0};
     if (tool_calls_read(&calls, &as, text, a)) {
         size_t shown = shown_of(form, text);
         demand(calls.count <= TOOL_CALLS_MAX && shown <= calls.content.n);
