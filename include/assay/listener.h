@@ -68,8 +68,8 @@ void listener_close(struct listener *s);
 void conn_set_user(struct conn *c, void *user);
 void *conn_user(const struct conn *c);
 const struct http_request *conn_request(const struct conn *c);
-struct span
-conn_head(const struct conn *c); /* its octets; of one that is none, the first of them */
+/* The octets of the request's head; of one that is none, the first of them. */
+struct span conn_head(const struct conn *c);
 /* Its request's body, if it has one, was read to its end. */
 bool conn_has_body(const struct conn *c);
 /* The request's body becomes the caller's, who frees it. */

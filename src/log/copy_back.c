@@ -116,11 +116,12 @@ bool copy_back(struct log *l, struct err *e)
     struct store *s = &l->store;
     if (!is_time(l))
         return true;
-    uint64_t now = l->clock.boot(l->clock.arg), most = longest(l);
+    uint64_t now = l->clock.boot(l->clock.arg);
     if (s->copying.held)
         return copy_slice(l, now, e);
     if (now < s->copy_at_us)
         return true;
+    uint64_t most = longest(l);
     bool whole = s->wal_end >= (atomic_load(&s->copying.unsynced) ? 2 * most : most);
     return (!whole && hold(l)) || copy(s, s->wal_end, now, e);
 }
